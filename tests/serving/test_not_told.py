@@ -27,6 +27,7 @@ from kernelscope.serving import (
     overlap,
     preferences,
     prefixes,
+    process_groups,
     service,
     sharding,
     sharing,
@@ -152,7 +153,7 @@ def test_groups_are_made_by_the_library(source: Source) -> None:
         def hire(clerk, rank):
             clerk.init_process_group(rank)
     """
-    (claim,) = collectives.groups(source(text))
+    (claim,) = process_groups.groups(source(text))
     assert 'with backend "nccl" in Clerk.init_process_group' in claim.value
 
 

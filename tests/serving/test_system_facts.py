@@ -12,11 +12,12 @@ from kernelscope.serving.c_constants import c_constants
 from kernelscope.serving.c_functions import CSource
 from kernelscope.serving.channels import channels
 from kernelscope.serving.claims import PythonSource
-from kernelscope.serving.collectives import collectives, groups
+from kernelscope.serving.collectives import collectives
 from kernelscope.serving.constraints import c_constraints, constraints
 from kernelscope.serving.lifecycle import states_only, transitions
 from kernelscope.serving.metrics import metrics
 from kernelscope.serving.parameters import parameters
+from kernelscope.serving.process_groups import groups
 from kernelscope.serving.processes import started
 from kernelscope.serving.registries import registries
 from kernelscope.serving.routes import routes

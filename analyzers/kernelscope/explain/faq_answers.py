@@ -225,7 +225,8 @@ def setting_claim(said: str, group: list[Parameter]) -> Claim:
 
 def constraint_claim(c: Constraint) -> Claim:
     where = f" in {c.where}" if c.where else ""
-    return Claim(c.kind, f"{c.condition} must hold ({c.enforced_by}{where})", (c.location,))
+    when = f", if {c.when}" if c.when else ""
+    return Claim(c.kind, f"{c.condition} must hold ({c.enforced_by}{where}{when})", (c.location,))
 
 
 def constraints(*kinds: str) -> Answer:
@@ -281,15 +282,15 @@ def samplers(system: System) -> Iterator[Claim]:
 
 def collectives(system: System) -> Iterator[Claim]:
     """Communication with tensor, group and guard."""
-    for c in system.collectives:
-        if system.is_aside(c.location.path):
-            continue
+    exchanged = [c for c in system.collectives if not system.is_aside(c.location.path)]
+    for c in sorted(exchanged, key=lambda c: (c.confidence != "derived", not c.where.endswith(".forward"), c.location)):
         guard = f" if {c.condition}" if c.condition else ""
         after = f" after {c.after}" if c.after else ""
         overlapped = f", overlapped with {c.overlapped}" if c.overlapped else ""
         moved = "" if c.primitive == "barrier" else f" of {c.tensor or 'its arguments'}"
         value = f"{c.where}: {c.primitive}{moved} over {c.group or 'its communicator'}{after}"
-        yield Claim(c.primitive, value + guard + overlapped, (c.location,))
+        back = f"; in backward {c.backward}" if c.backward else ""
+        yield Claim(c.primitive, value + guard + overlapped + back, (c.location,))
 
 
 def processes(system: System) -> Iterator[Claim]:

@@ -47,12 +47,12 @@ def _constraints(system: System, places: Places) -> list[Json]:
     def rank(c: Constraint) -> tuple[bool, int]:
         return (c.kind in ("other", "shape"), -system.weight(c.location.path))
 
-    alike: dict[tuple[str, str], list[Constraint]] = {}
+    alike: dict[tuple[str, str, str], list[Constraint]] = {}
     for c in sorted(system.demands, key=rank):
-        alike.setdefault((c.condition, c.enforced_by), []).append(c)
+        alike.setdefault((c.condition, c.enforced_by, c.when), []).append(c)
     if len(alike) < MOST_CONSTRAINTS:
         for c in sorted((c for c in system.constraints if system.is_aside(c.location.path)), key=rank):
-            alike.setdefault((c.condition, c.enforced_by), []).append(c)
+            alike.setdefault((c.condition, c.enforced_by, c.when), []).append(c)
     return [_constraint(group, places) for group in list(alike.values())[:MOST_CONSTRAINTS]]
 
 
@@ -64,6 +64,7 @@ def _constraint(group: list[Constraint], places: Places) -> Json:
         "kind": c.kind,
         "subject": list(c.subjects[:2]),
         "enforced_by": c.enforced_by,
+        **({"when": c.when} if c.when else {}),
         **({"message": c.message} if c.message else {}),
         "evidence": places.evidence(*(other.location for other in group), symbol=c.where),
     }

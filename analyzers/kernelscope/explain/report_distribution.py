@@ -7,7 +7,7 @@ from kernelscope.explain.report_places import Json, Places
 from kernelscope.serving.collectives import Collective
 from kernelscope.serving.system import System
 
-MOST_COLLECTIVES = 100
+MOST_COLLECTIVES = 320
 MOST_PARTS = 12
 
 
@@ -24,7 +24,7 @@ def _strategies(system: System, places: Places) -> list[Json]:
 
 def _collectives(system: System, places: Places) -> list[Json]:
     found = [c for c in system.collectives if not system.is_aside(c.location.path)] or system.collectives
-    ranked = sorted(found, key=lambda c: c.confidence != "derived")
+    ranked = sorted(found, key=lambda c: (c.confidence != "derived", c.phase in ("init", "control"), c.location))
     return [_collective(c, places) for c in ranked[:MOST_COLLECTIVES]]
 
 
@@ -35,6 +35,8 @@ def _collective(c: Collective, places: Places) -> Json:
     }  # fmt: skip
     if not c.after:
         del row["after"]
+    if c.backward:
+        row["backward"] = c.backward
     if c.overlapped:
         row["overlapped_with"] = c.overlapped
     if c.confidence != "derived":

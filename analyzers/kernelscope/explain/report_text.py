@@ -19,7 +19,7 @@ TITLES = {
 }  # fmt: skip
 TABLES = {
     "parameters": ("name", "owner", "expression", "effective", "choices", "purpose"),
-    "constraints": ("condition", "kind", "enforced_by", "message"),
+    "constraints": ("condition", "kind", "when", "enforced_by", "message"),
 }
 """Lists that are written as tables, with their columns; they do so where their entries have the first two."""
 COLUMNS = {"expression": "default", "effective": "becomes", "enforced_by": "enforced by"}

@@ -42,6 +42,17 @@ LAX: dict[str, str] = {
     "pbroadcast": "broadcast",
 }
 """Of `jax.lax`, whose `gather`, `scatter` and `broadcast` move elements of one array."""
+MLX: dict[str, str] = {
+    "all_sum": "all_reduce",
+    "all_max": "all_reduce",
+    "all_min": "all_reduce",
+    "sum_scatter": "reduce_scatter",
+    "all_gather": "all_gather",
+    "send": "send",
+    "recv": "recv",
+    "recv_like": "recv",
+}
+"""Of `mlx.core.distributed`."""
 _NATIVE = re.compile(
     r"(?:nccl|rccl|nvshmemx?_?)(AllReduce|AllGather|ReduceScatter|Broadcast|Bcast|Send|Recv|AlltoAll|barrier\w*)\Z"
 )
@@ -55,6 +66,8 @@ def collective(dotted: str) -> str | None:
     library, _, name = dotted.rpartition(".")
     if library == "jax.lax":
         return LAX.get(name)
+    if library == "mlx.core.distributed":
+        return MLX.get(name)
     return PRIMITIVES.get(name) if f"{library}.".startswith("torch.distributed.") else None
 
 

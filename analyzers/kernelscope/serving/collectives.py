@@ -1,6 +1,6 @@
 """Where a program communicates: collectives of torch.distributed and JAX, with tensor, group, guard and overlap.
 
-Only calls of the libraries' own primitives count, and methods of the workspace that reach one, with the path to it.
+Only calls of the libraries' own primitives count here; who reaches one through functions of its own is in `reaching`.
 """
 
 from __future__ import annotations
@@ -10,21 +10,11 @@ from dataclasses import dataclass
 
 from kernelscope.graph.collectives import collective
 from kernelscope.results import Location
-from kernelscope.serving.claims import Claim, PythonSource, literal
-from kernelscope.serving.guards import Guard, all_guards_text, calls, guards_text, last_name, own, statements
-from kernelscope.serving.sections import words
-from kernelscope.serving.sharding import is_world
+from kernelscope.serving.claims import PythonSource, literal
+from kernelscope.serving.guards import Guard, all_guards_text, calls, last_name, statements
 from kernelscope.syntax.python import tree as t
 
-NAMES = {"allreduce": "all_reduce", "allgather": "all_gather", "reducescatter": "reduce_scatter",
-         "alltoall": "all_to_all", "psum": "all_reduce"}  # fmt: skip
-GROUPS = {"init_process_group", "new_group", "new_subgroups", "new_subgroups_by_enumeration", "init_device_mesh",
-          "DeviceMesh", "Mesh", "make_mesh", "initialize_model_parallel", "ProcessGroupNCCL",
-          "ncclCommInitRank"}  # fmt: skip
 BLANK = {"empty", "zeros", "empty_like", "zeros_like", "new_empty", "range", "len", "print", "contiguous"}
-ABOUT = {"params", "parameters", "metadata", "info", "config", "sizes", "args", "kwargs", "enabled", "supported",
-         "plan", "backend", "mode", "method"}  # fmt: skip
-"""Last words of functions that tell something about a collective."""
 PLACES = {"all_reduce": 2, "all_gather": 2, "all_gather_into_tensor": 2, "all_gather_object": 2, "broadcast": 2,
           "reduce_scatter": 3, "reduce_scatter_tensor": 3, "all_to_all": 2, "all_to_all_single": 4, "send": 2,
           "recv": 2, "isend": 2, "irecv": 2, "barrier": 0}  # fmt: skip
@@ -52,17 +42,19 @@ class Collective:
     """The call that makes the tensor."""
     overlapped: str = ""
     """What is computed before the result is waited for."""
+    backward: str = ""
+    """What the function that is called communicates when gradients flow back through it."""
     confidence: str = "derived"
 
 
 def collectives(source: PythonSource) -> Iterator[Collective]:
     """The collectives that a Python file calls itself, in source order."""
-    aliases = _aliases(source)
+    aliases = aliases_of(source)
     for scope in source.module.functions():
         assert isinstance(scope.node, t.FunctionDef)
-        for call, guards, before in _calls_with_guards(scope.node):
+        for call, guards, before in calls_with_guards(scope.node):
             given, deferred = call.args, _deferred(call, aliases)
-            primitive = deferred or _primitive(call.func, aliases)
+            primitive = deferred or primitive_of(call.func, aliases)
             if primitive is None:
                 continue
             given = given[1:] if deferred else given
@@ -79,10 +71,10 @@ def collectives(source: PythonSource) -> Iterator[Collective]:
                 where=scope.qualified_name,
                 condition=" and ".join(all_guards_text(source, guards)),
                 is_async=is_async,
-                phase="control" if primitive == "barrier" else _phase(scope.node.name),
+                phase="control" if primitive == "barrier" else phase_of(scope.node.name),
                 location=source.at(call),
                 call=source.quote(call.func),
-                after=_producer(source, tensor, before),
+                after=producer_of(source, tensor, before),
                 overlapped=_work_before_wait(source, call, scope.node) if is_async and not deferred else "",
             )
 
@@ -93,90 +85,11 @@ def _group_in_place(call: t.Call, aliases: dict[str, str]) -> t.Expr | None:
     return call.args[place] if place is not None and place < len(call.args) else None
 
 
-def wrapped_collectives(source: PythonSource) -> Iterator[Collective]:
-    """Calls of the program's own functions that are named like a primitive."""
-    aliases = _aliases(source)
-    for scope in source.module.functions():
-        assert isinstance(scope.node, t.FunctionDef)
-        for call, guards, before in _calls_with_guards(scope.node):
-            name = last_name(call.func)
-            primitive = _named_like(name)
-            if primitive is None or _primitive(call.func, aliases) is not None or scope.node.name == name:
-                continue
-            tensor = call.args[0] if call.args else None
-            yield Collective(
-                primitive, source.quote(tensor) if tensor is not None else "", "the wrapper's group",
-                scope.qualified_name, " and ".join(all_guards_text(source, guards)), False, _phase(scope.node.name),
-                source.at(call), source.quote(call.func), name, _producer(source, tensor, before),
-            )  # fmt: skip
-
-
-def _phase(name: str) -> str:
+def phase_of(name: str) -> str:
     return "backward" if "backward" in name else "init" if "init" in name else "forward"
 
 
-def _named_like(name: str) -> str | None:
-    """`all_reduce` of `tensor_model_parallel_all_reduce` and `make_allreduce`; what is told about one is none."""
-    if words(name)[-1:] and words(name)[-1] in ABOUT:
-        return None
-    joined = name.replace("_", "").lower()
-    for word, primitive in NAMES.items():
-        if word in joined:
-            return primitive
-    return None
-
-
-def groups(source: PythonSource) -> Iterator[Claim]:
-    """Process groups and meshes that a file makes: backend, members and guard."""
-    for scope in source.module.functions():
-        assert isinstance(scope.node, t.FunctionDef)
-        for call, guards, _ in _calls_with_guards(scope.node):
-            name = last_name(call.func)
-            if name not in GROUPS or not (call.args or call.keywords):
-                continue
-            if _is_own(source, call.func):
-                continue
-            keywords = {k.arg: k.value for k in call.keywords}
-            backend = keywords.get("backend") or (call.args[0] if call.args and name == "init_process_group" else None)
-            given = f" with backend {source.quote(backend)}" if backend is not None else ""
-            guard = " and ".join(guards_text(source, guards))
-            value = f"process group: {name}{given} in {scope.qualified_name}: {source.quote(call)}"
-            value += f", if {guard}" if guard else ""
-            yield Claim(f"{scope.qualified_name} process_group", value, (source.at(call),), condition=guard)
-        yield from _grids(source, scope.qualified_name, scope.node)
-
-
-def _is_own(source: PythonSource, called: t.Expr) -> bool:
-    """Whether a function named like torch's is another one: of a neighbouring module, or a method of a worker."""
-    match called:
-        case t.Name(id=name):
-            imports = (n for n in t.flat(source.module.body) if isinstance(n, t.ImportFrom) and n.level)
-            return any(alias.bound == name for n in imports for alias in n.names)
-        case t.Attribute(value=owner, attr="init_process_group"):
-            return not {"dist", "distributed", "c10d", "torch"} & set(words(last_name(owner)))
-        case _:
-            return False
-
-
-def _grids(source: PythonSource, where: str, function: t.FunctionDef) -> Iterator[Claim]:
-    """`arange(world_size).view(dp, pp, tp)`: ranks in a grid, neighbours along its last dimension."""
-    for node in own(function):
-        match node:
-            case t.Call(
-                func=t.Attribute(value=t.Call(func=made, args=[count]), attr="view" | "reshape"),
-                args=[_, _, *_] as sizes,
-            ) if last_name(made) == "arange" and is_world(count):
-                order = " × ".join(source.quote(size) for size in sizes)
-                value = (
-                    f"the ranks form a grid {order}: {source.quote(node)}; neighbouring ranks differ in "
-                    f"{source.quote(sizes[-1])}"
-                )
-                yield Claim(f"{where} grid of ranks", value, (source.at(node), source.at(function)))
-            case _:
-                pass
-
-
-def _calls_with_guards(
+def calls_with_guards(
     function: t.FunctionDef,
 ) -> Iterator[tuple[t.Call, tuple[Guard, ...], list[tuple[t.Stmt, tuple[Guard, ...]]]]]:
     """Calls of a function with their guards and the statements before them."""
@@ -187,7 +100,7 @@ def _calls_with_guards(
         before.append((statement, guards))
 
 
-def _producer(source: PythonSource, tensor: t.Expr | None, before: list[tuple[t.Stmt, tuple[Guard, ...]]]) -> str:
+def producer_of(source: PythonSource, tensor: t.Expr | None, before: list[tuple[t.Stmt, tuple[Guard, ...]]]) -> str:
     """The call that made the tensor, or that was last given it to fill."""
     name = t.dotted(tensor) if tensor is not None else None
     if name is None:
@@ -222,7 +135,7 @@ def _work_before_wait(source: PythonSource, call: t.Call, function: t.FunctionDe
     return ", ".join(dict.fromkeys(between[:6]))
 
 
-def _aliases(source: PythonSource) -> dict[str, str]:
+def aliases_of(source: PythonSource) -> dict[str, str]:
     """What names of the file stand for in the libraries that communicate."""
     found: dict[str, str] = {}
     bodies = [source.module.body, *(scope.node.body for scope in source.module.functions())]
@@ -233,6 +146,12 @@ def _aliases(source: PythonSource) -> dict[str, str]:
         elif isinstance(node, t.ImportFrom) and node.level == 0:
             for alias in node.names:
                 found[alias.bound] = f"{node.module}.{alias.name}"
+    for node in t.flat(source.module.body):
+        match node:
+            case t.Assign(targets=[t.Name(id=name)], value=t.Attribute() as value) if primitive_of(value, found):
+                found[name] = _full_name(value, found)
+            case _:
+                pass
     return found
 
 
@@ -242,10 +161,10 @@ def _deferred(call: t.Call, aliases: dict[str, str]) -> str:
         return ""
     chosen = call.args[0]
     ways = [chosen.body, chosen.orelse] if isinstance(chosen, t.IfExp) else [chosen]
-    return "_".join(primitive for way in ways if (primitive := _primitive(way, aliases)) is not None)
+    return "_".join(primitive for way in ways if (primitive := primitive_of(way, aliases)) is not None)
 
 
-def _primitive(called: t.Expr, aliases: dict[str, str]) -> str | None:
+def primitive_of(called: t.Expr, aliases: dict[str, str]) -> str | None:
     return collective(_full_name(called, aliases))
 
 

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from kernelscope.results import Location, Span
 from kernelscope.serving.c_functions import CSource, matching
 from kernelscope.serving.claims import MAX_SOURCE, PythonSource, literal
-from kernelscope.serving.guards import last_name
+from kernelscope.serving.guards import Guard, guard_text, last_name
 from kernelscope.serving.parameters import FIELD_CALLS
 from kernelscope.syntax.python import tree as t
 
@@ -23,6 +23,8 @@ _QUOTED = re.compile(r'"[^"]*"')
 _ARCHITECTURE = re.compile(r"\b(?:sm|arch|capability|compute_cap\w*)(?:_?\d+|_version)?\b|__CUDA_ARCH__", re.IGNORECASE)
 _ALIGNMENT = re.compile(r"data_ptr|reinterpret_cast<\s*(?:std::)?uintptr_t|is_?aligned", re.IGNORECASE)
 
+MAX_TESTS = 120
+"""Longest text, in characters, of the tests around a demand."""
 LOWER = {"gt": "<", "ge": "<="}
 UPPER = {"lt": "<", "le": "<="}
 """Keywords by which a validated field declares its bounds, with the sign beside the bound."""
@@ -41,6 +43,8 @@ class Constraint:
     location: Location
     always: bool = True
     """Whether it is demanded whenever its function runs, not in a branch or loop only."""
+    when: str = ""
+    """The tests of the branches that it is demanded in, where they are short."""
 
 
 def constraints(source: PythonSource) -> Iterator[Constraint]:
@@ -48,30 +52,40 @@ def constraints(source: PythonSource) -> Iterator[Constraint]:
     yield from _bounds(source)
     bodies = [("", source.module.body), *((s.qualified_name, s.node.body) for s in source.module.functions())]
     for where, body in bodies:
-        todo = [(statement, True) for statement in body]
+        todo = [(statement, True, "") for statement in body]
         chained: set[t.Stmt] = set()
         while todo:
-            statement, always = todo.pop(0)
+            statement, always, when = todo.pop(0)
             match statement:
                 case t.Assert() if "__name__" not in source.quote(statement.test):
                     message = literal(statement.msg)
                     text = message if isinstance(message, str) else _fstring(source, statement.msg)
-                    yield from _enforced(source, statement.test, True, "assert", text, where, always)
+                    for found in _enforced(source, statement.test, True, "assert", text, where):
+                        yield replace(found, always=always, when=when)
                 case t.If():
                     if (raised := _only_raise(statement.body)) is not None and not statement.orelse:
                         text = _message(source, raised)
-                        yield from _enforced(source, statement.test, False, "raise", text, where, always)
+                        for found in _enforced(source, statement.test, False, "raise", text, where):
+                            yield replace(found, always=always, when=when)
                     if statement not in chained and (chosen := _choice(source, statement, where)) is not None:
-                        yield chosen
+                        yield replace(chosen, when=when)
                     if len(statement.orelse) == 1:
                         chained.add(statement.orelse[0])
-                    todo[:0] = [(inner, False) for inner in statement.body + statement.orelse]
+                    inner = [(s, False, _within(source, when, Guard(statement.test, True))) for s in statement.body]
+                    other = Guard(statement.test, False)
+                    todo[:0] = [*inner, *((s, False, _within(source, when, other)) for s in statement.orelse)]
                 case t.For() | t.While():
-                    todo[:0] = [(inner, False) for inner in statement.body]
+                    todo[:0] = [(inner, False, when) for inner in statement.body]
                 case t.With() | t.Try():
-                    todo[:0] = [(inner, always) for inner in statement.body]
+                    todo[:0] = [(inner, always, when) for inner in statement.body]
                 case _:
                     pass
+
+
+def _within(source: PythonSource, when: str, test: Guard) -> str:
+    """The tests around a branch and its own; a long one is left out."""
+    text = guard_text(source, test)
+    return " and ".join(filter(None, (when, text))) if len(when) + len(text) <= MAX_TESTS else when
 
 
 def _bounds(source: PythonSource) -> Iterator[Constraint]:
@@ -135,7 +149,7 @@ def _fstring(source: PythonSource, node: t.Expr | None) -> str:
 
 
 def _enforced(
-    source: PythonSource, test: t.Expr, holds: bool, by: str, message: str, where: str, always: bool
+    source: PythonSource, test: t.Expr, holds: bool, by: str, message: str, where: str
 ) -> Iterator[Constraint]:
     """One constraint per conjunct of what must hold."""
     todo = [(test, holds)]
@@ -152,7 +166,7 @@ def _enforced(
             names = tuple(dict.fromkeys(_names(node)))
             if names and not isinstance(node, t.Broken):
                 kind = _kind(condition, [op for n in t.walk(node) for op in _operators(n)])
-                yield Constraint(condition, kind, names, by, message, where, source.at(node), always)
+                yield Constraint(condition, kind, names, by, message, where, source.at(node))
 
 
 def _listed(source: PythonSource, node: t.Expr) -> str:

@@ -12,6 +12,7 @@ from kernelscope.serving.guards import (
     all_guards_text,
     assignments,
     calls,
+    calls_in_loops,
     guards_text,
     inlined,
     last_name,
@@ -61,7 +62,7 @@ def captured_by_size(source: PythonSource) -> Iterator[Claim]:
     by_function = {s.qualified_name for s in source.module.functions() if any(map(_is_capture, own(s.node)))}
     for scope in source.module.functions():
         stored = {t.dotted(n.targets[0]): n for n in own(scope.node) if isinstance(n, t.Assign)}
-        for loops, call in _calls_in_loops(scope.node.body):
+        for loops, call in calls_in_loops(scope.node.body):
             func = source.quote(call.func)
             captures_one = isinstance(call.func, t.Attribute) and _captures(func)
             if not (captures_one or func in by_function) or any(inner in loops for inner, _ in _capturing(scope.node)):
@@ -80,26 +81,6 @@ def captured_by_size(source: PythonSource) -> Iterator[Claim]:
                 todo += [further for one in bound for further in _names(one.value)]
             yield Claim(f"{scope.qualified_name} CUDA graph sizes", value, (*places, source.at(scope.node)))
             break
-
-
-def _calls_in_loops(body: list[t.Stmt], loops: tuple[t.For, ...] = ()) -> Iterator[tuple[tuple[t.For, ...], t.Call]]:
-    """The calls that run in loops over something, with all the loops around them, outermost first."""
-    for statement in body:
-        match statement:
-            case t.FunctionDef() | t.ClassDef():
-                continue
-            case t.For():
-                yield from _calls_in_loops(statement.body, (*loops, statement))
-            case t.If() | t.While():
-                yield from _calls_in_loops([*statement.body, *statement.orelse], loops)
-            case t.With():
-                yield from _calls_in_loops(statement.body, loops)
-            case t.Try():
-                yield from _calls_in_loops(statement.body, loops)
-            case _ if loops:
-                yield from ((loops, call) for call in calls(statement))
-            case _:
-                pass
 
 
 def _captures(name: str) -> bool:

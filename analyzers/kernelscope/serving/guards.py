@@ -115,6 +115,26 @@ def statements(function: t.FunctionDef | t.ClassDef) -> tuple[tuple[t.Stmt, tupl
     return tuple(guarded(function.body))
 
 
+def calls_in_loops(body: list[t.Stmt], loops: tuple[t.For, ...] = ()) -> Iterator[tuple[tuple[t.For, ...], t.Call]]:
+    """The calls that run in loops over something, with all the loops around them, outermost first."""
+    for statement in body:
+        match statement:
+            case t.FunctionDef() | t.ClassDef():
+                continue
+            case t.For():
+                yield from calls_in_loops(statement.body, (*loops, statement))
+            case t.If() | t.While():
+                yield from calls_in_loops([*statement.body, *statement.orelse], loops)
+            case t.With():
+                yield from calls_in_loops(statement.body, loops)
+            case t.Try():
+                yield from calls_in_loops(statement.body, loops)
+            case _ if loops:
+                yield from ((loops, call) for call in calls(statement))
+            case _:
+                pass
+
+
 def last_name(node: t.Expr) -> str:
     """The last part of what is called or named: `f` of `a.b.f`, also of `a[0].f`."""
     return node.attr if isinstance(node, t.Attribute) else node.id if isinstance(node, t.Name) else ""

@@ -47,7 +47,9 @@ def sharded_layers(classes: Iterable[Sharded], made: Iterable[Made], collectives
     for c in collectives:
         owner, _, method = c.where.rpartition(".")
         builder = known.get(owner.rpartition(".")[2])
-        if owner and c.primitive in JOINS and not (builder and method in builder.building) and method != "__init__":
+        if c.phase == "backward" or c.primitive not in JOINS or method == "__init__":
+            continue
+        if owner and not (builder and method in builder.building):
             joins.setdefault(owner.rpartition(".")[2], []).append(c)
     parts: dict[str, list[Made]] = {}
     for entry in made:
@@ -71,9 +73,9 @@ def sharded_layers(classes: Iterable[Sharded], made: Iterable[Made], collectives
     return found
 
 
-def _closeness(join: Collective) -> tuple[bool, bool]:
-    """What joins the parts comes first: the forward pass before other methods, sums before gathers."""
-    return join.where.rpartition(".")[2] not in FORWARD, join.primitive not in SUMS
+def _closeness(join: Collective) -> tuple[bool, bool, bool]:
+    """What joins the parts comes first: the forward pass before other methods, sums before gathers, what is sure."""
+    return join.where.rpartition(".")[2] not in FORWARD, join.primitive not in SUMS, join.confidence != "derived"
 
 
 def _order(name: str, known: dict[str, Sharded]) -> Iterator[str]:

@@ -48,7 +48,7 @@ from kernelscope.serving.c_waits import c_syncs
 from kernelscope.serving.channels import Channel, Use, channels, uses
 from kernelscope.serving.choosing import choices
 from kernelscope.serving.claims import Claim, PythonSource
-from kernelscope.serving.collectives import Collective, collectives, groups, wrapped_collectives
+from kernelscope.serving.collectives import Collective, collectives
 from kernelscope.serving.constraints import Constraint, c_constraints, constraints
 from kernelscope.serving.endings import endings
 from kernelscope.serving.growth import growth
@@ -70,8 +70,10 @@ from kernelscope.serving.preemption import preemptions
 from kernelscope.serving.preferences import preferences
 from kernelscope.serving.presets import presets
 from kernelscope.serving.procedures import Procedure, procedures
+from kernelscope.serving.process_groups import groups
 from kernelscope.serving.processes import Launcher, Started, launchers, running_classes, started, targets
 from kernelscope.serving.rankings import rankings
+from kernelscope.serving.reaching import Reach, reaches, wrapped_collectives
 from kernelscope.serving.registries import Registry, registries, stacks
 from kernelscope.serving.requeueing import put_back
 from kernelscope.serving.rounding import blocks_needed
@@ -159,6 +161,7 @@ FINDERS: tuple[tuple[str, Finder], ...] = (
     ("faq.seqlen", lengths),
     ("distributed.groups", groups),
     ("distributed.sharding", sharding.shares),
+    ("distributed.sharding", sharding.masked_ids),
     ("distributed.sharding", wrapping),
     ("distributed.sharding", annotated),
     ("units_of_work", work.dealing),
@@ -190,6 +193,7 @@ class Reading:
     registries: list[Registry] = field(default_factory=list[Registry])
     collectives: list[Collective] = field(default_factory=list[Collective])
     wrapped: list[Collective] = field(default_factory=list[Collective])
+    reaches: list[Reach] = field(default_factory=list[Reach])
     started: list[Started] = field(default_factory=list[Started])
     launchers: list[Launcher] = field(default_factory=list[Launcher])
     targets: list[Started] = field(default_factory=list[Started])
@@ -238,7 +242,9 @@ def read_python(source: PythonSource) -> Reading:
     reading.constraints += reading.told(constraints, source)
     reading.registries += reading.told(registries, source)
     reading.collectives += reading.told(collectives, source)
-    reading.wrapped += reading.told(wrapped_collectives, source)
+    with part(f"reaching of {source.path.name}", reading.faults):
+        reading.reaches += reaches(source, reading.collectives)
+        reading.wrapped += wrapped_collectives(source, reading.reaches)
     reading.started += reading.told(started, source)
     reading.started += reading.told(running_classes, source)
     reading.launchers += reading.told(launchers, source)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TypeGuard
 
 from kernelscope.results import Location
 from kernelscope.serving.claims import Claim, PythonSource
@@ -196,6 +197,47 @@ def _spoken(source: PythonSource) -> Iterator[Plan]:
                 named = [source.quote(e).strip("\"'") for e in before if isinstance(e, t.Constant | t.Attribute)]
                 if named and len(named[-1]) > 1:  # a letter names a layout of numbers
                     yield Plan("", ".".join(named[-2:]), str(styles[0].value), source.at(row[0]))
+
+
+def masked_ids(source: PythonSource) -> Iterator[Claim]:
+    """`outside = (ids < self.first) | (ids >= self.end)` with bounds that follow from the rank."""
+    if source.aside:
+        return
+    for scope in source.module.functions():
+        for node in own(scope.node) if scope.owner is not None else ():
+            match node:
+                case t.BinOp(op="|" | "&", left=t.Compare() as one, right=t.Compare() as other):
+                    held = {n.attr for bound in (one, other) for n in _bounds(bound)}
+                case _:
+                    continue
+            compared = {source.quote(e) for c in (one, other) for e in (c.left, *c.comparators) if not _is_own(e)}
+            assert scope.owner is not None
+            if len(held) == 2 and len(compared) == 1 and _follow_from_ranks(scope.owner, held):
+                kept = "outside" if node.op == "|" else "inside"
+                value = (
+                    f"{scope.qualified_name} tells the ids of this rank's part from the others: what is {kept} is "
+                    f"{source.quote(node)}"
+                )
+                yield Claim(f"{scope.owner.name} range of ids", value, (source.at(node), source.at(scope.node)))
+
+
+def _follow_from_ranks(cls: t.ClassDef, held: set[str]) -> bool:
+    """Whether attributes are stored from something that speaks of ranks."""
+    spoken: set[str] = set()
+    for method in cls.methods():
+        for node in own(method):
+            if isinstance(node, t.Assign) and held & {n.attr for n in t.walk(node.targets[0]) if _is_own(n)}:
+                named = (last_name(n) for n in t.walk(node.value) if isinstance(n, t.Name | t.Attribute))
+                spoken |= {word for name in named for word in words(name)}
+    return bool({"rank", "world", "tp", "shard", "partition"} & spoken)
+
+
+def _bounds(test: t.Compare) -> list[t.Attribute]:
+    return [e for e in (test.left, *test.comparators) if _is_own(e)]
+
+
+def _is_own(node: t.Node) -> TypeGuard[t.Attribute]:
+    return isinstance(node, t.Attribute) and t.dotted(node.value) == "self"
 
 
 def shares(source: PythonSource) -> Iterator[Claim]:

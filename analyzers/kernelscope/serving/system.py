@@ -29,6 +29,7 @@ from kernelscope.serving.parallel import Layer, layer_claims, plan_claims, shard
 from kernelscope.serving.parameters import Parameter
 from kernelscope.serving.procedures import Procedure
 from kernelscope.serving.processes import Started
+from kernelscope.serving.reaching import reached
 from kernelscope.serving.reading import Reading
 from kernelscope.serving.registries import Registry
 from kernelscope.serving.routes import Route
@@ -344,8 +345,9 @@ def join(readings: list[Reading]) -> System:
     with part("numbers of kinds of work", system.faults):
         system.claims.setdefault("units_of_work", []).extend(_numbered(readings))
     wrappers = {c.where.rpartition(".")[2] for c in system.collectives}
-    for reading in readings:
-        system.collectives += _reaching(reading.wrapped, wrappers)
+    system.collectives += reached(
+        (c for r in readings for c in r.wrapped), (reach for r in readings for reach in r.reaches), wrappers
+    )
     with part("sharded layers", system.faults):
         system.layers = sharded_layers(
             (c for r in readings for c in r.sharded), (m for r in readings for m in r.made), system.collectives
@@ -371,13 +373,6 @@ def _rank(system: System, section: str, claim: Claim) -> int:
         return -1
     fit = hits(section, claim.name) + hits(section, path.stem) + hits(section, path.parent.name)
     return 2 * min(fit, 4) + system.weight(path)
-
-
-def _reaching(wrapped: list[Collective], wrappers: set[str]) -> Iterator[Collective]:
-    """Calls of functions named like a primitive; by their name alone where no function is seen to reach one."""
-    for c in wrapped:
-        unseen = "a group that is not seen, by its name"
-        yield c if c.wrapper in wrappers else replace(c, group=unseen, confidence="heuristic")
 
 
 def _nearness(channel: Channel) -> int:
