@@ -23,10 +23,15 @@ template <> struct Carved <double> {
 };
 }  // namespace reduce
 
+__device__ float across(float value, int lanes) { return __shfl_xor_sync(0xffffffff, value, lanes); }
+__device__ half2 across(half2 value, int lanes) { return __shfl_down_sync(0xffffffff, value, lanes); }
+
 template <typename T> __global__ void moments(const T *x, float *out) {
   float sums[2] = {float(x[threadIdx.x]), 0.f};
   reduce::block_reduce<reduce::Kind::Sum, 2>(sums);
-  if (threadIdx.x == 0) out[blockIdx.x] = sums[0];
+  float all = sums[0];
+  for (unsigned lanes = 8; lanes > 0; lanes /= 2) all += across(all, lanes);
+  if (threadIdx.x == 0) out[blockIdx.x] = all;
 }
 
 template <> __global__ void moments<double>(const double *x, float *out) {

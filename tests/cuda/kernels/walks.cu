@@ -121,3 +121,32 @@ __global__ void rows_by_the_host(Rows given) {
 void launch_rows(Rows given, cudaStream_t stream) {
     rows_by_the_host<4><<<given.blocks, dim3(32, 4), 0, stream>>>(given);
 }
+
+// A scheduler that the launch chooses deals tiles by its own rules; grids are those of the scheduler that is meant.
+struct OneTile {
+  struct Args { int tiles, heads; };
+  static dim3 grid_of(Args const& args, int) { return {unsigned(args.tiles), unsigned(args.heads)}; }
+};
+struct Persistent {
+  struct Args { int tiles, heads; };
+  static dim3 grid_of(Args const& args, int sms) { return {unsigned(sms)}; }
+};
+template <class Schedule>
+__global__ void by_a_chosen_scheduler(const float* x, float* y, typename Schedule::Args args) {
+  Schedule schedule;
+  for (auto tile = schedule.first(args); tile.is_valid(args); tile = schedule.template next<true>(args, tile)) {
+    y[tile.index * 128 + threadIdx.x] = x[tile.index * 128 + threadIdx.x];
+  }
+}
+void run_chosen(const float* x, float* y, int n, int heads, int sms) {
+  using Schedule = OneTile;
+  OneTile::Args args = {n / 128, heads};
+  dim3 grid = Schedule::grid_of(args, sms);
+  by_a_chosen_scheduler<Schedule><<<grid, 128>>>(x, y, args);
+}
+template <bool kPersistent> void run_switched(const float* x, float* y, int n, int heads, int sms) {
+  using Schedule = std::conditional_t<kPersistent, Persistent, OneTile>;
+  typename Schedule::Args args = {n / 128, heads};
+  dim3 grid = Schedule::grid_of(args, sms);
+  by_a_chosen_scheduler<Schedule><<<grid, 128>>>(x, y, args);
+}

@@ -37,6 +37,7 @@ from kernelscope.syntax.cuda.nodes import one_line
 
 MAX_FOLLOWED = 16
 MAX_SPELLED = 60
+MAX_ALIASES = 4
 _EXTENTS = frozenset(("dim3", "uint3", "std::array", "make_uint3", "dim3_t"))
 _NUMBERS = frozenset((".size", ".numel", ".dim", ".stride", ".length"))
 """Methods of tensors and containers that return a number."""
@@ -159,8 +160,11 @@ class HostValues:
             return member.caller.value(member.text, member.offset)
         if isinstance(expr, Member | Subscript | Call) and not (isinstance(expr, Call) and expr.name in ("", "()")):
             text = spelled(expr)
-            if any(isinstance(part, Name) and part.text in self.given for part in walk_expression(expr)):
-                return None  # in the words of another function than the caller's
+            for part in walk_expression(expr):
+                if isinstance(part, Name) and (argument := self.given.get(part.text)) is not None:
+                    if not argument.text.isidentifier():
+                        return None  # in the words of another function than the caller's
+                    text = re.sub(rf"(?<![\w.]){re.escape(part.text)}\b", argument.text, text)
             return dim(text) if len(text) <= MAX_SPELLED else None
         return None
 
@@ -291,21 +295,36 @@ class HostValues:
         assigned = self.unit.assignments.between(name, start, offset, member)
         return self.unit.assignments.value(assigned[-1]) if assigned else None
 
+    def _of_class(self, name: str, offset: int) -> list[tuple[Unit, Function]]:
+        """The functions that a name means: of methods only those of the class by which it is qualified."""
+        found = list(self.unit.find(name))
+        qualifier = name.rpartition("::")[0]
+        if qualifier and any(function.owner for _, function in found):
+            meant = self._class(qualifier, offset)
+            return [item for item in found if item[1].owner.partition("<")[0].strip() == meant]
+        return found
+
+    def _class(self, name: str, offset: int) -> str:
+        """The class that a name stands for, without its template arguments."""
+        for _ in range(MAX_ALIASES):
+            name = name.partition("<")[0].strip().rpartition("::")[2]
+            aliased = self.unit.declarations.aliases.get(name, ())
+            inside = [(scope[0], text) for text, scope in aliased if scope[0] <= offset < scope[1]]
+            if not inside:
+                break
+            name = max(inside)[1]
+        return name
+
     def _returned(self, name: str, args: tuple[Expr, ...], offset: int, depth: int) -> Extent | None:
         """What a helper function that returns a `dim3` gives."""
-        for unit, function in self.unit.find(name):
+        for unit, function in self._of_class(name, offset):
             if function.result.rpartition("::")[2] not in _EXTENTS or len(function.params) < len(args):
                 continue
             returns = re.findall(r"\breturn\b(.*?);", unit.source.text(function.body), re.DOTALL)
             if len(returns) != 1:
                 return UNKNOWN_EXTENT
-            inner = HostValues(unit, function, self.depth + 1)
-            given = {
-                parameter.name: value
-                for parameter, argument in zip(function.params, args, strict=False)
-                if (value := self.constants.value(argument, offset)) is not None
-            }
-            inner.constants.values = given
+            passed = {p.name: Given(self, spelled(a), offset) for p, a in zip(function.params, args, strict=False)}
+            inner = HostValues(unit, function, self.depth + 1, given=passed)
             return inner._extent(parse_expression(returns[0]), function.body.end_byte - 1, depth + 1)
         return None
 

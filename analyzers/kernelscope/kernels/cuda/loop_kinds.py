@@ -26,6 +26,7 @@ _ENDLESS = ("", "true", "1")
 _BOUND = re.compile(r"\s*(\w+)\s*<=?\s*(.+)\Z", re.DOTALL)
 _START = re.compile(r"(\w+)\s*=\s*(.+?);?\s*\Z", re.DOTALL)
 _STEP = re.compile(r"\s*(\w+)\s*\+=\s*(.+)\Z", re.DOTALL)
+_ASKED = re.compile(r"\s*\w+\s*=\s*(\w+)\s*\.\s*(?:template\s+)?(\w+)\s*[(<]")
 _OF_BLOCK = re.compile(r"\[[^\[\]]*\bblockIdx\b[^\[\]]*\]")
 
 
@@ -108,6 +109,16 @@ def _span(node: Node) -> Span:
     return Span(node.start_byte, node.end_byte)
 
 
+def _dealt_by_a_parameter(kernel: Reached, node: Node) -> Iterator[LoopKind]:
+    """Loops that ask an object of a class which the launch chooses for what is next."""
+    update = node.child_by_field_name("update")
+    asked = _ASKED.match(kernel.unit.source.text(update)) if update is not None else None
+    declared = kernel.unit.declarations.at(asked[1], node.start_byte) if asked is not None else None
+    if asked is not None and declared is not None and any(declared.type == t.name for t in kernel.function.templates):
+        text = f"not known: `{asked[2]}` of `{declared.type}`, which the launch chooses, says what a block does next"
+        yield LoopKind(text, _span(node))
+
+
 def _scheduled(reached: Sequence[Reached], loops: Sequence[Node], shared: frozenset[str]) -> Iterator[LoopKind]:
     """Loops of the kernel that ask in every round which tile is next."""
     kernel = reached[0]
@@ -129,6 +140,7 @@ def _scheduled(reached: Sequence[Reached], loops: Sequence[Node], shared: frozen
                     yield LoopKind(f"persistent: `{name}` gives a block its next tile", span)
                 elif name in filling:
                     yield LoopKind(f"not known: `{name}` says in each round what a block does next", span)
+        yield from _dealt_by_a_parameter(kernel, node)
         texts = [source.text(part) for part in asked]
         condition = node.child_by_field_name("condition")
         if condition is None or source.text(condition).strip("() ") in _ENDLESS:

@@ -348,11 +348,14 @@ class _Walk:
     def _taking(
         self, overloads: list[tuple[Unit, Function]], arguments: tuple[str, ...], offset: int
     ) -> list[tuple[Unit, Function]]:
-        """The overloads that are made for arguments of such types; none where a type is not known."""
-        given = [self._type(argument, offset) for argument in arguments]
-        if None in given:
+        """The overloads that are made for such arguments, where they differ; none where a type is open."""
+        wanted = [[types.value_of(p.type) for p in f[1].params[: len(arguments)]] for f in overloads]
+        deciding = [i for i in range(len(arguments)) if len({kinds[i] for kinds in wanted}) > 1]
+        given = {i: self._type(arguments[i], offset) for i in deciding}
+        if not deciding or None in given.values():
             return []
-        return [f for f in overloads if given == [types.value_of(p.type) for p in f[1].params[: len(given)]]]
+        fitting = zip(overloads, wanted, strict=True)
+        return [f for f, kinds in fitting if all(kinds[i] == kind for i, kind in given.items())]
 
     def _type(self, argument: str, offset: int) -> str | None:
         """The type of a variable; nothing is known of what else may stand as an argument."""
