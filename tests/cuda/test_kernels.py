@@ -172,8 +172,9 @@ def test_how_kernels_walk_over_their_work(analysis: Analysis) -> None:
         "runs_of_tiles": "one share per block: `each` divides the work by their number (L93)",
         "runs_of_requests": "one run per block: memory says where its `request` begins and ends (L107)",
         "rows_by_the_host": "persistent: a block goes on by `given.blocks * PER_BLOCK`, which the host passes (L116)",
-        "by_a_chosen_scheduler": "not known: `next` of `Schedule`, which the launch chooses, says what a block does next "
-        "(L137)",
+        "by_a_chosen_scheduler": "not known: `next` of `Schedule`, which the launch chooses, says what a block does "
+        "next (L137)",
+        "by_rank": "one tile per block",
     }
 
 

@@ -44,15 +44,31 @@ def mapping_lines(warp: KernelWarp) -> Iterator[str]:
     order = warp.facts.order
     told: dict[str, str] = {}
     variables = list(index_variables(warp))
+    single = _single_axes(warp.facts)
     unnamed = _UNNAMED.difference(name for name, _, _ in variables)
     for name, _, d in variables:
         if any(inner.rstrip("′") in unnamed for inner in d.names()):
             continue
         text = formula(d, order)
+        if len(text) > MAX_FORMULA:
+            text = formula(d.subs(single), order)
         if name not in told and len(text) <= MAX_FORMULA and not d.name and not _COMPARES.search(text):
             told[name] = f"`{name} = {text}`"
     yield from list(told.values())[:MAX_VARIABLES]
     yield from _directions(warp)
+
+
+def _single_axes(kernel: KernelFacts) -> dict[str, int]:
+    """Places and sizes along axes in which no launch has more than one block or thread."""
+    found: dict[str, int] = {}
+    for place, size, extents in (
+        ("blockIdx", "gridDim", [launch.grid for launch in kernel.launches]),
+        ("threadIdx", "blockDim", [launch.block for launch in kernel.launches]),
+    ):
+        for i, axis in enumerate("xyz"):
+            if extents and all(extent[i] == 1 for extent in extents):
+                found |= {f"{place}.{axis}": 0, f"{size}.{axis}": 1}
+    return found
 
 
 def _directions(warp: KernelWarp) -> Iterator[str]:
