@@ -34,7 +34,7 @@ def cuda_problems(kernels: Kernels, path: Path, limits: Generation) -> Iterator[
     for facts in kernels.in_file(str(path)):
         if not facts.unit.is_for_amd:
             yield from _shared(facts, limits)
-        yield from _launches(facts, limits, path)
+        yield from dict.fromkeys(_launches(facts, limits, path))  # one launch may stand for several calls
         yield from _barriers(facts)
 
 

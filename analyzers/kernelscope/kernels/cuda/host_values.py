@@ -231,7 +231,7 @@ class HostValues:
             case Name(text=name):
                 params = self.function.params if self.function is not None else ()
                 types_ = [parameter.type for parameter in params if parameter.name == name]
-                return not any(_is_extent(type_) for type_ in types_)
+                return not any(is_extent(type_) for type_ in types_)
             case Member(name=name):
                 owned = (d for seen in self.unit.with_name(name) for d in seen.declarations.variables.get(name, ()))
                 types_ = [declared.type for declared in owned if declared.owner]
@@ -243,7 +243,7 @@ class HostValues:
                 types_ = [function.result for _, function in self.unit.find(name.lstrip("."))]
             case _:
                 return True
-        return bool(types_) and not any(_is_extent(type_) for type_ in types_)
+        return bool(types_) and not any(is_extent(type_) for type_ in types_)
 
     def _named_extent(self, name: str, offset: int, depth: int) -> Extent:
         declared = self.unit.declarations.at(name, offset)
@@ -329,7 +329,8 @@ class HostValues:
         return None
 
 
-def _is_extent(type_text: str) -> bool:
+def is_extent(type_text: str) -> bool:
+    """Whether a type holds three numbers, or may."""
     return types.bare(type_text).rstrip("& ").rpartition("::")[2] in (*_EXTENTS, "auto")
 
 

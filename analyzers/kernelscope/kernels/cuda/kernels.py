@@ -17,6 +17,7 @@ from kernelscope.kernels.cuda.build_logs import Compiled, compiled
 from kernelscope.kernels.cuda.constants import Constants
 from kernelscope.kernels.cuda.handed_kernels import handed_launches
 from kernelscope.kernels.cuda.launch import Launch
+from kernelscope.kernels.cuda.launch_callers import as_called, asks_its_callers, qualifier
 from kernelscope.kernels.cuda.launches import launches
 from kernelscope.kernels.cuda.operations import Behaviour, behaviour
 from kernelscope.kernels.cuda.overloads import may_mean
@@ -175,6 +176,7 @@ class Kernels:
         self._launches: dict[str, tuple[Unit, tuple[Launch, ...]]] = {}
         self._launches_by_name: dict[str, tuple[tuple[Launch, ...], dict[str, list[Launch]]]] = {}
         self._handed_over: dict[tuple[str, str], tuple[Unit, tuple[Launch, ...]]] = {}
+        self._called: dict[int, tuple[Launch, tuple[Unit, ...], tuple[Launch, ...]]] = {}
         self._facts: dict[tuple[str, int], tuple[tuple[object, ...], KernelFacts]] = {}
 
     def at(self, path: str, offset: int) -> KernelFacts | None:
@@ -245,7 +247,22 @@ class Kernels:
                 continue
             for launch in (*self._launches_by(path, kernel.name), *self._handed(path, kernel.name)):
                 if self._means(launch, unit, kernel):
-                    yield launch
+                    yield from self._as_called(launch)
+
+    def _as_called(self, launch: Launch) -> tuple[Launch, ...]:
+        """A launch that has grid and block from its function's parameters, for each call of that function."""
+        if launch.function is None or not asks_its_callers(launch):
+            return (launch,)
+        name = launch.function.name
+        elsewhere = set(self.workspace.index.definers(name) or ()) - {launch.unit.path, *launch.unit.headers}
+        only = not elsewhere or bool(qualifier(launch.function))
+        others = (self.workspace.index.native_callers(name) or ()) if only else ()
+        paths = [launch.unit.path, *(path for path in others if path != launch.unit.path)][:MAX_LAUNCH_FILES]
+        units = tuple(unit for path in paths if (unit := self.units.unit(path)) is not None)
+        kept = self._called.get(id(launch))
+        if kept is None or kept[0] is not launch or kept[1] != units:
+            self._called[id(launch)] = kept = (launch, units, as_called(launch, units))
+        return kept[2]
 
     def _handed(self, path: str, kernel: str) -> tuple[Launch, ...]:
         """The launches that a file brings about by handing a kernel to a function."""

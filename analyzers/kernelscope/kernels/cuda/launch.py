@@ -25,6 +25,15 @@ MAX_WAYS = 16
 
 
 @dataclass(frozen=True)
+class Caller:
+    """A place that calls a function which launches a kernel."""
+
+    unit: Unit
+    function: Function | None
+    offset: int
+
+
+@dataclass(frozen=True)
 class Wrapper:
     """A host function that launches the kernel it is given."""
 
@@ -34,6 +43,8 @@ class Wrapper:
     """Of its launch, in the prepared text."""
     given: Mapping[str, str]
     """Its parameters with the arguments, as the caller writes them."""
+    caller: Caller | None = None
+    """Who calls it, where the launch itself is told and not the call."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +80,7 @@ class Launch:
     @property
     def written(self) -> tuple[str, ...]:
         """The configuration as the code has it: what is only handed on, as the caller has it."""
-        if self.wrapper is None:
+        if self.wrapper is None or self.wrapper.caller is not None:
             return self.configuration
         given = self.wrapper.given
         return tuple(one_line(given.get(part, part)) for part in self.configuration)
@@ -88,7 +99,14 @@ class Launch:
         wrapper = self.wrapper
         if wrapper is None:
             return self._host, self.offset
-        given = {name: Given(self._host, text, self.offset) for name, text in wrapper.given.items()}
+        host, offset, caller = self._host, self.offset, wrapper.caller
+        if caller is not None:
+            branches = branch_values(caller.unit, caller.offset)
+            host, offset = (
+                HostValues(caller.unit, caller.function, branches=branches, place=caller.offset),
+                caller.offset,
+            )
+        given = {name: Given(host, text, offset) for name, text in wrapper.given.items()}
         return HostValues(wrapper.unit, wrapper.function, given=given), wrapper.offset
 
     def _extent(self, part: int) -> Extent:

@@ -1,0 +1,26 @@
+// A launch whose grid and block are parameters: each call of its function tells them, here and in other files.
+#include "given_extents.cuh"
+
+__global__ void shade(float *image, int width) {
+  const int x = blockIdx.x * blockDim.x + threadIdx.x, y = blockIdx.y * blockDim.y + threadIdx.y;
+  image[y * width + x] = 0.f;
+}
+
+void Forward::draw(const dim3 grid, dim3 block, float *image, int width) { shade<<<grid, block>>>(image, width); }
+
+// Of another class, and never called: nothing is known of its block.
+void Backward::draw(const dim3 grid, dim3 block, float *image, int width) { shade<<<grid, block>>>(image, width); }
+
+__global__ void clear(float *image) { image[blockIdx.x * blockDim.x + threadIdx.x] = 0.f; }
+void cleared(dim3 grid, dim3 block, float *image) { clear<<<grid, block>>>(image); }
+void clear_all(float *image, int n) {
+  cleared(n / 128, 128, image);
+  cleared(dim3(n / 64), dim3(64), image);
+}
+
+__global__ void __launch_bounds__(64) bounded(float *image) { image[threadIdx.x] = 0.f; }
+void bound(dim3 block, float *image) { bounded<<<1, block>>>(image); }  //! launch-bounds "128" "64"
+void bind(float *image) {
+  bound(128, image);
+  bound(dim3(128), image + 64);
+}
