@@ -79,19 +79,29 @@ def condition(run: Interpreter, scope: Scope, test: t.Expr) -> Condition:
 def is_as_made(run: Interpreter, scope: Scope, test: t.Expr, holds: list[t.Node], fails: list[t.Node]) -> bool | None:
     """How a test comes out that asks whether there is a layer at all: `Linear(n, k) if k > 0 else Identity()`.
 
-    What a layer is made with is a size, and a model has the layers that it can have unless it is told otherwise.
+    What a layer is made with is a size, and a model has the layers that it can have unless it is told otherwise; where
+    either way stores attributes of its own, both are its layers.
     """
     size, positive = _asked_for_positive(test)
     if size is None or run.certain:
         return None
+    there, not_there = (holds, fails) if positive else (fails, holds)
+    if not _stored_by(not_there) <= _stored_by(there):
+        return None
     name = t.dotted(size)
-    for call in t.walk(*(holds if positive else fails)):
+    for call in t.walk(*there):
         if isinstance(call, t.Call) and any(t.dotted(arg) == name for arg in call.args):
             target = _unnoted(run, scope, call.func)
             is_layer = isinstance(target, External) and target.name.startswith("torch.nn.")
             if is_layer or (isinstance(target, Class) and run.classes.is_module(target.definition)):
                 return positive if isinstance(as_size(_unnoted(run, scope, size)), Dim) else None
     return None
+
+
+def _stored_by(nodes: list[t.Node]) -> set[str]:
+    """The attributes that statements store."""
+    targets = (target for node in t.walk(*nodes) if isinstance(node, t.Assign) for target in node.targets)
+    return {target.attr for target in targets if isinstance(target, t.Attribute)}
 
 
 def _asked_for_positive(test: t.Expr) -> tuple[t.Name | t.Attribute | None, bool]:
