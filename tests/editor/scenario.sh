@@ -48,10 +48,19 @@ drive kernels \
   --open tinyllm/kernels/flash_attention.py:20 --inlay '\[BLOCK_M, D\]' \
   --command 'Kernelscope: Show Tiling' --expect-tab 'Tiling of' --expect-editor 'BLOCK_M' --shot triton-tiling \
   --no-notification
+drive tables \
+  --open tinyllm/model.py:92 --command 'Kernelscope: Show Operator Table' --expect-tab 'Operators of' \
+  --expect-editor 'KV cache' --expect-readonly --shot operators \
+  --key Control+1 --wait 300 --command 'Kernelscope: Show Tensor Lifetimes' --expect-tab 'Tensors of' \
+  --expect-editor 'Held until' --shot lifetimes \
+  --key Control+1 --wait 300 --command 'Kernelscope: Show Pseudocode' --expect-tab 'Pseudocode of' --shot pseudocode \
+  --key Control+1 --wait 300 --open tinyllm/schedule.py:60 --command 'Kernelscope: Show Execution Timeline' --expect-tab 'Timeline of' \
+  --expect-editor 'queue 0' --shot timeline --no-notification
 drive serving \
   --open tinyllm/engine.py --wait 3000 --command 'Kernelscope: Explain Serving' --expect-tab 'Serving' --expect-readonly \
-  --command 'Kernelscope: Technical FAQ' --expect-tab 'FAQ' --shot faq \
-  --shot serving --no-notification
+  --shot serving --key Control+1 --wait 300 --command 'Kernelscope: Technical FAQ' --expect-tab 'FAQ' --shot faq \
+  --key Control+1 --wait 300 --command 'Kernelscope: Full Report' --expect-tab 'Report' \
+  --shot report --no-notification
 drive across-languages \
   --open csrc/silu_and_mul.cu:20 --lang 'CUDA' --command 'Kernelscope: Show Call Path' --expect-tab 'Call path' \
   --expect-editor 'TinyLLM.forward' --expect-readonly --shot call-path \

@@ -17,6 +17,54 @@ from kernelscope.workspace.files import Files
 Workspace = Callable[[str], Files]
 
 CASES = {
+    "a method that a call names by a text, which what is called looks up": (
+        "engine.py::Engine.step",
+        """
+## kernels.py
+import triton
+@triton.jit
+def add_kernel(x): ...
+def add(x):
+    add_kernel[(1,)](x)
+## executor.py
+def run_method(worker, method, args):
+    return getattr(worker, method)(*args)
+class Executor:
+    def on_workers(self, method, args):
+        raise NotImplementedError
+    def execute_batch(self, batch):
+        return self.on_workers(  # of whatever kind
+            "execute_batch", (batch,))
+    def note_batch(self, batch):
+        return self.write_down("execute_batch", batch)
+    def write_down(self, title, batch):
+        print(title, batch)
+class OneWorker(Executor):
+    def on_workers(self, method, args):
+        return run_method(self.worker, method, args)
+## worker.py
+from kernels import add
+class Worker:
+    def execute_batch(self, batch):
+        add(batch)
+## engine.py
+from executor import Executor
+class Engine:
+    def __init__(self, executor: Executor):
+        self.executor = executor
+    def step(self, batch):
+        self.executor.note_batch(batch)
+        return self.executor.execute_batch(batch)
+""",
+        """
+Python Engine.step()
+└─ Python Executor.execute_batch()
+   └─ ? Python Worker.execute_batch()
+      └─ Python add()
+         └─ launch of add_kernel over (1,)
+            └─ Triton kernel add_kernel
+""",
+    ),
     "functions that the result of a registration is given": (
         "use.py::use",
         """

@@ -53,7 +53,7 @@ def system_document(
     if kind == "serving" and blocks and len(paths) <= MOST_DRAWN:
         blocks[:0] = whole("architecture", _drawn(workspace, graph(), system), system)
     if not blocks:
-        raise UserError(f"nothing of a {kind} was found in {len(paths)} files of {folder.name}")
+        raise UserError(f"nothing that a {title.lower()} tells of was found in {len(paths)} files of {folder.name}")
     notes = (f"from {len(paths)} source files below {folder}", *_not_read(workspace, folder))
     return Document(f"{title} of {folder.name}", tuple(blocks), kind, target, notes)
 

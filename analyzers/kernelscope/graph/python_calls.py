@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import builtins
 import os
+import re
 from collections.abc import Callable, Iterator
 
 from kernelscope.graph.callees import MAX_ELEMENTS, Callees
 from kernelscope.graph.function_nodes import PALLAS, FunctionNodes, innermost_name, own_scopes, scopes
 from kernelscope.graph.kernel_languages import KERNEL_LIBRARIES
 from kernelscope.graph.kinds import Edge, EdgeKind, Node, NodeKind
+from kernelscope.graph.named_calls import NamedCalls
 from kernelscope.graph.native_modules import NativeFunctions, NativeModules
 from kernelscope.graph.native_objects import NativeObjects
 from kernelscope.graph.receivers import Receivers, calls_in
@@ -28,9 +30,11 @@ from kernelscope.workspace.symbols import Match
 
 MAX_METHODS = 60
 BY_NAME = "by the method's name: the receiver is not known"
+BY_TEXT = "the call names the method by a text"
 OVERRIDES = "a method of a class below the declared one; which runs is chosen at run time"
 TRACED = "traced here; runs when the compiled object is called"
 BY_DECORATOR = "a kernel of the class, which the method's decorator may launch"
+_GIVEN_TEXT = re.compile(rb"\s*\((?:\s|#[^\n]*\n)*[\"']")
 _IMPORTING = (b"import_module", b"__import__")
 _FFI_CALLS = frozenset({"ffi_call", "get_global_func"})
 _BUILTINS = frozenset(dir(builtins))
@@ -55,6 +59,7 @@ class PythonCalls:
         self._exports = exports
         self.functions = FunctionNodes(modules, classes, index)
         self._callees = Callees(modules, classes, self.functions, exports)
+        self._named = NamedCalls(modules, receivers)
         self._native = NativeModules(modules, native)
         self._objects = NativeObjects(modules, classes, index, self._callees, exports)
         self._modules = modules
@@ -80,15 +85,19 @@ class PythonCalls:
         for call in facts.calls:
             tail = call.name.rpartition(".")[2]
             if call.scope in own and (only is None or only in ((call.start, tail), (None, tail))):
-                known = False
+                targets: list[Node] = []
                 for target, certain in self._callees.nodes(node.path, facts, outermost, call.scope, call.name):
-                    known = True
+                    targets.append(target)
                     starts_kernels |= target.kind is NodeKind.KERNEL
                     kind = EdgeKind.COMMUNICATES if target.kind is NodeKind.COLLECTIVE else EdgeKind.CALLS
                     if target != node:
                         yield Edge(kind, node, target, node.path, call.line, certain)
-                if not known and function is not None:
-                    yield from self._foreign(node, facts, outermost, function, call)
+                if not targets and function is not None:
+                    for edge in self._foreign(node, facts, outermost, function, call):
+                        targets.append(edge.target)
+                        yield edge
+                if function is not None and only is None:
+                    yield from self._by_text(node, function, call, targets)
         if only is not None and only[0] is not None:
             return
         launches = [launch for launch in facts.launches if launch.scope in own]
@@ -237,14 +246,45 @@ class PythonCalls:
         if self._callees.external(node.path, facts, outermost, call.scope, call.name):
             return
         for match in _nearest(self._index.table.named(method, MAX_METHODS), node.path, method):
-            if (found := self._index.facts(match.path)) is None:
+            target = self._method(match, method)
+            if target is not None and target != node:
+                yield Edge(EdgeKind.CALLS, node, target, node.path, call.line, False, BY_NAME)
+
+    def _by_text(self, node: Node, function: Definition, call: f.Call, targets: list[Node]) -> Iterator[Edge]:
+        """What a call runs that names a method by a text: the methods of that name, where these are few."""
+        module = self._modules.module(node.path)
+        end = call.start + len(call.name.encode())
+        if module is None or not _GIVEN_TEXT.match(module.text.data, end):
+            return
+        written = self._written(function, call)
+        name = self._named.name_in(written, self._definitions(targets)) if written is not None else None
+        if name is None or "_" not in name.strip("_"):
+            return
+        matches = [m for m in self._index.table.named(name, MAX_METHODS) if not _is_test(m.path) or _is_test(node.path)]
+        found = [target for match in matches if (target := self._method(match, name)) is not None]
+        own = self._receivers.overriding(function.owner, name) if function.owner is not None else ()
+        family = {node.name.rpartition(".")[0], *(o.owner.name for o in own if o.owner is not None)}
+        found = [target for target in found if target.name.rpartition(".")[0] not in family]
+        for target in found if len(found) <= MAX_ELEMENTS else ():
+            yield Edge(EdgeKind.CALLS, node, target, node.path, call.line, False, BY_TEXT)
+
+    def _definitions(self, nodes: list[Node]) -> Iterator[Definition]:
+        for target in nodes:
+            facts = self._index.facts(target.path) if target.kind is NodeKind.FUNCTION else None
+            own = own_scopes(facts, target.start) if facts is not None else ()
+            if facts is not None and own and (found := self.functions.definition_of(target.path, facts, min(own))):
+                yield found
+
+    def _method(self, match: Match, name: str) -> Node | None:
+        """The method that a match is of, inside a class."""
+        facts = self._index.facts(match.path)
+        for definition in facts.defs if facts is not None else ():
+            if facts is None or definition.scope == f.TOP:
                 continue
-            for definition in found.defs:
-                if definition.name == method and definition.line == match.name.line and definition.scope != f.TOP:
-                    name = f"{found.defs[definition.scope].name}.{method}"
-                    target = Node(NodeKind.FUNCTION, name, match.path, definition.name_start, definition.line, "Python")
-                    if target != node:
-                        yield Edge(EdgeKind.CALLS, node, target, node.path, call.line, False, BY_NAME)
+            if definition.name == name and definition.line == match.name.line:
+                full = f"{facts.defs[definition.scope].name}.{name}"
+                return Node(NodeKind.FUNCTION, full, match.path, definition.name_start, definition.line, "Python")
+        return None
 
     def _by_decorator(self, node: Node, function: Definition) -> Iterator[Edge]:
         """A decorated `__call__` that launches nothing itself, in a class that holds a kernel."""

@@ -6,6 +6,7 @@ An edit costs the reading of one file and the join; readings stay on disk, so a 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import msgspec
 
 from kernelscope.faults import Fault, part
 from kernelscope.results import IndexProgress
+from kernelscope.serving.beside import Asked, Beside, can_help, encoded
 from kernelscope.serving.c_functions import CSource
 from kernelscope.serving.claims import PythonSource
 from kernelscope.serving.procedures import is_aside
@@ -25,11 +27,18 @@ from kernelscope.workspace.workspace import Workspace
 
 MAKERS = ("kernelscope.serving", "kernelscope.syntax", "kernelscope.syntax.python", "kernelscope.workspace")
 """Whose code decides what a reading holds."""
-_encoder = msgspec.msgpack.Encoder(enc_hook=str)
 _decoder = msgspec.msgpack.Decoder(Reading, dec_hook=lambda _, text: _path(text))
 
 STUB_SUFFIX = ".pyi"
 """Files that tell types only: what they declare is declared elsewhere."""
+
+
+def _decoded(blob: bytes) -> Reading | None:
+    """The reading that another run or process made."""
+    try:
+        return _decoder.decode(blob)
+    except msgspec.MsgspecError:
+        return None
 
 
 @lru_cache(maxsize=64)
@@ -57,15 +66,20 @@ class Readings:
         faults: list[Fault] = []
         ordered = sorted(paths)
         only_aside = all(map(self._is_aside, ordered))
-        for done, path in enumerate(ordered):
-            if cancelled():
-                break
-            if progress is not None and done % 50 == 0:
-                progress(IndexProgress(done, len(ordered), "reading the system"))
-            with part(path, faults):
-                reading = self._asked(path) if only_aside else self._reading(path)
-                if reading is not None:
-                    found.append(reading)
+        beside = None if only_aside else self._helped(ordered)
+        try:
+            for done, path in enumerate(ordered):
+                if cancelled():
+                    break
+                if progress is not None and done % 50 == 0:
+                    progress(IndexProgress(done, len(ordered), "reading the system"))
+                with part(path, faults):
+                    reading = self._asked(path) if only_aside else self._reading(path, beside)
+                    if reading is not None:
+                        found.append(reading)
+        finally:
+            if beside is not None:
+                beside.close()
         self._on_disk.flush()
         self._on_disk.forget()
         system = join(found)
@@ -76,6 +90,16 @@ class Readings:
         """Those files that belong to no tests, benchmarks or examples; all of them where there are no others."""
         paths = list(paths)
         return [path for path in paths if not self._is_aside(path)] or paths
+
+    def _answered(self, beside: Beside, path: str, version: Version) -> Reading | None:
+        """What the other process read of a file, if it was this version."""
+        answer = beside.take(path)
+        if answer is None or answer[0] != replace(version, edit=0):
+            return None
+        reading = _decoded(answer[1])
+        if reading is not None:
+            self._on_disk.put(path, version, answer[1])
+        return reading
 
     def _asked(self, path: str) -> Reading | None:
         """A file of tests or examples, read as the product's own; it is not left on disk."""
@@ -89,36 +113,41 @@ class Readings:
         root = self._workspace.files.root_of(path) or ""
         return is_aside(Path(path[len(root) :].lstrip("/\\")))
 
-    def _reading(self, path: str) -> Reading | None:
+    def _helped(self, paths: list[str]) -> Beside | None:
+        """A second process for the files that were not read yet, if these are many."""
+        files = self._workspace.files
+        todo: list[Asked] = []
+        size = 0
+        for path in paths:
+            version = files.version(path)
+            if version is None or version.is_open or path.endswith(STUB_SUFFIX) or self._is_known(path, version):
+                continue
+            todo.append(Asked(path, self._is_aside(path), files.max_file_bytes))
+            size += version.size
+        try:
+            return Beside(todo) if can_help(size) else None
+        except OSError:
+            return None
+
+    def _is_known(self, path: str, version: Version) -> bool:
+        known = self._kept.get(path)
+        return (known is not None and known[0] == version) or self._on_disk.get(path, version) is not None
+
+    def _reading(self, path: str, beside: Beside | None) -> Reading | None:
         version = self._workspace.files.version(path)
         known = self._kept.get(path)
         if known is not None and known[0] == version:
             return known[1]
-        reading = self._decoded(path, version)
+        blob = self._on_disk.get(path, version)
+        reading = _decoded(blob) if blob else None
+        if reading is None and beside is not None and version is not None:
+            reading = self._answered(beside, path, version)
         if reading is None:
             reading = self._read(path, self._is_aside(path))
-            self._keep(path, version, reading)
+            if blob := encoded(reading):  # what has faults is read again in the next run
+                self._on_disk.put(path, version, blob)
         self._kept[path] = (version, reading)
         return reading
-
-    def _decoded(self, path: str, version: Version | None) -> Reading | None:
-        """The reading that an earlier run left on disk."""
-        blob = self._on_disk.get(path, version)
-        if blob is None:
-            return None
-        try:
-            return _decoder.decode(blob)
-        except msgspec.MsgspecError:
-            return None
-
-    def _keep(self, path: str, version: Version | None, reading: Reading | None) -> None:
-        """Leaves a reading for the next run, which reads again what has faults or cannot be written, such as inf."""
-        if reading is None or reading.faults:
-            return
-        try:
-            self._on_disk.put(path, version, _encoder.encode(reading))
-        except (OverflowError, UnicodeEncodeError):
-            return
 
     def _read(self, path: str, aside: bool) -> Reading | None:
         files = self._workspace.files

@@ -1,4 +1,4 @@
-"""Worker processes for scanning: spawned, niced, fed by bytes; a crash or a hang costs one file.
+"""Worker processes, for scanning above all: spawned, niced, fed by bytes; a crash or a hang costs one file.
 
 Lives only while there is something to scan. What the rows mean is the index's business.
 """
@@ -38,7 +38,8 @@ FILE_SECONDS = 20.0
 IN_PROCESS_BYTES = 600_000
 """Below this, starting processes costs more than it brings."""
 
-_START = "import sys; sys.path[:0] = {path!r}; from kernelscope.workspace.worker import main; main()"
+_START = "import sys; sys.path[:0] = {path!r}; from {module} import main; main()"
+_SCANNER = "kernelscope.workspace.worker"
 
 
 def scan_all(
@@ -63,7 +64,7 @@ def facts_beside(path: str, data: bytes) -> FileFacts | None:
     """
     worker = _Worker()
     try:
-        worker.process = process = _spawn()
+        worker.process = process = spawn(_SCANNER)
     except OSError:
         return facts_or_none(path, data)
     timer = threading.Timer(FILE_SECONDS, process.kill)
@@ -207,7 +208,7 @@ class _Pool:
             if self._stop:
                 return False
             try:
-                worker.process = _spawn()
+                worker.process = spawn(_SCANNER)
             except OSError:
                 return False
             worker.killed = False
@@ -223,10 +224,10 @@ class _Pool:
                     process.kill()
 
 
-def _spawn() -> subprocess.Popen[bytes]:
-    """Starts a scanner. Isolated: nothing of the working folder can be imported."""
+def spawn(module: str) -> subprocess.Popen[bytes]:
+    """Starts what a module of ours does in a process of its own. Nothing of the working folder can be imported."""
     package = str(Path(__file__).parents[2])
-    code = _START.format(path=[package, *(entry for entry in sys.path if entry.endswith("site-packages"))])
+    code = _START.format(path=[package, *(p for p in sys.path if p.endswith("site-packages"))], module=module)
     flags = getattr(subprocess, "CREATE_NO_WINDOW", 0) | getattr(subprocess, "BELOW_NORMAL_PRIORITY_CLASS", 0)
     return subprocess.Popen(
         [sys.executable, "-I", "-c", code],

@@ -110,7 +110,7 @@ def write_message(stream: BinaryIO, body: bytes) -> None:
 
 def main() -> None:
     """Serves batches until stdin ends."""
-    _end_with_parent()
+    end_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     decoder = msgspec.msgpack.Decoder(Batch)
     encoder = msgspec.msgpack.Encoder()
@@ -133,7 +133,7 @@ def main() -> None:
         write_message(stdout, b"")
 
 
-def _end_with_parent() -> None:
+def end_with_parent() -> None:
     """Linux: the kernel kills us when the thread that started us is gone. Elsewhere the end of stdin must do."""
     if sys.platform != "linux":
         return
