@@ -30,6 +30,7 @@ from kernelscope.syntax.cuda.expressions import (
 )
 from kernelscope.syntax.cuda.functions import Function
 
+MAX_NAMED = 60
 MAX_DEPTH = 40
 _MINIMA = frozenset(("min", "std::min", "cuda::std::min", "cute::min", "MIN"))
 _MAXIMA = frozenset(("max", "std::max", "cuda::std::max", "cute::max", "MAX"))
@@ -176,7 +177,11 @@ class Constants:
                 return dim(name)
             owner, plain = given, given.partition("<")[0].rpartition("::")[2]
         for unit in self.unit.with_name(plain):
-            aliased = unit.declarations.aliases.get(plain)
+            aliased = [
+                entry
+                for entry in unit.declarations.aliases.get(plain, ())
+                if entry[0].partition("<")[0].rpartition("::")[2].strip() != plain  # `using Traits = Traits<T>;`
+            ]
             if aliased and depth < MAX_DEPTH:
                 return self._qualified(f"{aliased[-1][0]}::{tail}", offset, depth + 1)
             structs = unit.declarations.structs.get(plain)
@@ -195,7 +200,12 @@ class Constants:
         named = [(unit, unit.declarations.of_file(tail, plain)) for unit in self.unit.with_name(tail)]
         found = [(unit, d) for unit, d in named if d is not None and d.value is not None and not d.owner]
         found.sort(key=lambda item: item[1].space != plain)
-        return self._declared(*found[0], tail, offset, depth) if found else None
+        value = self._declared(*found[0], tail, offset, depth) if found else None
+        return self._named_constant(name) if value is None else value
+
+    def _named_constant(self, name: str) -> Dim | None:
+        """A constant of a class that is not at hand, by its name where that is understood: in host code."""
+        return dim(name) if self.opaque is not None and len(name) <= MAX_NAMED else None
 
     def is_known(self, text: str, offset: int) -> bool:
         """Whether a template argument stands for one type or number."""
