@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, fields
-from functools import cache
+from functools import cache, lru_cache
+from itertools import chain
 from typing import Any, Literal, get_args
 
 from kernelscope.results import Span
@@ -458,3 +459,14 @@ def walk(*nodes: Node) -> Iterator[Node]:
         below = children(node)
         below.reverse()
         todo += below
+
+
+_WITH_BODIES = (Block, If, For, ForEach, While, Switch, Case)
+
+
+@lru_cache(maxsize=4096)
+def parts(node: Node) -> tuple[Node, ...]:
+    """The same of one node, kept: statements within several loops are asked for with each of them."""
+    if not isinstance(node, _WITH_BODIES):
+        return tuple(walk(node))
+    return (node, *chain.from_iterable(map(parts, children(node))))

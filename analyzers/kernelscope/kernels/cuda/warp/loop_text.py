@@ -29,6 +29,9 @@ class LoopText:
     """Whether its function may end in it."""
 
 
+_TOLD = frozenset((t.Declare, t.Assign, t.Step, t.Jump, t.Return))
+
+
 @lru_cache(maxsize=1024)
 def loop_text(node: t.For | t.While) -> LoopText:
     """Read once for each loop, however often it is followed."""
@@ -37,6 +40,8 @@ def loop_text(node: t.For | t.While) -> LoopText:
     changes: list[t.Assign | t.Step] = []
     skips = leaves = returns = False
     for inner, hidden in _nodes(node.body, frozenset()):
+        if inner.__class__ not in _TOLD:
+            continue
         match inner:
             case t.Declare():
                 declared.add(inner.name)
@@ -90,7 +95,7 @@ def _nodes(statements: Iterable[t.Node], hidden: frozenset[str]) -> Iterator[tup
                 yield statement, hidden
                 yield from _nodes(t.children(statement), hidden)
             case _:
-                for part in t.walk(statement):
+                for part in t.parts(statement):
                     yield part, hidden
                 if names := _declared(statement):
                     hidden = hidden.union(names)

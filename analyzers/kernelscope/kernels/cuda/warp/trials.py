@@ -19,6 +19,7 @@ from kernelscope.kernels.cuda.warp.types import Array, StructType
 from kernelscope.kernels.cuda.warp.values import Cell, Closure, Pointer, Record
 from kernelscope.syntax.cuda import tree as t
 
+_CHANGING = frozenset((t.Declare, t.Bindings, t.Assign, t.Step, t.Unary, t.Call, t.Asm))
 _TAKE_VALUES = frozenset(INTRINSICS) - {"memcpy", "load_matrix_sync"}
 Loop = t.For | t.While
 
@@ -61,8 +62,8 @@ def decisive(m: Machine, node: Loop, cells: set[Cell], names: Names) -> tuple[Lo
         elif isinstance(value, Pointer) and value.memory.cell is not None:
             reached[name].add(value.memory.cell)
     wanted = frozenset(name for name, places in reached.items() if places & cells)
-    for inner in t.walk(node):
-        if isinstance(inner, t.Call) and (name := called(inner)) not in references:
+    for inner in t.parts(node):
+        if inner.__class__ is t.Call and isinstance(inner, t.Call) and (name := called(inner)) not in references:
             functions = _functions(m, inner.func, names)
             if functions:
                 references[name] = frozenset[int]().union(*(_references(f.params) for f in functions))
@@ -93,7 +94,7 @@ def _references(params: Sequence[t.Param]) -> frozenset[int]:
 @lru_cache(maxsize=1024)
 def mentioned(node: t.Node) -> frozenset[str]:
     """All names in a statement or expression, those of lambdas' bodies too."""
-    return frozenset(inner.id for inner in t.walk(node) if isinstance(inner, t.Name))
+    return frozenset(inner.id for inner in t.parts(node) if inner.__class__ is t.Name and isinstance(inner, t.Name))
 
 
 @lru_cache(maxsize=1024)
@@ -183,7 +184,9 @@ class _Part:
         return False
 
     def _changed(self, node: t.Node) -> Iterable[str]:
-        for inner in t.walk(node):
+        for inner in t.parts(node):
+            if inner.__class__ not in _CHANGING:  # most are not
+                continue
             match inner:
                 case t.Declare():
                     yield inner.name
