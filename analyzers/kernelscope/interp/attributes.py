@@ -127,7 +127,7 @@ def attribute(run: Interpreter, value: Value, name: str, span: Any) -> Value:
             if name == "apply" and records.derives(run, value.definition, records.AUTOGRAD):
                 return _differentiated(run, value)
             found = run.classes.attribute(value.definition, name)
-            held = _class_attribute(run, found, None)
+            held = _class_attribute(run, found, value)
             if isinstance(held, Unknown) and records.derives(run, value.definition, records.ENUMERATIONS):
                 return f"{value.definition.name}.{name}"
             return held
@@ -136,9 +136,8 @@ def attribute(run: Interpreter, value: Value, name: str, span: Any) -> Value:
         case Sequential() if name in value.names:
             return value.parts[value.names.index(name)]
         case SuperValue():
-            found = run.workspace.classes.super_attribute(
-                value.owner, value.receiver.cls, name, run.classes.mro(value.receiver.cls)
-            )
+            cls = value.receiver.cls if isinstance(value.receiver, Instance) else value.receiver.definition
+            found = run.workspace.classes.super_attribute(value.owner, cls, name, run.classes.mro(cls))
             return _class_attribute(run, found, value.receiver)
         case Copied():
             return value[name] if name in value else attribute(run, value.of, name, span)
@@ -297,11 +296,15 @@ def _declared(run: Interpreter, instance: Instance, name: str) -> Instance | Num
     return None
 
 
-def _class_attribute(run: Interpreter, found: object, receiver: Instance | None) -> Value:
+def _class_attribute(run: Interpreter, found: object, holder: Instance | Class) -> Value:
+    """What a class defines, as its object or the class itself is asked for it."""
+    receiver = holder if isinstance(holder, Instance) else None
     match found:
         case Definition(node=t.FunctionDef() as node):
             names = {t.dotted(d) or t.dotted(getattr(d, "func", d)) or "" for d in node.decorator_list}
             short = {name.rpartition(".")[2] for name in names}
+            if "classmethod" in short:
+                return Function(found, Class(holder.cls) if isinstance(holder, Instance) else holder, True)
             function = Function(found, receiver, receiver is not None and "staticmethod" not in short)
             if short & {"property", "cached_property"} and receiver is not None:
                 from kernelscope.interp.calls import call

@@ -18,6 +18,7 @@ from kernelscope.interp.attributes import SHAPING, shaping_method
 from kernelscope.interp.expressions import elements, evaluate
 from kernelscope.interp.findings import Known
 from kernelscope.interp.flow import Returns, execute
+from kernelscope.interp.handed_calls import handed_call
 from kernelscope.interp.interpreter import Interpreter
 from kernelscope.interp.limits import MAX_CALLS, MAX_COUNTING, MAX_HELPERS, MAX_QUIET_CALLS
 from kernelscope.interp.sequences import any_of
@@ -74,6 +75,8 @@ def call_node(run: Interpreter, scope: Scope, node: t.Call) -> Value:
             kwargs = Open(kwargs)
     if run.trace is not None:
         run.trace.callee = node.func
+    if (handed := handed_call(run, scope, node, target, args, kwargs)) is not None:
+        target, args, kwargs = handed
     try:
         result = call(run, target, args, kwargs, node.span)
         if isinstance(target, Class) and isinstance(result, Instance) and result.is_module and not result.is_ready:
@@ -101,8 +104,9 @@ def _super(scope: Scope) -> Value:
     current: Scope | None = scope
     while current is not None:
         function = current.function
-        if function is not None and function.definition.owner is not None and isinstance(function.receiver, Instance):
-            return SuperValue(function.definition.owner, function.receiver)
+        owner = None if function is None else function.definition.owner
+        if function is not None and owner is not None and isinstance(function.receiver, Instance | Class):
+            return SuperValue(owner, function.receiver)
         current = current.outer
     return Unknown("super() outside a method")
 

@@ -134,6 +134,6 @@ def call_method(run: Interpreter, target: PlainMethod, args: Arguments, kwargs: 
                 return None
         case _:
             pass
-    if isinstance(value, Module) and name == "forward":
+    if isinstance(value, Module) and name in ("forward", "__call__"):
         return call(run, value, args, kwargs, span)
     return Unknown(f"the method {name} is not followed", span)

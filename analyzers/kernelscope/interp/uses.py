@@ -89,9 +89,12 @@ class Uses:
                 self.bindings[name] = self.bindings.get(name, 0) + 1
                 self.rebound.setdefault(name, node.span.end)
         match node:
-            case t.Assign(targets=[t.Tuple(elts=targets)], value=value) if (name := measured(value)) is not None:
-                if all(isinstance(e, t.Name) for e in targets) and self._is_of_all_ways(name, value):
-                    self.unpacked.setdefault(name, [e.id for e in targets if isinstance(e, t.Name)])
+            case t.Assign(targets=[t.Tuple(elts=targets)], value=value):
+                for way in _ways(value):
+                    name = measured(way)
+                    named = name is not None and all(isinstance(e, t.Name) for e in targets)
+                    if name is not None and named and self._is_of_all_ways(name, way):
+                        self.unpacked.setdefault(name, [e.id for e in targets if isinstance(e, t.Name)])
             case t.Attribute(value=t.Name(id=name), attr="shape" | "dtype" | "device" | "ndim"):
                 self.tensors.add(name)
             case t.Subscript(value=t.Name(id=name), slice=t.Tuple(elts=parts)) if any(map(_is_tensor_index, parts)):
@@ -191,6 +194,13 @@ def _alternatives(nodes: Iterable[t.Node]) -> Iterator[tuple[Span, set[str]]]:
                 apart = names | (_reshaped(body) - _reshaped(other))
                 if body and apart:
                     yield Span(body[0].span.start, body[-1].span.end), apart
+
+
+def _ways(value: t.Expr) -> list[t.Expr]:
+    """What a value may be: `x.size() if x is not None else y.size()` takes apart the one that is there."""
+    if not isinstance(value, t.IfExp) or any(isinstance(p, t.Expr) and asked_for_dims(p) for p in t.walk(value.test)):
+        return [value]
+    return [value.body, value.orelse]
 
 
 def _reshaped(body: Iterable[t.Stmt]) -> set[str]:

@@ -232,10 +232,10 @@ class Alike:
 
 @dataclass(frozen=True, slots=True)
 class SuperValue:
-    """`super()` in a method of `owner` on `receiver`."""
+    """`super()` in a method of `owner` on `receiver`: a class in those of the class."""
 
     owner: Definition
-    receiver: Instance
+    receiver: Instance | Class
 
 
 @dataclass(slots=True)
