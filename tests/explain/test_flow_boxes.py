@@ -1000,3 +1000,18 @@ class Convolved(nn.Module):
 def test_a_window_that_is_not_known_is_left_out(tmp_path: Path) -> None:
     lines = [b.lines for b in graph_of(tmp_path, WINDOWS, "Convolved").boxes]
     assert lines[1:3] == [("Conv1d 3 s2", "first"), ("Conv1d", "second")]
+
+
+BRACKETED = """
+class Scores(nn.Module):
+    def __init__(self, size):
+        super().__init__()
+        self.scale = size**-0.5
+
+    def forward(self, q: torch.Tensor, k: torch.Tensor, p: torch.Tensor):
+        return (q @ k + q @ p) * self.scale
+"""
+
+
+def test_what_a_sum_in_brackets_is_multiplied_by_is_named(tmp_path: Path) -> None:
+    assert box(graph_of(tmp_path, BRACKETED, "Scores"), "× self.scale")

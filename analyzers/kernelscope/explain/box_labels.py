@@ -218,6 +218,8 @@ class BoxLabels:
         if inner is not None:
             before = module.text.slice(Span(whole.start, inner.start)).strip()
             after = module.text.slice(Span(inner.end, whole.end)).strip()
+            while before.endswith("(") and after.startswith(")"):
+                before, after = before[:-1].rstrip(), after[1:].lstrip()
             text = after.lstrip("*+-/ ") or before.rstrip("*+-/ ")
         else:
             text = _last_operand(text, SIGNS.get(node.operator, ""))
@@ -253,7 +255,8 @@ class BoxLabels:
         if step.kind in ("unfollowed", "call") and acts_for(node) is not None and node not in self.patterns:
             yield f"by {self.attribute(node)}"
         if step.kind == "call" and node not in self.choice.opened:
-            yield from dict.fromkeys(_one_way(inner.step) for inner in node.walk() if inner.step.ways > 1)
+            inside = (inner for inner in node.walk() if inner.step.ways > 1 and inner.all_tests == node.all_tests)
+            yield from dict.fromkeys(_one_way(inner.step) for inner in inside)
             kernels = dict.fromkeys(k for inner in node.walk() if (k := launched(inner.step)))
             yield from (f"kernel {kernel}" for kernel in kernels)
             if node not in self.patterns and (count := ways(self.choice.flow.trace, node.step.result)) > MOST_WAYS:
