@@ -1015,3 +1015,28 @@ class Scores(nn.Module):
 
 def test_what_a_sum_in_brackets_is_multiplied_by_is_named(tmp_path: Path) -> None:
     assert box(graph_of(tmp_path, BRACKETED, "Scores"), "× self.scale")
+
+
+STARRED = """
+from einops.layers.torch import Rearrange
+
+class Attention(nn.Module):
+    def __init__(self, dim, heads=8, dim_head=64):
+        super().__init__()
+        split = Rearrange("b n (two h d) -> two b h n d", two=2, h=heads)
+        self.to_qk = nn.Sequential(nn.Linear(dim, 2 * heads * dim_head), split)
+        self.to_v = nn.Sequential(nn.Linear(dim, heads * dim_head), Rearrange("b n (h d) -> b h n d", h=heads))
+
+    def forward(self, x: torch.Tensor):
+        q, k, v = (*self.to_qk(x), self.to_v(x))
+        return F.scaled_dot_product_attention(q.sigmoid(), k.tanh(), v.exp())
+"""
+
+
+def test_what_a_star_gives_comes_from_what_is_starred(tmp_path: Path) -> None:
+    graph = graph_of(tmp_path, STARRED, "Attention")
+    titles = {b.key: b.lines for b in graph.boxes}
+    after = {(titles[e.source][-1], titles[e.target][-1]): e.label for e in graph.edges}
+    assert {("to_qk", "sigmoid"), ("to_qk", "tanh"), ("to_v", "exp")} <= after.keys()
+    assert ("to_v", "sigmoid") not in after
+    assert after["to_qk", "sigmoid"].startswith("[B, H, S") or after["to_qk", "tanh"].startswith("[B, H, S")

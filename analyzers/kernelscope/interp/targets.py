@@ -110,6 +110,8 @@ def _unpack(run: Interpreter, scope: Scope, targets: list[t.Expr], value: Value,
         value = parts if isinstance(parts, Alike) else value
     values = records.elements(run, value) if isinstance(value, Instance | Opaque) else sequence(value)
     starred = [i for i, target in enumerate(targets) if isinstance(target, t.Starred)]
+    if values is not None and not starred:
+        values = _spread(run, values, len(targets), span)
     if values is not None and any(isinstance(v, Unpacked) for v in values):
         values = None
     if values is None:
@@ -144,6 +146,22 @@ def _unpack(run: Interpreter, scope: Scope, targets: list[t.Expr], value: Value,
         values = [Unknown("as many values as names were expected", span) for _ in targets]
     for target, part in zip(targets, values, strict=True):
         assign(run, scope, target, part)
+
+
+def _spread(run: Interpreter, values: list[Value], count: int, span: Span) -> list[Value]:
+    """Values for so many names, where one of them stands for as many as are missing: `q, k, v = (*self.qk(x), y)`."""
+    places = [index for index, value in enumerate(values) if isinstance(value, Unpacked)]
+    missing = count - len(values) + 1
+    if len(places) != 1 or missing < 0:
+        return values
+    whole = values[places[0]]
+    assert isinstance(whole, Unpacked)
+    rows = iterated(run, whole.value) if isinstance(whole.value, Tensor | Alike) else whole.value
+    part = rows.element if isinstance(rows, Alike) else _part_of(rows, span)
+    parts = [replace(part) if isinstance(part, Unknown | Tensor) else part for _ in range(missing)]
+    if run.trace is not None:
+        parts = [run.trace.part(whole.value, part) for part in parts]
+    return [*values[: places[0]], *parts, *values[places[0] + 1 :]]
 
 
 def _is_guessed(run: Interpreter, sizes: Sequence[Value]) -> bool:
