@@ -127,6 +127,7 @@ class Analysis:
         """Read the whole workspace, beside questions that answer from what is known so far; whether files differed."""
         differed = self.workspace.build_index(progress, cancelled)
         if not cancelled():
+            self.navigation.prepare(self.cache_dir, cancelled)
             self.navigation.graph()
         return differed
 

@@ -44,8 +44,8 @@ FACADE = {"kernelscope", "kernelscope.analysis", "kernelscope.results", "kernels
           "kernelscope.kernels.occupancy", "kernelscope.kernels.hardware",
           "kernelscope.syntax.text"}  # fmt: skip
 ONLY_READER = "workspace"
-STARTS_SCANNERS = LIBRARY / "workspace" / "pool.py"
-"""Starts processes, of this library's own scanner only."""
+STARTS_SCANNERS = LIBRARY / "workspace" / "processes.py"
+"""Starts processes, of this library's own code only."""
 
 
 def _modules(folder: Path) -> list[Path]:

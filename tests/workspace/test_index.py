@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from kernelscope.results import IndexProgress
-from kernelscope.workspace import pool, symbols
+from kernelscope.workspace import pool, processes, symbols
 from kernelscope.workspace.facts import DefKind, Name, columns
 from kernelscope.workspace.files import Files
 from kernelscope.workspace.index import Index, Stage
@@ -326,7 +326,7 @@ def test_workers_scan_and_a_hang_or_crash_costs_one_file(tmp_path: Path, monkeyp
     assert len(rows) == 7
     assert [os.path.basename(path) for path, row in rows.items() if row.error] == ["m6.py"]
 
-    monkeypatch.setattr(pool, "_START", "import sys, os; {path!r}; os._exit(3)")
+    monkeypatch.setattr(processes, "_START", "import sys, os; {path!r}; os._exit(3)")
     rows = {row.path: row for row in scan_all([(str(p), 10) for p in sorted(tmp_path.iterdir())[:3]], Wanted.FACTS)}
     assert [row.error for row in rows.values()] == ["crashed the scanner"] * 3
 

@@ -7,12 +7,13 @@ stands (`places`).
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from kernelscope.graph.call_hierarchy import incoming, outgoing
 from kernelscope.graph.cpp_definitions import CppDefinitions
 from kernelscope.graph.cursor import Cursor, cursor_at
+from kernelscope.graph.kept_links import make_beside
 from kernelscope.graph.meanings import Meanings, is_definition, tells_all
 from kernelscope.graph.operator_graph import OperatorGraph
 from kernelscope.graph.paths import Reached, kernels_near
@@ -52,6 +53,10 @@ class Navigation:
         self._building = Guard()
         self._found: dict[tuple[object, ...], list[Location]] = {}
         self._found_state: object = None
+
+    def prepare(self, cache_dir: Path | None, cancelled: Callable[[], bool]) -> None:
+        """Have the links of a large workspace made by another process, unless they are kept; for the background."""
+        make_beside(self._workspace, cache_dir, cancelled)
 
     def graph(self) -> OperatorGraph:
         """The operator graph of the present facts."""

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from kernelscope.graph.cpp_links import CppEdges
+from kernelscope.graph.kept_links import kept_links
 from kernelscope.graph.links import Links, has_cuda, link
 from kernelscope.graph.shifts import Shift, declared_shift, knows_places, shift_between, shifted
 from kernelscope.workspace.facts import FileFacts
@@ -43,12 +44,24 @@ class PresentLinks:
 
     def links(self) -> Links:
         opened, indexed = self._taking_part(), self._state()
-        if self._links is None or self._indexed != indexed:
-            self._links = link(self._workspace)
+        links = self._links
+        if links is None or self._indexed != indexed:
+            links = self._of_disk(opened)
+        if links is None:
+            links = link(self._workspace)
         elif changed := self._changed(opened):
-            self._links = self._moved(self._links, changed, opened) or self._relinked(self._links, changed, opened)
-        self._opened, self._indexed = opened, indexed
-        return self._links
+            links = self._moved(links, changed, opened) or self._relinked(links, changed, opened)
+        self._links, self._opened, self._indexed = links, opened, indexed
+        return links
+
+    def _of_disk(self, opened: dict[str, _Opened]) -> Links | None:
+        """The links that are kept, from which those of open documents can be made."""
+        if any(self._workspace.index.indexed_facts(path) is None for path in opened):
+            return None
+        links = kept_links(self._workspace)
+        if links is not None:
+            self._opened = {}
+        return links
 
     def _state(self) -> object:
         return (self._workspace.index.operator_generation, self._workspace.index.stage)

@@ -25,7 +25,7 @@ from kernelscope.syntax.python.lower import parse_module
 from kernelscope.syntax.text import SourceText
 from kernelscope.workspace.files import PYTHON_SUFFIXES
 from kernelscope.workspace.modules import MAX_LOWERED_BYTES
-from kernelscope.workspace.pool import spawn
+from kernelscope.workspace.processes import spawn
 from kernelscope.workspace.reading import Version, read_stamped
 from kernelscope.workspace.worker import end_with_parent, read_message, write_message
 

@@ -6,6 +6,7 @@ present text. Links between files are the graph's business.
 
 from __future__ import annotations
 
+import hashlib
 import heapq
 import os
 import threading
@@ -383,6 +384,23 @@ class Index:
             return decode_facts(found) if found else None
         except msgspec.MsgspecError:
             return None
+
+    def state_of_disk(self) -> str | None:
+        """Stands for all files as they were on the disk when they were indexed; None while facts are incomplete."""
+        if self.stage < Stage.FACTS:
+            return None
+        known = hashlib.sha256()
+        for path, stamp in sorted(self._stamps.items()):
+            known.update(f"{path}\n{stamp.size} {stamp.mtime_ns}\n".encode("utf-8", "surrogatepass"))
+        return known.hexdigest()
+
+    def holds(self, path: str) -> bool:
+        """Whether a file is indexed."""
+        return path in self._stamps
+
+    def operator_count(self) -> int:
+        """How many files have kernels, launches or registrations."""
+        return sum(stamp.rank == 0 for stamp in self._stamps.values())
 
     def operator_files(self) -> Iterator[tuple[str, FileFacts]]:
         """Facts of all files with kernels, launches or registrations, by path; open documents as they are now."""

@@ -23,7 +23,7 @@ class Kept:
 
     def __init__(self, store: Callable[[], Store], family: str, makers: Sequence[str]) -> None:
         self._store = store
-        self._kind = f"{family} {_code(makers)}"
+        self._kind = f"{family} {code_of(makers)}"
         self._loaded: dict[str, tuple[int, int, bytes]] | None = None
         self._waiting: dict[str, tuple[str, int, int, bytes]] = {}
 
@@ -57,7 +57,7 @@ class Kept:
         return not version.is_open and not self._store().in_memory
 
 
-def _code(makers: Sequence[str]) -> str:
+def code_of(makers: Sequence[str]) -> str:
     """Stands for the code of the packages: names, sizes and times of their modules."""
     found: list[str] = []
     for name in makers:

@@ -1,4 +1,4 @@
-"""Worker processes, for scanning above all: spawned, niced, fed by bytes; a crash or a hang costs one file.
+"""Worker processes for scanning: spawned, niced, fed by bytes; a crash or a hang costs one file.
 
 Lives only while there is something to scan. What the rows mean is the index's business.
 """
@@ -9,18 +9,17 @@ import contextlib
 import os
 import queue
 import subprocess
-import sys
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import BinaryIO, cast
 
 import msgspec
 
 from kernelscope.workspace.facts import FileFacts, decode_facts
+from kernelscope.workspace.processes import spawn
 from kernelscope.workspace.worker import (
     Batch,
     Scanned,
@@ -35,11 +34,9 @@ MAX_WORKERS = 4
 BATCH_BYTES = 400_000
 BATCH_FILES = 64
 FILE_SECONDS = 20.0
+SCANNER = "kernelscope.workspace.worker"
 IN_PROCESS_BYTES = 600_000
 """Below this, starting processes costs more than it brings."""
-
-_START = "import sys; sys.path[:0] = {path!r}; from {module} import main; main()"
-_SCANNER = "kernelscope.workspace.worker"
 
 
 def scan_all(
@@ -64,7 +61,7 @@ def facts_beside(path: str, data: bytes) -> FileFacts | None:
     """
     worker = _Worker()
     try:
-        worker.process = process = spawn(_SCANNER)
+        worker.process = process = spawn(SCANNER)
     except OSError:
         return facts_or_none(path, data)
     timer = threading.Timer(FILE_SECONDS, process.kill)
@@ -208,7 +205,7 @@ class _Pool:
             if self._stop:
                 return False
             try:
-                worker.process = spawn(_SCANNER)
+                worker.process = spawn(SCANNER)
             except OSError:
                 return False
             worker.killed = False
@@ -222,21 +219,6 @@ class _Pool:
                 process = worker.process
                 if process is not None:
                     process.kill()
-
-
-def spawn(module: str) -> subprocess.Popen[bytes]:
-    """Starts what a module of ours does in a process of its own. Nothing of the working folder can be imported."""
-    package = str(Path(__file__).parents[2])
-    code = _START.format(path=[package, *(p for p in sys.path if p.endswith("site-packages"))], module=module)
-    flags = getattr(subprocess, "CREATE_NO_WINDOW", 0) | getattr(subprocess, "BELOW_NORMAL_PRIORITY_CLASS", 0)
-    return subprocess.Popen(
-        [sys.executable, "-I", "-c", code],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        cwd=package,
-        creationflags=flags,
-    )
 
 
 def _kill(worker: _Worker) -> None:

@@ -22,6 +22,7 @@ from kernelscope import __version__
 
 SCHEMA = 34
 BUSY_SECONDS = 0.5
+PAGE_ROWS = 200
 UNUSED_SECONDS = 30 * 86_400
 _SUFFIXES = ("", "-wal", "-shm")
 
@@ -94,9 +95,12 @@ class Store:
         return None
 
     def facts_of(self, priority: int) -> Iterator[tuple[str, bytes]]:
-        """Path and facts of all files of a priority, in the order of their paths."""
-        query = "SELECT path, facts FROM facts WHERE priority = ? ORDER BY path"
-        yield from self._select(query, (priority,))
+        """Path and facts of all files of a priority, in the order of their paths, and not all at once."""
+        query = "SELECT path, facts FROM facts WHERE priority = ? AND path > ? ORDER BY path LIMIT ?"
+        last = ""
+        while rows := self._select(query, (priority, last, PAGE_ROWS)):
+            yield from rows
+            last = rows[-1][0]
 
     def called(self) -> list[tuple[str, bytes]]:
         """What each file calls, launches or registers: names between line feeds."""
