@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from kernelscope.analysis import Analysis
+from kernelscope.graph.receivers import MAX_HELD
 from kernelscope.results import Location
 from kernelscope.workspace.files import Files
 
@@ -373,3 +374,20 @@ def test_methods_that_are_defined_outside_of_their_class_are_found_by_name(works
     for text in ("sort/sorter.cu: s.‸bits", "top/use.cu: sorter.‸bits"):
         assert places(made.definition(*cursor(made, text))) == ["sorter.cu:2"]
     assert [(found.name, found.container) for found in made.find_symbols("bits")] == [("bits", "Sorter")]
+
+
+def test_few_trees_are_held_for_what_stands_in_for_classes(workspace: Workspace) -> None:
+    text = "".join(f"## base{i}.py\nclass Base{i}:\n    def run(self): raise NotImplementedError\n" for i in range(12))
+    for i in range(12):
+        for j in range(9):
+            text += (
+                f"## below{i}_{j}.py\nfrom base{i} import Base{i}\nclass Below{j}(Base{i}):\n    def run(self): ...\n"
+            )
+    analysis = Analysis([Path(workspace(text).roots[0])])
+    analysis.index()
+    graph = analysis.navigation.graph()
+    for i in [*range(12), *range(12)]:
+        base = analysis.workspace.modules.definition(str(analysis.roots[0] / f"base{i}.py"), f"Base{i}")
+        assert base is not None
+        assert [Path(found.path).name for found in graph.stand_ins(base)] == [f"below{i}_{j}.py" for j in range(9)]
+    assert 0 < sum(map(len, graph._receivers._held.values())) <= MAX_HELD

@@ -5,7 +5,7 @@ Rests on `Instances` for the class; where nothing is declared of a receiver, not
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from kernelscope.graph.function_nodes import RUNS
 from kernelscope.syntax.python.tree import (
@@ -30,6 +30,8 @@ from kernelscope.workspace.modules import Definition
 MAX_OVERRIDING = 40
 MAX_CLASSES = 80
 FEW_OVERRIDING = 8
+MAX_HELD = 48
+"""Definitions that are held for the next question; each holds the tree of its file, some 25 KB of source, half a MB."""
 Subclasses = Callable[[Definition], tuple[Definition, ...]]
 """The classes that name a class among their bases."""
 
@@ -41,8 +43,10 @@ class Receivers:
         self._classes = classes
         self._instances = instances
         self._subclasses = subclasses
-        self._below: dict[object, tuple[Definition, ...]] = {}
-        self._overriding: dict[tuple[object, str], tuple[Definition, ...]] = {}
+        self._held: dict[tuple[str, int, str], tuple[Definition, ...]] = {}
+        """By file and place of a class, and a method or nothing: what overrides it, or the classes below."""
+        self._nothing: set[tuple[str, int, str]] = set()
+        """The same where there is nothing."""
 
     def methods(self, scope: Scope, receiver: Expr, method: str) -> Iterator[tuple[Definition, bool]]:
         """The methods that may run, each with whether the receiver's class itself has it.
@@ -94,16 +98,26 @@ class Receivers:
 
     def overriding(self, cls: Definition, method: str) -> tuple[Definition, ...]:
         """The methods of this name in the classes below one, nearest first."""
-        known = self._overriding.get((cls.node, method))
-        if known is None:
-            known = self._overriding[cls.node, method] = tuple(self._sought(cls, method))
-        return known
+        return self._known(cls, method, lambda: self._sought(cls, method))
 
     def below(self, cls: Definition) -> tuple[Definition, ...]:
         """The classes right below one."""
-        known = self._below.get(cls.node)
+        return self._known(cls, "", lambda: filter(is_class, self._subclasses(cls)))
+
+    def _known(self, cls: Definition, method: str, find: Callable[[], Iterable[Definition]]) -> tuple[Definition, ...]:
+        """What was found before, unless much else was since; that there is nothing is always known."""
+        key = (cls.path, cls.node.span.start, method)
+        if key in self._nothing:
+            return ()
+        known = self._held.pop(key, None)
         if known is None:
-            known = self._below[cls.node] = tuple(filter(is_class, self._subclasses(cls)))
+            known = tuple(find())
+        if not known:
+            self._nothing.add(key)
+            return ()
+        self._held[key] = known
+        while len(self._held) > 1 and sum(map(len, self._held.values())) > MAX_HELD:
+            self._held.pop(next(iter(self._held)))
         return known
 
     def _sought(self, cls: Definition, method: str) -> Iterator[Definition]:
