@@ -46,7 +46,9 @@ def mapping_lines(warp: KernelWarp) -> Iterator[str]:
     variables = list(index_variables(warp))
     single = _single_axes(warp.facts)
     unnamed = _UNNAMED.difference(name for name, _, _ in variables)
+    counters = _named_counters(warp)
     for name, _, d in variables:
+        d = d.subs(counters) if d.name is None else d
         if any(inner.rstrip("′") in unnamed for inner in d.names()):
             continue
         text = formula(d, order)
@@ -56,6 +58,17 @@ def mapping_lines(warp: KernelWarp) -> Iterator[str]:
             told[name] = f"`{name} = {text}`"
     yield from list(told.values())[:MAX_VARIABLES]
     yield from _directions(warp)
+
+
+def _named_counters(warp: KernelWarp) -> dict[str, str]:
+    """Counters of rounds with the loop variables that are nothing else: `for (int d = 0; d < D; ++d)`."""
+    run = warp.run
+    found: dict[str, str] = {}
+    for name, value, _ in run.variables.values() if run is not None else ():
+        symbol = run.symbols.known.get(value.d.name or "") if run is not None and isinstance(value, Int) else None
+        if isinstance(value, Int) and symbol is not None and symbol.counter and value.d.name is not None:
+            found.setdefault(value.d.name, name)
+    return found
 
 
 def _single_axes(kernel: KernelFacts) -> dict[str, int]:

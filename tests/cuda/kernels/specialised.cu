@@ -64,3 +64,22 @@ void launch(const float *x, const double *y, const int *keys, float *out, int *s
   moments<double><<<8, 256, 2048>>>(y, out);
   ordered<<<8, 128, 512>>>(keys, sorted, nullptr);
 }
+
+// An object that becomes an address of shared memory, launched by a macro that is given the kernel in brackets.
+template <typename Type> struct SharedMemory {
+  __device__ operator Type *() { extern __shared__ int raw[]; return (Type *)raw; }
+  __device__ operator const Type *() const { extern __shared__ int raw[]; return (Type *)raw; }
+};
+template <typename T, int N> __global__ void swapped(const T *x, T *y, int rows, int columns) {
+  T *part = SharedMemory<T>();
+  for (int row = 0; row < rows; ++row) {
+    for (int column = 0; column < columns; ++column) {
+      const int place = (blockIdx.x * rows + row) * columns + column;
+      part[threadIdx.x] = x[place * N];
+    }
+  }
+  __syncthreads();
+  y[threadIdx.x] = part[255 - threadIdx.x];
+}
+#define LAUNCH(kernel, grid, block, bytes, ...) (kernel)<<<grid, block, bytes>>>(__VA_ARGS__)
+void launch_swapped(const float *x, float *y, int n) { LAUNCH((swapped<float, 2>), 8, 256, 1024, x, y, n, 2 * n); }

@@ -123,6 +123,8 @@ def _bracketed(text: str) -> str | None:
         depth += (text[i] == ")") - (text[i] == "(")
         if depth == 0:
             inner = text[i + 1 : -1].strip().lstrip("*&")
+            if inner.startswith("(") and inner.endswith(")"):
+                return _bracketed(inner)
             return inner if re.match(r"[A-Za-z_]", inner) else None
     return None
 

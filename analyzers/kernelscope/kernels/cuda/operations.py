@@ -316,7 +316,22 @@ class _Walk:
         for unit, function in (fitting or candidates)[:MAX_OVERLOADS]:
             self.callees.append(self._reached(unit, function, templates, offset))
         if not candidates and re.fullmatch(r"[A-Za-z_]\w*", tail):
-            self.found.unresolved.add(name)
+            made = list(self._conversions(tail, templates, offset))
+            self.callees += made
+            if not made:
+                self.found.unresolved.add(name)
+
+    def _conversions(self, owner: str, templates: tuple[str, ...], offset: int) -> Iterator[Reached]:
+        """What an object of a class runs to become an address: `T* shared = Shared<T>();`."""
+        found = [
+            (unit, function)
+            for unit in self.unit.with_name(owner)
+            for function in unit.functions
+            if function.name.startswith("operator ") and function.owner.partition("<")[0].strip() == owner
+        ]
+        made_for = [_without_arguments(function.owner)[1] for _, function in found]
+        for unit, function in self._meant(found, made_for, templates, offset)[:1]:
+            yield self._reached(unit, function, (), offset)
 
     def _meant(
         self,

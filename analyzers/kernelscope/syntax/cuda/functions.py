@@ -97,14 +97,15 @@ def functions(source: CudaSource) -> tuple[Function, ...]:
 def _function(source: CudaSource, node: Node) -> Function | None:
     body = node.child_by_field_name("body")
     declarator = node.child_by_field_name("declarator")
-    while declarator is not None and declarator.type != "function_declarator":
+    cast = declarator if declarator is not None and declarator.type == "operator_cast" else None
+    while declarator is not None and not declarator.type.endswith("function_declarator"):
         inner = declarator.child_by_field_name("declarator")
         if inner is None:
             inner = next((child for child in declarator.named_children if "declarator" in child.type), None)
         declarator = inner
     if body is None or declarator is None or body.type != "compound_statement":
         return None
-    name = declarator.child_by_field_name("declarator")
+    name = declarator.child_by_field_name("declarator") if cast is None else cast
     params = declarator.child_by_field_name("parameters")
     arguments: tuple[str, ...] = ()
     while name is not None and name.type in ("qualified_identifier", "template_function", "dependent_name"):
@@ -120,8 +121,9 @@ def _function(source: CudaSource, node: Node) -> Function | None:
     header = source.expanded[start : body.start_byte].decode("utf-8", "replace")
     kind = _kind(header)
     result = node.child_by_field_name("type")
+    written = source.text(name) if cast is None else " ".join(source.text(name).partition("(")[0].split())
     return Function(
-        source.text(name),
+        written,
         kind,
         source.span(name),
         Span(source.prepared.origin(start, start + 1).start, source.span(node).end),

@@ -122,7 +122,27 @@ def _constructed(raw: Raw, depth: int) -> tuple[Raw, t.Expr] | None:
     return (name, t.Braced(None, items, span_of(given))) if items else None
 
 
+def _conversion(raw: Raw, declarator: Raw, depth: int, template: list[t.TemplateParam]) -> Iterator[t.Stmt]:
+    """`operator float *() { … }`, a method named `operator float*`."""
+    body, kind = raw.child_by_field_name("body"), declarator.child_by_field_name("type")
+    if body is None or kind is None:
+        return
+    returns = type_name(kind, depth)
+    around = declarator.child_by_field_name("declarator")
+    while around is not None and around.type != "abstract_function_declarator":
+        returns.layers = ("*" if "pointer" in around.type else "&", *returns.layers)
+        around = around.child_by_field_name("declarator")
+    name = f"operator {returns.base}{'*' * returns.layers.count('*')}"
+    yield t.Function(
+        name, "", template, [], returns, qualifiers_of(raw), span_of(declarator), span_of(raw), lambda: block(body, 0)
+    )
+
+
 def _function(raw: Raw, depth: int, template: list[t.TemplateParam]) -> Iterator[t.Stmt]:
+    cast = raw.child_by_field_name("declarator")
+    if cast is not None and cast.type == "operator_cast":
+        yield from _conversion(raw, cast, depth, template)
+        return
     declarator, around = layers(raw.child_by_field_name("declarator"), depth)
     body = raw.child_by_field_name("body")
     if declarator is None or declarator.type != "function_declarator" or body is None:

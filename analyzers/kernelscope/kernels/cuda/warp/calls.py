@@ -424,6 +424,19 @@ def method(
     return follow(m, chosen, list(arguments), given, caller or Names(), span, record, record.kind)
 
 
+def as_address(m: Machine, record: Record) -> Pointer | None:
+    """What an object is where an address is asked for: what its conversion returns."""
+    if not isinstance(record.kind, StructType):
+        return None
+    for part in record.kind.struct.body:
+        if isinstance(part, t.Function) and part.name.startswith("operator ") and part.name.endswith("*"):
+            span = part.name_span
+            place = follow(m, part, [], (), Names(), m.calls[0][0] if m.calls else span, record, record.kind)
+            value = m.load(place, span) if place is not None else None
+            return value if isinstance(value, Pointer) else None
+    return None
+
+
 def _constructed(m: Machine, node: t.Call, func: t.Name, names: Names) -> Value | None:
     """`Vec<T, 4>(a, b)` and `T(x)`: a call of a type."""
     kind = m.resolver.type(t.TypeName(func.id, func.span, func.scope, func.arguments), names)

@@ -434,8 +434,15 @@ class Machine:
                 return Pointer(made.memory, made.offset, target) if made is not None else value
             case PointerTo(), Int(d=d) if d.const == 0:
                 return value
-            case PointerTo(), Int() | Data():
+            case PointerTo(), Data():
+                return self.unknown(kind, "address", self.varying(value), space="unknown")
+            case PointerTo(), Int():
                 return self.unknown(kind, "address", self.varying(value))
+            case PointerTo(target=target), Record(kind=StructType()):
+                from kernelscope.kernels.cuda.warp.calls import as_address
+
+                made = as_address(self, value)
+                return Pointer(made.memory, made.offset, target) if made is not None else value
             case Number(integer=True), Data(varying=varying):
                 return self.unknown(kind, "value", varying)
             case Number(integer=True), Pointer():
