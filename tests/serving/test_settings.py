@@ -314,3 +314,27 @@ def test_constants_of_c_by_branch_and_enums() -> None:
     ]
     (kind,) = c_enums(source)
     assert [(e.key, e.implementation) for e in kind.entries] == [("LOAD", "4"), ("FOLD", "5"), ("SEND", "9")]
+
+
+def test_a_field_may_be_set_by_its_name(source: Source) -> None:
+    read = source(
+        """
+        class Config:
+            backend: str = "auto"
+            size: int = 1
+            other: int = 2
+
+        def adjust(config: Config):
+            def put(name, value):
+                object.__setattr__(config, name, value)
+
+            if config.backend == "auto":
+                chosen = "one" if new_card() else "two"
+                put("backend", chosen)
+            setattr(config, "size", 64)
+            put("other")
+        """
+    )
+    told = {p.name: [(o.value, o.condition) for o in p.overrides] for p in overridden(parameters(read), stored(read))}
+    assert told["backend"] == [('"one" if new_card() else "two"', 'config.backend == "auto"')]
+    assert told["size"] == [("64", "")] and told["other"] == []

@@ -83,14 +83,15 @@ def block_sizes(system: System) -> Iterator[Claim]:
 
 
 def _of_servers(answer: Answer, system: System) -> Answer:
-    """What a selection finds but for parameters of models, which consist of blocks, too."""
+    """What a selection finds but for parameters of models, which consist of blocks, too, and counts of the moment."""
 
     def is_of_model(claim: Claim) -> bool:
+        meant = (p for p in system.settings_named(claim.name) if p.location == claim.evidence[0])
         return any(
-            p.location == claim.evidence[0] and p.kind not in ("option", "environment")
-            and not (SERVERS | CACHED | {"config"}) & {*words(p.owner)}
-            for p in system.settings_named(claim.name)
-        )  # fmt: skip
+            not (SERVERS | CACHED | {"config"}) & {*words(p.owner)} or (p.value == 0 and not p.is_of_configuration)
+            for p in meant
+            if p.kind not in ("option", "environment")
+        )
 
     def find(system: System) -> Iterator[Claim]:
         yield from (claim for claim in answer(system) if not is_of_model(claim))

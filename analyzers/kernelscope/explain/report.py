@@ -45,6 +45,8 @@ def report(
     tiles, accesses = kernels.rows(system, places)
     layout: Layout = {
         "topology": TOPOLOGY,
+        "serving": SERVING,
+        "faq": faq,
         "units_of_work": units,
         "config": CONFIG,
         "components": components,
@@ -52,8 +54,6 @@ def report(
         "memory_access": lambda system, places: accesses + memory_access(system, places),
         "dependencies": DEPENDENCIES,
         "distributed": DISTRIBUTION,
-        "serving": SERVING,
-        "faq": faq,
         "diagnostics": _contradictions,
     }
     found = laid_out(layout, system, places)

@@ -25,7 +25,10 @@ from kernelscope.workspace.files import PYTHON_SUFFIXES
 from kernelscope.workspace.reading import Version
 from kernelscope.workspace.workspace import Workspace
 
-MAKERS = ("kernelscope.serving", "kernelscope.syntax", "kernelscope.syntax.python", "kernelscope.workspace")
+MAKERS = (
+    "kernelscope.serving", "kernelscope.graph", "kernelscope.syntax", "kernelscope.syntax.python",
+    "kernelscope.workspace",
+)  # fmt: skip
 """Whose code decides what a reading holds."""
 _decoder = msgspec.msgpack.Decoder(Reading, dec_hook=lambda _, text: _path(text))
 

@@ -9,11 +9,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from kernelscope.serving.claims import Claim, PythonSource
-from kernelscope.serving.guards import guards_text, own, statements
+from kernelscope.serving.guards import assignments, guards_text, own, own_calls, statements
 from kernelscope.serving.parameters import CONFIGURED, Parameter, self_stores
 from kernelscope.serving.sections import words
 from kernelscope.syntax.python import tree as t
 from kernelscope.syntax.python.lower import Scope
+
+SETS = {"setattr", "object.__setattr__"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,15 +34,19 @@ def stored(source: PythonSource) -> Iterator[Stored]:
     if source.aside:
         return
     for scope in source.module.functions():
+        setters = dict(_setters(scope.node))
         for statement, guards in statements(scope.node):
             match statement:
-                case t.Assign(targets=[t.Attribute(value=owner, attr=name)], value=value):
-                    receiver = _receiver(scope, owner)
+                case t.Assign(targets=[t.Attribute(value=owner, attr=name) as target], value=value):
+                    if t.dotted(value) == t.dotted(target):
+                        continue
+                case t.ExprStmt(value=t.Call() as call) if (found := _set_by_name(call, setters)) is not None:
+                    owner, name, value = found
+                    value = assignments(scope.node).get(value.id, value) if isinstance(value, t.Name) else value
                 case _:
                     continue
+            receiver = _receiver(scope, owner)
             if not (receiver[:1].isupper() or CONFIGURED & set(words(receiver))):
-                continue
-            if t.dotted(value) == t.dotted(statement.targets[0]):
                 continue
             condition = " and ".join(guards_text(source, guards))
             said = Claim(
@@ -48,6 +54,33 @@ def stored(source: PythonSource) -> Iterator[Stored]:
             )
             yield Stored(receiver, name, said, scope.owner.name if scope.owner is not None else "")
         yield from _fallbacks(source, scope)
+
+
+def _set_by_name(call: t.Call, setters: dict[str, t.Expr]) -> tuple[t.Expr, str, t.Expr] | None:
+    """`setattr(config, "size", n)`, or a call of a function inside that does so: what is set, its field, the value."""
+    match call:
+        case t.Call(func=func, args=[owner, t.Constant(value=str() as name), value]) if t.dotted(func) in SETS:
+            return owner, name, value
+        case t.Call(func=t.Name(id=setter), args=[t.Constant(value=str() as name), value]) if setter in setters:
+            return setters[setter], name, value
+        case _:
+            return None
+
+
+def _setters(function: t.FunctionDef | t.ClassDef) -> Iterator[tuple[str, t.Expr]]:
+    """Functions inside of a function that set a field by name: `def put(name, value): setattr(config, name, value)`."""
+    for inner in function.body:
+        if not isinstance(inner, t.FunctionDef) or len(inner.args) != 2:
+            continue
+        given = [p.name for p in inner.args]
+        for call in own_calls(inner):
+            match call.args:
+                case [owner, t.Name(id=name), t.Name(id=value)] if (
+                    t.dotted(call.func) in SETS and [name, value] == given
+                ):
+                    yield inner.name, owner
+                case _:
+                    pass
 
 
 def _receiver(scope: Scope, owner: t.Expr) -> str:
