@@ -20,6 +20,8 @@ from kernelscope.serving.sections import hits, words
 from kernelscope.serving.system import System
 
 SERVERS = {"engine", "inference", "server", "scheduler", "serving", "serve", "cache", "runtime", "sched", "parallel"}
+ENTRIES = {"llm", "pipeline", "generator"}
+"""Words of what users make to have something served."""
 SERVED = {"request", "req", "sequence", "seq", "job", "params", "args", "config", "query", "body"}
 """Words of what is served, and of what tells how."""
 MODELS = {"model", "gpt", "transformer", "attention", "vision", "text"}
@@ -144,6 +146,19 @@ def settings(pattern: str) -> Answer:
                 continue  # what holds the setting that is meant
             if c.kind != "other" or not names.isdisjoint(c.subjects):
                 yield constraint_claim(c)
+
+    return find
+
+
+def given(pattern: str) -> Answer:
+    """Numbers that the constructors of servers take by default and hand on."""
+    compiled = re.compile(pattern, re.IGNORECASE)
+
+    def find(system: System) -> Iterator[Claim]:
+        for p in system.declared:
+            is_meant = p.kind == "argument" and p.owner.endswith(".__init__") and isinstance(p.value, int | float)
+            if is_meant and compiled.search(p.name) and (SERVERS | ENTRIES) & set(words(p.owner)):
+                yield setting_claim(said_of(p), [p])
 
     return find
 

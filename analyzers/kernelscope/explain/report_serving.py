@@ -22,7 +22,9 @@ MOST_ROWS = 90
 
 DECLARED: dict[str, re.Pattern[str]] = {
     "kv_cache": re.compile(r"(?:^|_)(?:kv|pages?|block_size|blocks|cache|memory|swap|watermark)(?:_|$)|kvcache", re.I),
-    "prefix_cache": re.compile(r"(?:prefix|prompt)_?(?:cach|match|reuse|shar|len)|radix|(?:^|_)hash", re.I),
+    "prefix_cache": re.compile(
+        r"(?:prefix|prompt)_?(?:cach|match|reuse|shar|len)|prefix_tokens|radix|(?:^|_)hash", re.I
+    ),
     "batching": re.compile(
         r"batch|num_seqs|chunk|prefill|extend|running|max_num|max_(?:\w+_)?tokens|specul|draft|n_?gram|concurren|slots",
         re.I,
@@ -99,7 +101,9 @@ def _is_of(section: str, p: Parameter) -> bool:
         return False
     if section == "kv_cache" and _OF_CACHES.search(p.owner) is not None:
         return True
-    return bool(hits(f"serving.{section}", p.owner) and hits(f"serving.{section}", p.location.path.stem))
+    within = hits(f"serving.{section}", p.location.path.stem)
+    chosen = p.kind == "field" and isinstance(p.value, int | float) and section == "scheduling"
+    return bool(within and (hits(f"serving.{section}", p.owner) or (chosen and not p.is_of_configuration)))
 
 
 def _parameter_claim(p: Parameter, places: Places) -> Json:

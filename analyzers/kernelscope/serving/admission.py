@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import lru_cache
 
+from kernelscope.results import Location
 from kernelscope.serving.claims import Claim, PythonSource
 from kernelscope.serving.guards import (
     EXITS,
@@ -80,7 +81,15 @@ def continuous(source: PythonSource) -> Iterator[Claim]:
                     f"every step; both queues outlive it, so new requests join between steps"
                 )
             value += f"; it stops when {' or '.join(limits[:6])}"
-            yield Claim(f"{scope.qualified_name} admission", value, (source.at(loop), source.at(scope.node)))
+            places = (source.at(loop), source.at(scope.node), *_places_asked(source, scope, loop))
+            yield Claim(f"{scope.qualified_name} admission", value, places)
+
+
+def _places_asked(source: PythonSource, scope: Scope, loop: t.While | t.For) -> Iterator[Location]:
+    """Where the functions are that decide when a loop ends."""
+    for statement in t.flat(loop.body):
+        if isinstance(statement, t.If):
+            yield from (source.at(function) for function in _askers(scope, statement.test))
 
 
 def _are_requests(scope: Scope, queue: str, target: str, limits: list[str]) -> bool:
@@ -356,20 +365,23 @@ def _limits(source: PythonSource, scope: Scope, loop: t.While | t.For) -> Iterat
             yield f"not ({source.quote(statement.test)}){_asked(source, scope, statement.test)}"
 
 
-def _asked(source: PythonSource, scope: Scope, test: t.Expr) -> str:
-    """What a test that only calls a method of the object, or a function inside, asks: what that returns."""
-    if not isinstance(test, t.Call):
-        return ""
-    name = t.dotted(test.func) or ""
+def _askers(scope: Scope, test: t.Expr) -> Iterator[t.FunctionDef]:
+    """The method of the object, or the function inside, that a test only calls."""
+    name = (t.dotted(test.func) or "") if isinstance(test, t.Call) else ""
     methods = scope.owner.methods() if scope.owner is not None and name.startswith("self.") else ()
     inner = (s for s in scope.node.body if isinstance(s, t.FunctionDef))
-    for function in (*methods, *inner):
-        if function.name != last_name(test.func):
-            continue
+    yield from (f for f in (*methods, *inner) if name and f.name == name.rpartition(".")[2])
+
+
+def _asked(source: PythonSource, scope: Scope, test: t.Expr) -> str:
+    """What a test that only calls a function asks: what that returns."""
+    for function in _askers(scope, test):
         returned = [n.value for n in own(function) if isinstance(n, t.Return) and n.value is not None]
         if len(returned) == 1:
-            parts = returned[0].values if isinstance(returned[0], t.BoolOp) else [returned[0]]
-            return f", which asks {' and '.join(source.quote(part) for part in parts[:5])}"
+            whole = returned[0]
+            parts, op = (whole.values, whole.op) if isinstance(whole, t.BoolOp) else ([whole], "")
+            said = (f"({text})" if isinstance(p, t.BoolOp) else text for p in parts[:5] if (text := source.quote(p)))
+            return f", which asks {f' {op} '.join(said)}"
     return ""
 
 

@@ -16,6 +16,7 @@ from kernelscope.syntax.python.lower import Scope
 
 MIN_CACHE_RANK = 4
 SIZES = {"size", "block", "blk", "page", "ps", "bs", "slot", "tokens", "len"}
+SHARES = {"percent", "ratio", "fraction", "share", "utilization", "portion"}
 WANTED = {"shortfall", "missing", "needed", "required", "workspace", "staging"}
 """Words of memory that is not what there is."""
 BLOCKS = {"block", "page", "tile", "head", "group", "vec", "chunk"}
@@ -272,6 +273,10 @@ def sizing(source: PythonSource) -> Iterator[Claim]:
                 where = (source.at(node), source.at(scope.node))
                 yield Claim(f"{scope.qualified_name} number of {counted}", value, where)
                 continue
+            if isinstance(node, t.Assign) and _is_share(scope, node):
+                value = f"{source.quote(node.targets[0])} = {source.quote(node.value)}: a share of the memory"
+                yield Claim(f"{scope.qualified_name} memory", value, (source.at(node), source.at(scope.node)))
+                continue
             factors = _factors(node.value)
             if len(factors) >= MIN_CACHE_RANK and any(_is_element_size(f) for f in factors):
                 name = source.quote(node.targets[0]) if isinstance(node, t.Assign) else scope.node.name
@@ -298,6 +303,19 @@ def _is_capacity(source: PythonSource, node: t.Assign) -> bool:
     shares = [n for n in t.walk(node.value) if isinstance(n, t.BinOp) and n.op in ("//", "/")]
     told = [set(words(source.quote(share.left))) for share in shares]
     return bool(counts) and any({"memory", "mem", "bytes", "available"} & said and not WANTED & said for said in told)
+
+
+def _is_share(scope: Scope, node: t.Assign) -> bool:
+    """`limit = int(available * self.share)` in a class that is a cache, or holds its settings."""
+    value = node.value.args[0] if isinstance(node.value, t.Call) and len(node.value.args) == 1 else node.value
+    if scope.owner is None or not {"cache", "kv", "pool"} & set(words(scope.owner.name)):
+        return False
+    match value:
+        case t.BinOp(left=left, op="*", right=right):
+            said = {*words(last_name(left)), *words(last_name(right))}
+            return bool(SHARES & said) and bool({"memory", "mem", "available", "free"} & said)
+        case _:
+            return False
 
 
 def _is_of_layers(scope: Scope, counted: t.Assign) -> bool:

@@ -278,6 +278,13 @@ def placeholders(source: PythonSource) -> Iterator[Claim]:
             yield Claim(f"{scope.qualified_name} {what} {name}", value, (source.at(node), source.at(scope.node)))
 
 
+def placeholder_blocks(source: PythonSource) -> Iterator[Claim]:
+    """Those of them that stand for a block or page of a cache."""
+    for claim in placeholders(source):
+        if {"block", "page", "slot"} & set(words(claim.name.rpartition(" ")[2])):
+            yield claim
+
+
 POSITIONS = {"idx", "index", "id", "start", "end", "offset"}
 """Words of places, of which one more is the next."""
 EXAMPLES = {"dummy", "fake", "input", "inputs", "tensor", "x", "data"}

@@ -6,12 +6,13 @@ A declaration is recognised by what the language or library defines (annotated f
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 from kernelscope.results import Location
 from kernelscope.serving.claims import Claim, Literal, PythonSource, literal
-from kernelscope.serving.guards import Guard, guarded, guards_text, inside, own_calls, statements
+from kernelscope.serving.guards import Guard, guarded, guards_text, inside, own, own_calls, statements
 from kernelscope.serving.sections import words
 from kernelscope.syntax.python import tree as t
 
@@ -68,6 +69,7 @@ def parameters(source: PythonSource) -> list[Parameter]:
             case t.ClassDef():
                 declared = [*_fields(source, scope.node), *_stored_arguments(source, scope.node)]
                 names = {p.name for p in declared}
+                declared += [p for p in _fixed_numbers(source, scope.node) if p.name not in names]
                 declared += [p for p in _read_from_tables(source, scope.node) if p.name not in names]
                 found += _with_overrides(source, scope.node, declared)
                 found += _computed(source, scope.node, declared)
@@ -169,6 +171,35 @@ def _stored_arguments(source: PythonSource, cls: t.ClassDef) -> Iterator[Paramet
             literal(param.default), source.quote(param.annotation) if param.annotation else "",
             choices=_literal_choices(param.annotation),
         )  # fmt: skip
+
+
+def _fixed_numbers(source: PythonSource, cls: t.ClassDef) -> Iterator[Parameter]:
+    """`self.quantum = 0.01` in a constructor and nowhere else: a number that the class goes by; counters change."""
+    found: dict[str, t.Assign] = {}
+    stored: Counter[str] = Counter()
+    for method in cls.methods():
+        taken = {p.name for p in method.args}
+        for node in own(method):
+            match node:
+                case t.Assign(targets=[t.Attribute(value=t.Name(id="self"), attr=attr)], value=value):
+                    if method.name == "__init__" and isinstance(value, t.Constant) and _is_telling(value.value):
+                        found.setdefault(attr, node)
+                    if t.dotted(value) not in taken:
+                        stored[attr] += 1
+                case t.AugAssign(target=t.Attribute(value=t.Name(id="self"), attr=attr)):
+                    stored[attr] += 1
+                case _:
+                    pass
+    for attr, node in found.items():
+        if stored[attr] == 1:
+            quoted = source.quote(node.value)
+            doc = _comment(source, node)
+            yield Parameter(attr, cls.name, "field", quoted, source.at(node), literal(node.value), doc=doc)
+
+
+def _is_telling(value: object) -> bool:
+    """A number that somebody chose: not where counting begins, and no sign of nothing."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and value not in (0, 1, -1)
 
 
 def _read_from_tables(source: PythonSource, cls: t.ClassDef) -> Iterator[Parameter]:

@@ -164,6 +164,10 @@ class Condenser:
                 return self._under(f"with {', '.join(quote(item.context_expr) for item in node.items)}:", node.body)
             case t.Try():
                 return self.block(node.body + node.orelse + node.finalbody)
+            case t.Return(value=t.BoolOp(op=op, values=values)) if len(quote(node)) > MAX_STEP:
+                self.nodes.append(node)
+                first, *others = (self._operand(value) for value in values)
+                return [f"return {first}", *(f"  {op} {other}" for other in others)]
             case t.Match():
                 cases = [line for c in node.cases for line in self._under(f"case {quote(c.pattern)}:", c.body)]
                 return [f"match {quote(node.subject)}:", *_indented(cases)]
@@ -172,6 +176,11 @@ class Condenser:
                 if text:
                     self.nodes.append(node)
                 return [text] if text else []
+
+    def _operand(self, value: t.Expr) -> str:
+        """An operand of `and` or `or`, in brackets where it is one itself."""
+        text = self.source.quote(value, MAX_STEP)
+        return f"({text})" if isinstance(value, t.BoolOp) else text
 
     def _otherwise(self, body: list[t.Stmt]) -> list[str]:
         match body:

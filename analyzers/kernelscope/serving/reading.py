@@ -31,6 +31,7 @@ from kernelscope.serving import (
     sharing,
     work,
 )
+from kernelscope.serving.alternatives import alternatives
 from kernelscope.serving.annotated import annotated
 from kernelscope.serving.balancing import balancing
 from kernelscope.serving.bindings import Loader, Native, bindings, c_bindings, loaders
@@ -111,6 +112,7 @@ FINDERS: tuple[tuple[str, Finder], ...] = (
     ("serving.kv_cache", evictions.maps_of_ids),
     ("serving.kv_cache", caches.sizing),
     ("serving.kv_cache", execution.spares),
+    ("serving.kv_cache", execution.placeholder_blocks),
     ("serving.prefix_cache", sharing.hashes),
     ("serving.prefix_cache", trees),
     ("serving.prefix_cache", prefixes.lookups),
@@ -275,7 +277,7 @@ def read_python(source: PythonSource) -> Reading:
         reading.add(section, [claim])
     for section, find in FINDERS:
         reading.add(section, reading.told(find, source))
-    for find_with_section in (layers.orders, stacks, rankings):
+    for find_with_section in (layers.orders, stacks, rankings, alternatives):
         for section, claim in reading.told(find_with_section, source):
             reading.add(section, [claim])
     reading.procedures = also_told(reading.procedures, reading.claims, _recorded(reading))
@@ -328,6 +330,7 @@ def read_c(source: CSource) -> Reading:
 def _recorded(reading: Reading) -> Iterator[tuple[str, Location]]:
     """Records that say to which section a function belongs, with where they are."""
     yield from (("distributed", c.location) for c in reading.collectives)
+    yield from (("dependencies", s.location) for s in reading.syncs)
     yield from (("serving.topology", s.location) for s in reading.started)
     yield from (("serving.topology", c.location) for c in reading.channels)
     yield from (("serving.lifecycle", x.location) for x in reading.transitions)

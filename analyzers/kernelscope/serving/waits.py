@@ -147,9 +147,18 @@ def _streams(source: PythonSource, where: str, function: t.FunctionDef | t.Class
         if name == "synchronize" and isinstance(call.func, t.Attribute):
             text = f"{where}: {source.quote(call)}: the host waits until the device is done"
             yield Sync("stream_event", "wait", text, where, source.at(call), (here,))
+        if name == "wait" and len(call.args) == 1 and _is_stream(call.args[0]):
+            text = f"{where}: {source.quote(call)}: the stream goes on after the event"
+            yield Sync("stream_event", "wait", text, where, source.at(call), (here,))
         if name in EVENTS and len(call.args) + len(call.keywords) <= 1 and not any(map(_is_member, call.args)):
             text = f"{where}: {source.quote(call)} {EVENTS[name]}"
             yield Sync("stream_event", "wait", text, where, source.at(call), (here,))
+
+
+def _is_stream(given: t.Expr) -> bool:
+    """`torch.cuda.current_stream()`, `self.copy_stream`."""
+    name = last_name(given.func) if isinstance(given, t.Call) else last_name(given)
+    return "stream" in words(name)
 
 
 def _is_member(given: t.Expr) -> bool:

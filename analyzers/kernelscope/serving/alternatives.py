@@ -1,0 +1,76 @@
+"""Which class a program uses by which switch: branches of one chain that make objects of different classes.
+
+Told of what keeps or schedules requests, by the words of the classes; parts of layers are chosen alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from kernelscope.serving.claims import Claim, PythonSource
+from kernelscope.serving.guards import last_name, own
+from kernelscope.serving.sections import words
+from kernelscope.syntax.python import tree as t
+
+SECTIONS = {
+    "serving.prefix_cache": {"prefix", "radix"},
+    "serving.kv_cache": {"kv", "cache", "paged", "pool", "allocator"},
+    "serving.scheduling": {"scheduler"},
+}
+"""The words of classes that belong to a section; the first section that fits has them."""
+LEAST = 2
+
+
+def alternatives(source: PythonSource) -> Iterator[tuple[str, Claim]]:
+    """`if config.paged: self.pages = Paged(…) elif …: self.cache = Whole(…) else: …`."""
+    if source.aside:
+        return
+    for scope in source.module.functions():
+        chained: set[t.Stmt] = set()
+        for node in own(scope.node):
+            if not isinstance(node, t.If) or node in chained:
+                continue
+            ways: list[tuple[str, str, t.Assign]] = []
+            for test, body in _branches(node, chained):
+                made = next((m for s in body if (m := _made(s)) is not None), None)
+                if made is not None:
+                    ways.append((f"if {source.quote(test)}" if test is not None else "otherwise", *made))
+            classes = [cls for _, cls, _ in ways]
+            section = _section(classes)
+            if len(set(classes)) >= LEAST and section:
+                said = "; ".join(f"{cls} {when}" for when, cls, _ in ways)
+                value = f"{scope.qualified_name} makes {said}"
+                places = (*(source.at(statement) for _, _, statement in ways), source.at(node))
+                yield section, Claim(f"{scope.qualified_name} alternatives", value, (*places, source.at(scope.node)))
+
+
+def _branches(chain: t.If, chained: set[t.Stmt]) -> Iterator[tuple[t.Expr | None, list[t.Stmt]]]:
+    """The branches of a chain with their tests; the last has none."""
+    node = chain
+    while True:
+        yield node.test, node.body
+        match node.orelse:
+            case [t.If() as following]:
+                chained.add(following)
+                node = following
+            case []:
+                return
+            case _:
+                yield None, node.orelse
+                return
+
+
+def _made(statement: t.Stmt) -> tuple[str, t.Assign] | None:
+    """The class of the object that a statement keeps."""
+    match statement:
+        case t.Assign(value=t.Call(func=func)) if last_name(func)[:1].isupper() and len(words(last_name(func))) > 1:
+            return last_name(func), statement
+        case _:
+            return None
+
+
+def _section(classes: list[str]) -> str:
+    """The section that several of the classes speak of."""
+    return next(
+        (section for section, names in SECTIONS.items() if sum(bool(names & {*words(c)}) for c in classes) >= LEAST), ""
+    )
