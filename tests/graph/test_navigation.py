@@ -391,3 +391,57 @@ def test_few_trees_are_held_for_what_stands_in_for_classes(workspace: Workspace)
         assert base is not None
         assert [Path(found.path).name for found in graph.stand_ins(base)] == [f"below{i}_{j}.py" for j in range(9)]
     assert 0 < sum(map(len, graph._receivers._held.values())) <= MAX_HELD
+
+
+WITHOUT_KERNELS = """
+## ops.py
+import torch
+lib = torch.library.Library("own", "FRAGMENT")
+lib.define("pack(Tensor x) -> Tensor")
+def _pack(x, width):
+    return x
+lib.impl("pack", lambda x: _pack(x, 4), "CPU")
+@torch.library.register_fake("own::pack")
+def _(x):
+    return x
+def prepare():
+    def turn(x):
+        return x
+    lib.impl("turn", turn, "CPU")
+lib.impl("odd", lambda x: x + 1, "CPU")
+def use(x):
+    torch.ops.own.pack(x)
+    torch.ops.own.turn(x)
+    torch.ops.own.odd(x)
+    torch.ops.own.host(x)
+## host.cpp
+at::Tensor helper(at::Tensor x) { return x; }
+at::Tensor host(at::Tensor x) { return helper(x); }
+TORCH_LIBRARY_FRAGMENT(own, m) {
+  m.def("host(Tensor x) -> Tensor");
+  m.impl("host", torch::kCPU, &host);
+}
+"""
+IMPLEMENTED = {
+    "ops.py: torch.ops.own.‸pack(x)": ["ops.py:4"],
+    "ops.py: torch.ops.own.‸turn(x)": ["ops.py:11"],
+    "ops.py: torch.ops.own.‸odd(x)": ["ops.py:14"],
+    "ops.py: torch.ops.own.‸host(x)": ["host.cpp:2"],
+}
+
+
+@pytest.mark.parametrize("text", IMPLEMENTED, ids=str)
+def test_operators_without_a_kernel_are_their_implementations(text: str, workspace: Workspace) -> None:
+    """Not what these call, nor what is told of shapes alone."""
+    made = Analysis([Path(workspace(WITHOUT_KERNELS).roots[0])])
+    made.index()
+    assert places(made.definition(*cursor(made, text))) == IMPLEMENTED[text]
+
+
+def test_a_lambda_that_implements_an_operator_is_said_to(workspace: Workspace) -> None:
+    made = Analysis([Path(workspace(WITHOUT_KERNELS).roots[0])])
+    made.index()
+    graph = made.navigation.graph()
+    (odd,) = graph.operators("own::odd")
+    bound = [edge.target.name for binding in graph.out_edges(odd) for edge in graph.out_edges(binding.target)]
+    assert bound == ["the implementation of odd is a lambda"]

@@ -49,13 +49,16 @@ class Places:
             yield self.node_place(node)
 
     def operator_places(self, graph: OperatorGraph, op: Node) -> Iterator[Location]:
-        """The kernels that an operator reaches, else its implementations, else its registrations."""
-        reached = kernels_from(graph, op)
-        for kinds in (NodeKind.KERNEL, NodeKind.FUNCTION, NodeKind.BINDING):
-            found = [node for node in reached.via if node.kind is kinds and node.detail != "device"]
-            if found:
-                yield from (self.node_place(node) for node in found[:MAX_KERNELS])
-                return
+        """The kernels that an operator reaches, else its implementations, else its registrations.
+
+        What is told of shapes alone counts where nothing else is there.
+        """
+        kernels = [node for node in kernels_from(graph, op).via if node.kind is NodeKind.KERNEL]
+        bindings = [edge.target for edge in graph.out_edges(op) if edge.target.kind is NodeKind.BINDING]
+        real = [node for node in bindings if not node.detail.startswith("fake")] or bindings
+        bound = (edge.target for node in real or [op] for edge in graph.out_edges(node))
+        functions = [node for node in dict.fromkeys(bound) if node.kind is NodeKind.FUNCTION]
+        yield from (self.node_place(node) for node in (kernels or functions or real)[:MAX_KERNELS])
 
 
 def unique(places: Iterable[Location]) -> list[Location]:

@@ -28,6 +28,8 @@ WRAPPED_BY_OPERATOR = "._init_fn"
 _TENSOR = re.compile(r"\bTensor(\([a-z]\w*!?(?: ?-> ?[\w*|]+)?\)|!)?(?:\[\d*\])?\??(?:\[\d*\])?\??\s+(\w+)")
 _FUNCTION = re.compile(r"(?:(?:[\w.]+\s*)?\(\s*)?([A-Za-z_][\w.]*)\s*\)?")
 """A function's name, alone, in brackets, or as what a call wraps."""
+_HANDED_ON = re.compile(r"lambda\b[^:]*:\s*([A-Za-z_][\w.]*)\([^()]*\)\s*")
+"""A lambda that does nothing but call a function: that one implements the operator."""
 _OPENED = re.compile(r"\b\w*TORCH_LIBRARY\w*\s*\(\s*(\w+)\s*,")
 _LIBRARY_CALL = re.compile(r"=\s*(?:[\w.]+\.)?Library\(\s*[\"']([\w.]+)[\"']")
 FilesCalling = Callable[[str], Iterable[tuple[str, FileFacts]]]
@@ -96,7 +98,7 @@ class Registrations:
             yield Edge(EdgeKind.WRITES if is_written else EdgeKind.READS, op, argument, path, found.line)
         if found.mechanism == "define":
             return
-        yield from self._bind(path, facts, binding, found.target, found.line)
+        yield from self._bind(path, facts, binding, found.target, found.line, found.scope)
 
     def _bind(
         self, path: str, facts: FileFacts, binding: Node, target: str, line: int, scope: int = TOP
@@ -107,6 +109,13 @@ class Registrations:
             return
         if path.endswith(PYTHON_SUFFIXES):
             target = target.removesuffix(WRAPPED_BY_OPERATOR)
+            if target.startswith("lambda"):
+                handed_on = _HANDED_ON.fullmatch(target)
+                if handed_on is None:
+                    missing = Node(NodeKind.MISSING, f"the implementation of {binding.name} is a lambda")
+                    yield Edge(EdgeKind.BINDS, binding, missing, path, line)
+                    return
+                target = handed_on[1]
             node = _own_function(path, facts, target, scope, line) or self._python_function(path, target)
             targets = [node] if node else []
         else:
