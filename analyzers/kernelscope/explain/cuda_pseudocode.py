@@ -165,9 +165,18 @@ class _Writer:
         initial, condition, step = (node.child_by_field_name(n) for n in ("initializer", "condition", "update"))
         begin = self._text(initial).rstrip(";") if initial is not None else ""
         name, _, start = begin.rpartition(" ")[2].partition("=") if "=" not in begin else assigned(begin)
+        made = (
+            [child for child in initial.named_children if child.type == "init_declarator"]
+            if initial is not None
+            else []
+        )
+        if len(made) > 1:  # `int i = first, step = size`: what the loop goes by is told before it
+            name, start = (self._text(made[0].child_by_field_name(part)) for part in ("declarator", "value"))
         bound = _COMPARED.match(self.source.text(condition)) if condition is not None else None
         taken = _STEP.match(self.source.text(step)) if step is not None else None
         if bound is not None and taken is not None and bound[1] == name:
+            for other in made[1:]:
+                self._declaration(other, depth)
             stride = taken[4].strip() if taken[4] else "1"
             closed = " (inclusive)" if bound[2] == "<=" else ""
             by = f" step {stride}" if stride != "1" else ""
