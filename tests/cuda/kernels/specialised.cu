@@ -83,3 +83,19 @@ template <typename T, int N> __global__ void swapped(const T *x, T *y, int rows,
 }
 #define LAUNCH(kernel, grid, block, bytes, ...) (kernel)<<<grid, block, bytes>>>(__VA_ARGS__)
 void launch_swapped(const float *x, float *y, int n) { LAUNCH((swapped<float, 2>), 8, 256, 1024, x, y, n, 2 * n); }
+
+// Overloads of templates that other kinds of arguments choose: an operation and a width, or two operations.
+enum class Op { Add, Max };
+template <Op op, int width = 32> __device__ float over_warp(float value) {
+  return value + __shfl_xor_sync(0xffffffff, value, width / 2);
+}
+template <Op first, Op second, int width = 32> __device__ float over_warp(float value) {
+  return value + __shfl_down_sync(0xffffffff, value, width / 2) + __shfl_down_sync(0xffffffff, value, width / 4);
+}
+template <Op op, int width> __global__ void warped(const float *x, float *y) {
+  y[threadIdx.x] = over_warp<op, width>(x[threadIdx.x]);
+}
+void launch_warped(const float *x, float *y) { warped<Op::Add, 16><<<8, 256>>>(x, y); }
+template <Op... ops> __device__ float over_block(float value) { return over_warp<ops..., 8>(value); }
+__global__ void packed(const float *x, float *y) { y[threadIdx.x] = over_block<Op::Add, Op::Max>(x[threadIdx.x]); }
+__global__ void single(const float *x, float *y) { y[threadIdx.x] = over_block<Op::Add>(x[threadIdx.x]); }

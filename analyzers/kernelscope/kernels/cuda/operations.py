@@ -27,6 +27,7 @@ from kernelscope.kernels.cuda.intrinsics import (
     object_kind,
     ptx_effects,
 )
+from kernelscope.kernels.cuda.overloads import has_pack, takes_arguments
 from kernelscope.kernels.cuda.units import Unit
 from kernelscope.results import Location
 from kernelscope.syntax.cuda.expressions import split_arguments
@@ -308,6 +309,9 @@ class _Walk:
             candidates = of_space
         elif "::" in name and any(f[1].owner for f in candidates):
             candidates = [f for f in candidates if f[1].owner.partition("<")[0] == owner] or candidates[:1]
+        written = [text for text in templates for _ in self._unpacked(text)]
+        templates = tuple(one for text in templates for one in self._unpacked(text))
+        candidates = [f for f in candidates if takes_arguments(f[1], written, self.function)] or candidates
         fitting = [f for f in candidates if len(f[1].params) >= count and _required(f[1]) <= count]
         if len(fitting) > 1:
             fitting = self._taking(fitting, arguments, offset) or fitting
@@ -320,6 +324,11 @@ class _Walk:
             self.callees += made
             if not made:
                 self.found.unresolved.add(name)
+
+    def _unpacked(self, text: str) -> list[str]:
+        """A template argument, or those that a pack `Ops...` stands for."""
+        pack = dict(self.reached.bound).get(text.removesuffix("...").strip()) if text.endswith("...") else None
+        return split_arguments(pack) if pack else [text]
 
     def _conversions(self, owner: str, templates: tuple[str, ...], offset: int) -> Iterator[Reached]:
         """What an object of a class runs to become an address: `T* shared = Shared<T>();`."""
@@ -386,6 +395,9 @@ class _Walk:
         outer = dict(self.reached.bound)
         bound: list[tuple[str, str]] = []
         values: list[tuple[str, Dim]] = []
+        last = len(function.templates) - 1
+        if last >= 0 and len(templates) > last + 1 and has_pack(function):
+            templates = (*templates[:last], ", ".join(templates[last:]))
         for parameter, text in zip(function.templates, templates, strict=False):
             value = self.constants.evaluate(text, offset) if parameter.type else None
             known = str(value.const) if value is not None and value.const is not None else text

@@ -1,4 +1,4 @@
-"""Which of several kernels of one name a launch means: by its arguments, and by what specialisations are made for."""
+"""Which of several functions of one name a launch or call means: by arguments, and by what specialisations are for."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from kernelscope.kernels.cuda import types
 from kernelscope.kernels.cuda.launch import Launch
-from kernelscope.syntax.cuda.functions import Function
+from kernelscope.syntax.cuda.functions import Function, TemplateParameter
 
 
 def may_mean(launch: Launch, kernel: Function, others: Sequence[Function]) -> bool:
@@ -64,3 +64,33 @@ def _arguments(special: Function, general: Function) -> dict[str, str]:
             if match is not None and match.groups():
                 found.setdefault(template.name, match[1])
     return found
+
+
+def takes_arguments(function: Function, given: Sequence[str], caller: Function) -> bool:
+    """Whether a function's template may be given such arguments in the code of another: as many, and of their kind."""
+    params, packs = function.templates, has_pack(function)
+    if len(given) > len(params) and not packs:
+        return False
+    told = " ".join(parameter.type for parameter in function.params)
+    for parameter in () if packs else params[len(given) :]:
+        if parameter.type and not parameter.default and not re.search(rf"\b{re.escape(parameter.name)}\b", told):
+            return False  # nothing gives it a value
+    return not any(_is_of_another_kind(p, text, caller) for p, text in zip(params, given, strict=False))
+
+
+def has_pack(function: Function) -> bool:
+    """Whether a function's template takes any number of arguments."""
+    return "..." in function.header.partition("(")[0]
+
+
+def _is_of_another_kind(parameter: TemplateParameter, text: str, caller: Function) -> bool:
+    """A number for an enumeration, an enumeration for a number, a type for a number, or the other way round."""
+    own = next((t for t in caller.templates if t.name == text.removesuffix("...").strip()), None)
+    kind = own.type if own is not None else "int" if text.isdigit() else None
+    if kind is None:
+        return bool(parameter.type) and types.layout(text) is not None
+    if not kind or not parameter.type:
+        return bool(kind) != bool(parameter.type)
+    if "auto" in (kind, parameter.type):
+        return False
+    return (types.layout(kind) is None) != (types.layout(parameter.type) is None)
