@@ -1,12 +1,13 @@
-"""What annotations and `isinstance` promise: tuples of sizes, and layers in the words of their classes."""
+"""What annotations, `isinstance` and `global` promise: sizes, and layers in the words of their classes."""
 
 # Values are dynamic by nature; narrowing one to a container leaves its elements unknown to the type checker.
 # pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false, reportUnknownMemberType=false
 
 from __future__ import annotations
 
+from kernelscope.dims import Dim
 from kernelscope.interp.interpreter import Interpreter
-from kernelscope.interp.values import Builtin, Class, External, Instance, Maybe, Opaque, Value
+from kernelscope.interp.values import Builtin, Class, External, Flag, Instance, Maybe, Opaque, Value
 from kernelscope.syntax.python import tree as t
 from kernelscope.tensor import Unknown
 from kernelscope.workspace.modules import Definition
@@ -29,6 +30,30 @@ def declared(run: Interpreter, path: str, name: str, stored: t.Assign | t.AnnAss
     """What a name of a file holds that starts as None: once the program runs, what it is declared to be."""
     found = object_of(run, path, stored.annotation) if isinstance(stored, t.AnnAssign) and not run.certain else None
     return None if found is None else Maybe(found, name)
+
+
+def as_reassigned(run: Interpreter, found: Definition, value: Value) -> Value:
+    """A number or switch of a file that a function of it sets anew (`global ranks`): then it goes by its name."""
+    module = run.workspace.modules.module(found.path)
+    is_number = isinstance(value, Dim) and value.const is not None
+    if module is None or not (is_number or isinstance(value, bool)) or b"global " not in module.text.data:
+        return value
+    scopes = (scope.node for scope in module.functions())
+    if not any(_sets(node, found.name) for node in scopes if isinstance(node, t.FunctionDef)):
+        return value
+    return Opaque(found.name, value.const) if isinstance(value, Dim) else Flag(name=found.name)
+
+
+def _sets(function: t.FunctionDef, name: str) -> bool:
+    """Whether a function sets a name of its file."""
+    nodes = t.inside(function)
+    if not any(isinstance(node, t.Global) and name in node.names for node in nodes):
+        return False
+    stores = (node for node in nodes if isinstance(node, t.Assign | t.AnnAssign | t.AugAssign))
+    targets = (
+        target for store in stores for target in (store.targets if isinstance(store, t.Assign) else [store.target])
+    )
+    return any(isinstance(node, t.Name) and node.id == name for target in targets for node in t.walk(target))
 
 
 def object_of(run: Interpreter, path: str, annotation: t.Expr | None) -> Instance | None:

@@ -387,13 +387,14 @@ class Interpreter:
             case OutsideName():
                 return external(found.dotted)
             case Definition(node=t.Assign() | t.AnnAssign() as stored) if (value := stored.value) is not None:
-                from kernelscope.interp.annotations import declared
+                from kernelscope.interp.annotations import as_reassigned, declared
                 from kernelscope.interp.expressions import evaluate
 
                 self.quiet += 1
                 try:
                     held = evaluate(self, Scope(found.path), value)
-                    return declared(self, found.path, name, stored) if held is None else held
+                    held = declared(self, found.path, name, stored) if held is None else held
+                    return as_reassigned(self, found, held)
                 finally:
                     self.quiet -= 1
             case ModuleRef():
