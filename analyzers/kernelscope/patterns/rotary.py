@@ -54,21 +54,30 @@ def _turned_sum(leaf: Node) -> Pattern | None:
 
 
 def _turned_parts(leaf: Node) -> Pattern | None:
-    """`cat(x1 * cos - x2 * sin, x2 * cos + x1 * sin)`."""
+    """`cat(x1 * cos - x2 * sin, x2 * cos + x1 * sin)`; turned the other way, with a factor negated, it is one too."""
     if leaf.operator not in JOINS or len(leaf.uses) != 2:
         return None
     parts = [[n for n in back(use.nodes) if n.operator in ("sub", "add")] for use in leaf.uses]
-    if [[n.operator for n in part] for part in parts] != [["sub"], ["add"]]:
+    if any(len(part) != 1 for part in parts):
         return None
-    minus, plus = parts[0][0], parts[1][0]
-    products = [n for part in (minus, plus) for use in part.uses for n in back(use.nodes) if n.operator == "mul"]
-    if len(products) != 4:
+    products = [[n for use in part.uses for n in back(use.nodes) if n.operator == "mul"] for (part,) in parts]
+    if any(len(two) != 2 for two in products):
         return None
-    factors = [frozenset(f for use in product.uses for f in _factors(use)) for product in products]
-    if len(set(factors)) != 4 or len({f for pair in factors for f in pair}) != 4:
+    signs = [
+        (part.operator == "sub") != (sum(_is_negated(use) for product in two for use in product.uses) % 2 == 1)
+        for (part,), two in zip(parts, products, strict=True)
+    ]
+    factors = [frozenset(f for use in product.uses for f in _factors(use)) for two in products for product in two]
+    if signs[0] == signs[1] or len(set(factors)) != 4 or len({f for pair in factors for f in pair}) != 4:
         return None
+    minus, plus = parts[signs.index(True)][0], parts[signs.index(False)][0]
     clues = (Clue(minus, "x1·cos − x2·sin"), Clue(plus, "x2·cos + x1·sin"), Clue(leaf, "joined again"))
-    return Pattern("rotary", "RoPE", clues, (_layout(products[0], leaf),), True)
+    return Pattern("rotary", "RoPE", clues, (_layout(products[0][0], leaf),), True)
+
+
+def _is_negated(use: Use) -> bool:
+    """Whether a factor is the negative of something."""
+    return any(node.operator == "neg" for node in back(use.nodes))
 
 
 def _complex(leaf: Node) -> Pattern | None:
@@ -112,13 +121,14 @@ def _views(nodes: list[Node]) -> list[Node]:
 
 
 def _factors(use: Use) -> list[tuple[Node, int]]:
-    """What a product is made of: parts of a tensor are told apart from each other, other views are looked through."""
+    """What a product is made of: parts of a tensor are told apart from each other, other views and signs are looked
+    through."""
     found: list[tuple[Node, int]] = []
     todo = [use]
     while todo:
         current = todo.pop()
         for node in current.nodes:
-            if node.is_view and not node.is_part and node.uses:
+            if (node.operator == "neg" or (node.is_view and not node.is_part)) and node.uses:
                 todo.append(node.uses[0])
             else:
                 found.append((node, id(current.value)))
