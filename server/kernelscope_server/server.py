@@ -280,6 +280,7 @@ def main() -> None:
     sys.stdout = sys.stderr
     sys.setswitchinterval(SWITCH_SECONDS)
     use_one_heap()  # before there are other threads
+    gc.freeze()  # nothing that is imported goes: looking for it would take a twentieth of a start
     from kernelscope_server.session import Session
 
     server = Server(stdin, stdout)

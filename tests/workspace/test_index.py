@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from kernelscope.results import IndexProgress
 from kernelscope.workspace import pool, processes, symbols
@@ -19,7 +20,7 @@ from kernelscope.workspace.index import Index, Stage
 from kernelscope.workspace.pool import scan_all
 from kernelscope.workspace.store import Row, Store
 from kernelscope.workspace.symbols import SymbolTable
-from kernelscope.workspace.worker import Wanted
+from kernelscope.workspace.worker import Batch, Wanted, read_message, write_message
 
 Workspace = Callable[[str], Files]
 SOURCE = """
@@ -329,6 +330,22 @@ def test_workers_scan_and_a_hang_or_crash_costs_one_file(tmp_path: Path, monkeyp
     monkeypatch.setattr(processes, "_START", "import sys, os; {path!r}; os._exit(3)")
     rows = {row.path: row for row in scan_all([(str(p), 10) for p in sorted(tmp_path.iterdir())[:3]], Wanted.FACTS)}
     assert [row.error for row in rows.values()] == ["crashed the scanner"] * 3
+
+
+@pytest.mark.skipif(not hasattr(os, "nice"), reason="no niceness here")
+@pytest.mark.parametrize(("wanted", "niceness"), [(Wanted.NAMES, 0), (Wanted.OPERATORS, 5), (Wanted.FACTS, 10)])
+def test_scanners_give_way_to_hovers_unless_names_are_waited_for(tmp_path: Path, wanted: Wanted, niceness: int) -> None:
+    (tmp_path / "m.py").write_text("def f(): ...\n")
+    process = processes.spawn(pool.SCANNER)
+    try:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        write_message(process.stdin, msgspec.msgpack.encode(Batch(wanted, (str(tmp_path / "m.py"),))))
+        assert read_message(process.stdout)
+        assert os.getpriority(os.PRIO_PROCESS, process.pid) == min(19, os.nice(0) + niceness)
+    finally:
+        process.kill()
+        process.communicate()
 
 
 def test_abandoning_a_scan_leaves_no_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

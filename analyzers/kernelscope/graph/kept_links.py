@@ -17,7 +17,7 @@ from kernelscope.graph.packed_links import pack, unpack
 from kernelscope.workspace.files import Files
 from kernelscope.workspace.kept import code_of
 from kernelscope.workspace.processes import run_beside
-from kernelscope.workspace.worker import NICENESS, end_with_parent, read_message
+from kernelscope.workspace.worker import NICENESS, be_nice, end_with_parent, read_message
 from kernelscope.workspace.workspace import Workspace
 
 MIN_FILES = 300
@@ -47,8 +47,7 @@ def make_beside(workspace: Workspace, cache_dir: Path | None, cancelled: Callabl
 def main() -> None:
     """Links the workspace that stdin names."""
     end_with_parent()
-    if hasattr(os, "nice"):
-        os.nice(NICENESS)
+    be_nice(NICENESS)
     message = read_message(sys.stdin.buffer)
     cache_dir, *roots = map(os.fsdecode, msgspec.msgpack.decode(message or b"", type=list[bytes]))
     workspace = Workspace(Files(roots), Path(cache_dir))

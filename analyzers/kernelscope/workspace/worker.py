@@ -24,6 +24,7 @@ from kernelscope.workspace.reading import MAX_FILE_BYTES, read_stamped
 from kernelscope.workspace.scan import facts_of, names_of, names_of_facts, priority
 
 NICENESS = 10
+"""Of work that nobody waits for."""
 _PR_SET_PDEATHSIG = 1
 UNRANKED = -1
 """The priority of files whose content nobody looked at for it."""
@@ -35,10 +36,13 @@ class Wanted(IntEnum):
     NAMES = 0
     """Somebody waits for them, so that nothing else is looked for."""
     OPERATORS = 1
-    """The rank of every file, and the facts of those with kernels, launches or registrations: for these too somebody
-    waits, who jumps to a kernel."""
+    """The rank of every file, and the facts of those with kernels, launches or registrations: for these somebody may
+    wait who jumps to a kernel, but hovers come first."""
     FACTS = 2
-    """Everything, by processes that are niced."""
+    """Everything."""
+
+
+_NICENESS = {Wanted.NAMES: 0, Wanted.OPERATORS: NICENESS // 2, Wanted.FACTS: NICENESS}
 
 
 class Batch(Record, frozen=True):
@@ -115,12 +119,9 @@ def main() -> None:
     decoder = msgspec.msgpack.Decoder(Batch)
     encoder = msgspec.msgpack.Encoder()
     stdin, stdout = sys.stdin.buffer, sys.stdout.buffer
-    polite = not hasattr(os, "nice")
     while (message := read_message(stdin)) is not None:
         batch = decoder.decode(message)
-        if not polite and batch.wanted is Wanted.FACTS:
-            os.nice(NICENESS)
-            polite = True
+        be_nice(_NICENESS[batch.wanted])
         rows: list[Scanned] = []
         for path in batch.paths:
             text = batch.text
@@ -131,6 +132,12 @@ def main() -> None:
         if rows:
             write_message(stdout, encoder.encode(rows))
         write_message(stdout, b"")
+
+
+def be_nice(niceness: int) -> None:
+    """Lowers the priority of this process to `niceness`, where there is such a thing."""
+    if hasattr(os, "nice") and (more := niceness - os.nice(0)) > 0:
+        os.nice(more)
 
 
 def end_with_parent() -> None:
