@@ -9,7 +9,7 @@ import re
 
 from kernelscope.explain.report_layout import Layout, Rows, claims_about, steps_of
 from kernelscope.explain.report_places import Json, Places
-from kernelscope.serving.parameters import Parameter
+from kernelscope.serving.parameters import Parameter, is_telling
 from kernelscope.serving.processes import Started
 from kernelscope.serving.registries import Registry
 from kernelscope.serving.sections import hits, words
@@ -102,8 +102,8 @@ def _is_of(section: str, p: Parameter) -> bool:
     if section == "kv_cache" and _OF_CACHES.search(p.owner) is not None:
         return True
     within = hits(f"serving.{section}", p.location.path.stem)
-    chosen = p.kind == "field" and isinstance(p.value, int | float) and section == "scheduling"
-    return bool(within and (hits(f"serving.{section}", p.owner) or (chosen and not p.is_of_configuration)))
+    chosen = p.kind == "field" and is_telling(p.value) and section == "scheduling" and not p.is_of_configuration
+    return bool(within and (hits(f"serving.{section}", p.owner) or chosen))
 
 
 def _parameter_claim(p: Parameter, places: Places) -> Json:

@@ -182,7 +182,7 @@ def _fixed_numbers(source: PythonSource, cls: t.ClassDef) -> Iterator[Parameter]
         for node in own(method):
             match node:
                 case t.Assign(targets=[t.Attribute(value=t.Name(id="self"), attr=attr)], value=value):
-                    if method.name == "__init__" and isinstance(value, t.Constant) and _is_telling(value.value):
+                    if method.name == "__init__" and isinstance(value, t.Constant) and is_telling(value.value):
                         found.setdefault(attr, node)
                     if t.dotted(value) not in taken:
                         stored[attr] += 1
@@ -197,7 +197,7 @@ def _fixed_numbers(source: PythonSource, cls: t.ClassDef) -> Iterator[Parameter]
             yield Parameter(attr, cls.name, "field", quoted, source.at(node), literal(node.value), doc=doc)
 
 
-def _is_telling(value: object) -> bool:
+def is_telling(value: object) -> bool:
     """A number that somebody chose: not where counting begins, and no sign of nothing."""
     return isinstance(value, int | float) and not isinstance(value, bool) and value not in (0, 1, -1)
 
