@@ -8,15 +8,24 @@ from typing import cast
 
 from kernelscope.analysis import Analysis
 from kernelscope.explain.faq import QUESTIONS
+from kernelscope.explain.faq_answers import samplers
+from kernelscope.explain.report_execution import tiling
+from kernelscope.explain.report_places import Places, Texts
+from kernelscope.explain.report_structure import units
 from kernelscope.explain.report_text import WHOLE, Lengths, to_markdown
 from kernelscope.serving import execution, trees
 from kernelscope.serving.claims import PythonSource
 from kernelscope.serving.endings import endings
 from kernelscope.serving.layers import orders
+from kernelscope.serving.parallel import strategies
+from kernelscope.serving.parameters import parameters
 from kernelscope.serving.reading import read_python
+from kernelscope.serving.registries import registries
 from kernelscope.serving.rounding import blocks_needed
 from kernelscope.serving.system import System, join
+from kernelscope.serving.waits import syncs
 from kernelscope.serving.work import tile_counts
+from kernelscope.workspace.files import Files
 
 Source = Callable[[str], PythonSource]
 Json = dict[str, object]
@@ -163,3 +172,67 @@ def test_routes_of_one_file_are_told_together(source: Source) -> None:
     told = answers(system, "scalability.routes")
     assert [text.count("served by") for text in told] == [2, 2]
     assert "/v1/models" in told[0] and "/three" in told[0]
+
+
+def test_a_function_is_written_out_once() -> None:
+    steps: Json = {"question": "Why?", "answer": "f:\na\nb\nc", "found": True, "id": "a.steps.1", "evidence": []}
+    first: Json = {"question": "Why?", "answer": "so", "found": True, "id": "a.1", "evidence": []}
+    others: list[Json] = [{**entry, "question": "How?"} for entry in (first, steps)]
+    text = to_markdown({"workspace": {"root": "office"}, "faq": [first, steps, *others]})
+    assert text.count("```") == 2
+    assert "- **f** is written out above" in text.split("### How?")[1]
+
+
+def test_what_only_checks_how_to_choose_chooses_nothing(source: Source) -> None:
+    text = """
+        class SamplingParams:
+            def verify(self):
+                if self.top_p > 1:
+                    raise ValueError(f"top_p is {self.top_p}")
+                return self.top_k
+
+        class Sampler:
+            def forward(self, scores):
+                best = scores.argmax()
+                return best
+    """
+    assert [claim.name for claim in samplers(join([read_python(source(text))]))] == ["Sampler"]
+
+
+def test_ranks_are_no_sizes_and_blocks_of_caches_no_tiles(source: Source) -> None:
+    text = """
+        class Settings:
+            tensor_parallel_size: int = 2
+            tensor_parallel_rank: int = 1
+            block_size: int = 16
+            BLOCK_M: int = 64
+    """
+    assert [p.name for p in strategies(parameters(source(text)))["TP"]] == ["tensor_parallel_size"]
+    system = join([read_python(source(text))])
+    (row,) = tiling(system, Places(Path("/w"), Texts(Files([]))))
+    assert row["mapping"] == "Settings: BLOCK_M = 64"
+
+
+def test_queues_of_a_server_are_no_units_of_work(source: Source) -> None:
+    text = "class Desk:\n    def queue_task(self, task):\n        self.x = 1\n        self.queue.append(task)\n"
+    system = join([read_python(source(text))])
+    assert system.procedures_of("units_of_work")
+    assert units(system, Places(Path("/w"), Texts(Files([])))) == []
+
+
+def test_a_policy_may_be_asked_for_by_a_part_of_its_name(source: Source) -> None:
+    text = """
+        def scheduler(policy):
+            if policy == "first":
+                return First()
+            elif "lanes" in policy:
+                return Lanes()
+    """
+    (found,) = registries(source(text))
+    assert [(e.key, e.implementation) for e in found.entries] == [("first", "First"), ("…lanes…", "Lanes")]
+
+
+def test_the_host_waits_for_what_was_recorded(source: Source) -> None:
+    one, other = syncs(source("def f(self):\n    self.done_event.synchronize()\n    torch.cuda.synchronize()\n"))
+    assert one.text.endswith("the host waits until what was recorded is done")
+    assert other.text.endswith("the host waits until the device is done")

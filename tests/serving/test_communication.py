@@ -177,3 +177,15 @@ def test_a_demand_tells_when_it_is_made(source: Source) -> None:
         "self.heads % 2 == 0": "not (self.sequence_parallel)",
         "self.width > 0": "",
     }
+
+
+def test_collectives_of_mlx(source: Source) -> None:
+    text = """
+        import mlx.core as mx
+
+        def meet(x, group):
+            x = mx.distributed.all_sum(x, group=group)
+            return mx.sum(x)
+    """
+    (found,) = collectives(source(text))
+    assert (found.primitive, found.tensor, found.group) == ("all_reduce", "x", "group")

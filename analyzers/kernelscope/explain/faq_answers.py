@@ -47,7 +47,7 @@ _COUNTED = re.compile(r"(?:\.|->)(?:size|empty)\(\)")
 RANKS = re.compile(r"tensor_parallel|\btp_size|world_size", re.IGNORECASE)
 _IS_NAME = re.compile(r"[\"']?[A-Za-z_][\w.:<>\"', ()=-]*")
 """Something that has a name: numbers and lists of them are no implementations."""
-_CHOOSES = re.compile(r"argmax|multinomial|softmax|categorical|exponential|gumbel|top_?[kp]\b.*\(", re.IGNORECASE)
+_CHOOSES = re.compile(r"argmax|multinomial|softmax|categorical|exponential|gumbel|topk\s*\(", re.IGNORECASE)
 """Steps that choose one of many by their weight; who only hands settings of that on does not."""
 OVER = {"finished", "finish", "aborted", "abort", "stopped", "done", "cancelled", "canceled", "completed", "complete",
         "failed", "ended", "timeout"}  # fmt: skip

@@ -15,11 +15,18 @@ MOST_TILING_STEPS = 15
 MOST_SYNCS = 100
 
 
+_TILES = re.compile(r"BLOCK|TILE|SPLIT|STAGE|WARP", re.IGNORECASE)
+_PAGES = re.compile(r"(?!.*(?:tile|split|stage|warp)).*block(?:s|_size)?(?:_|-|$)")
+"""Names of what may as well be a block of a cache, where the file has no kernels."""
+
+
 def tiling(system: System, places: Places) -> list[Json]:
     """Block sizes in configurations and arguments, grouped by their owner, and numbers of tiles."""
     owners: dict[tuple[str, str], list[Parameter]] = {}
+    kernels = {reading.path for reading in system.readings if reading.has_kernels}
     for p in system.parameters:
-        if isinstance(p.value, int) and re.search(r"BLOCK|TILE|SPLIT|STAGE|WARP", p.name, re.I):
+        may_be_pages = p.location.path not in kernels and _PAGES.search(p.name)
+        if isinstance(p.value, int) and _TILES.search(p.name) and not may_be_pages:
             owners.setdefault((p.owner or p.name, str(p.location.path)), []).append(p)
     found: list[Json] = []
     for (owner, _), group in list(owners.items())[:MOST_CLAIMS]:

@@ -44,6 +44,8 @@ _OF_CACHES = re.compile(r"KV_?(?:Cache|Pool)|KvCache|(?:Paged|Key_?Value)_?Cache
 """Classes that hold keys and values."""
 _SCHEDULES = re.compile(r"sched|priorit|preempt|queue|overlap", re.I)
 """Words of registries that choose how requests are scheduled; models and their parts have policies, too."""
+OF_ONE_REQUEST = {"sampling", "generation"}
+"""Words of what is set for one request: how long its answer may be bounds no batch."""
 FIRST = re.compile(
     r"(?:block|page|chunk|batch)_?size|max_(?:num_)?(?:seqs|tokens|running|batch)|memory_(?:ratio|fraction|util)|mem_frac"
     r"|enable_prefix|polic|priorit|overlap|disagg|^-*(?:host|port)$",
@@ -87,6 +89,7 @@ def declared(system: System, name: str) -> list[Parameter]:
     found = [
         p for p in system.declared
         if (p.name in meant or _is_of(name, p)) and importance(p) <= TELLING and p.owner not in system.enums
+        and not (name == "batching" and OF_ONE_REQUEST & set(words(p.owner)))
         and (p.kind != "argument" or p.value is not None)
     ]  # fmt: skip
     return sorted(

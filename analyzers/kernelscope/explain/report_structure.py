@@ -69,8 +69,10 @@ TOPOLOGY: Layout = {
 
 def units(system: System, places: Places) -> list[Json]:
     """Registered kinds of work, how it is dealt out and fetched, and the functions that build it."""
-    rows = [{"task": row["name"], **row} for row in steps_of("units_of_work")(system, places)]
-    return [*islice(_units(system, places), MOST_UNITS), *rows]
+    found = list(islice(_units(system, places), MOST_UNITS))
+    if not found:
+        return []  # functions about queues and tasks are those of a server
+    return [*found, *({"task": row["name"], **row} for row in steps_of("units_of_work")(system, places))]
 
 
 def _units(system: System, places: Places) -> Iterator[Json]:
@@ -151,8 +153,9 @@ def components(system: System, places: Places) -> list[Json]:
     orders = {c.evidence[0]: _in_order(c) for c in system.about("dependencies.order") if c.name.endswith(" order")}
     for p in sorted(system.procedures_of(COMPONENT), key=lambda p: -p.weight * 100 - min(p.size, 40))[:MOST_COMPONENTS]:
         order: Json = {"order": orders[p.evidence[0]]} if p.evidence[0] in orders else {}
-        found.append({"name": p.name, "role": "module" if p.weight else "function", "computes": f"{p.name}:\n{p.steps}",
-                      **order, "evidence": places.evidence(*p.evidence, symbol=p.name)})  # fmt: skip
+        role = "module" if p.weight > 1 else "function"
+        found.append({"name": p.name, "role": role, "computes": f"{p.name}:\n{p.steps}", **order,
+                      "evidence": places.evidence(*p.evidence, symbol=p.name)})  # fmt: skip
     return found
 
 

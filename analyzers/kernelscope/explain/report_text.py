@@ -72,11 +72,12 @@ def _questions(node: object, lengths: Lengths) -> Iterator[str]:
     asked: dict[str, list[Json]] = {}
     for entry in cast("list[Json]", node or []):
         asked.setdefault(str(entry["question"]), []).append(entry)
+    told: set[str] = set()
     for question, entries in asked.items():
         if not entries[0].get("found"):
             continue
         yield f"\n### {question}\n"
-        yield from _answers(entries, lengths)
+        yield from _answers(entries, lengths, told)
     missing = [(question, entries[0]) for question, entries in asked.items() if not entries[0].get("found")]
     if missing:
         yield "\n### Not found\n"
@@ -85,7 +86,7 @@ def _questions(node: object, lengths: Lengths) -> Iterator[str]:
         yield "not found"
 
 
-def _answers(entries: Sequence[Json], lengths: Lengths) -> Iterator[str]:
+def _answers(entries: Sequence[Json], lengths: Lengths, told: set[str]) -> Iterator[str]:
     """The claims of the answers to a question, the last of each with the places of all; then functions behind them."""
     left = lengths.answers
     functions = [entry for entry in entries if ".steps." in str(entry.get("id", ""))]
@@ -102,6 +103,10 @@ def _answers(entries: Sequence[Json], lengths: Lengths) -> Iterator[str]:
             yield f"- {_cut(claim, lengths.words)}" + (f" ({places})" if places and i == len(claims) else "")
     for entry in functions[: lengths.functions]:
         name = str(entry["answer"]).partition(":\n")[0]
+        if str(entry["answer"]) in told:
+            yield f"- **{name}** is written out above"
+            continue
+        told.add(str(entry["answer"]))
         yield from _claim({"name": name, "answer": entry["answer"], "evidence": entry["evidence"]}, lengths)
 
 

@@ -174,6 +174,8 @@ SHORT = {name: kind for kind, names in STRATEGIES for name in names if len(name)
 """Abbreviations that are sizes by themselves where one owner has several of them: `dp`, `tp`, `pp`."""
 WITHIN_A_KERNEL = frozenset({"async", "tile", "tma", "mma", "smem", "warp", "warps", "cluster"})
 """Words of sizes inside a kernel: the stages of its pipeline, what `cp.async` copies."""
+NO_SIZES = frozenset({"rank", "ranks", "id", "ids", "group", "port"})
+"""Last words of what tells which part this is, not how many there are."""
 SIZES = frozenset({"size", "degree", "world", "parallel", "parallelism", "stage", "ways", "num"})
 
 
@@ -197,7 +199,7 @@ def _strategy(name: str) -> str | None:
     """The strategy that a name speaks of."""
     said = words(name)
     parts = set(said)
-    if parts & WITHIN_A_KERNEL:
+    if parts & WITHIN_A_KERNEL or NO_SIZES & set(said[-1:]):
         return None
     for kind, names in STRATEGIES if parts & SIZES else ():
         full = {n for n in names if len(n) > 3}

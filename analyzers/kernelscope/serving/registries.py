@@ -184,12 +184,15 @@ def _factories(source: PythonSource) -> Iterator[Registry]:
 
 
 def _asked_for(source: PythonSource, test: t.Expr) -> Iterator[tuple[str, str]]:
-    """The subject and the keys that a test lets through: `x == "a"`, `x in ["a", "b"]`, `x == "a" or x == "b"`."""
+    """The subject and the keys that a test lets through: `x == "a"`, `x in ["a", "b"]`, `"a" in x`."""
     for each in test.values if isinstance(test, t.BoolOp) and test.op == "or" else [test]:
         if not isinstance(each, t.Compare) or each.ops not in (["=="], ["is"], ["in"]):
             continue
         chosen = each.comparators[0]
         key = literal(chosen)
+        if each.ops == ["in"] and isinstance(held := literal(each.left), str) and t.dotted(chosen):
+            yield source.quote(chosen), f"…{held}…"
+            continue
         is_member = isinstance(chosen, t.Attribute) and each.ops != ["in"]
         if isinstance(key, str | list) or is_member:
             yield source.quote(each.left), key if isinstance(key, str) else source.quote(chosen)

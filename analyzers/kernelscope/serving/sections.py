@@ -27,8 +27,9 @@ WORDS: dict[str, str] = {
     "distributed": "all_reduce allreduce all_gather allgather reduce_scatter reducescatter all_to_all alltoall "
     "broadcast shard parallel distributed nccl comm zero gradient rank gather tp pp ep",
     "topology": "bind load compile jit aot graph capture cudagraph register kernel build module replay warmup",
-    "memory_access": "recompute checkpoint offload copy buffer workspace arena activation alloc malloc prefetch stage",
-    "tiling": "tiling grid block_size num_tiles split swizzle autotune config",
+    "memory_access": "recompute checkpoint offload copy buffer workspace arena activation alloc malloc prefetch "
+    "staging",
+    "tiling": "tiling grid block_size num_tiles split swizzle autotune",
 }
 _PARTS = re.compile(r"[A-Z]+(?=[A-Z][a-z]|\d|\b|_)|[A-Z]?[a-z]+|\d+")
 LAYERS = {"decoder", "decoders"}

@@ -145,7 +145,8 @@ def _streams(source: PythonSource, where: str, function: t.FunctionDef | t.Class
     for call in calls_in(function):
         name = last_name(call.func)
         if name == "synchronize" and isinstance(call.func, t.Attribute):
-            text = f"{where}: {source.quote(call)}: the host waits until the device is done"
+            until = "what was recorded" if "event" in words(last_name(call.func.value)) else "the device"
+            text = f"{where}: {source.quote(call)}: the host waits until {until} is done"
             yield Sync("stream_event", "wait", text, where, source.at(call), (here,))
         if name == "wait" and len(call.args) == 1 and _is_stream(call.args[0]):
             text = f"{where}: {source.quote(call)}: the stream goes on after the event"
