@@ -209,3 +209,68 @@ def test_an_engine_has_its_scheduler_also_where_that_is_chosen_at_run_time(tmp_p
     found = calls(architecture(tmp_path))
     assert ("Engine", "Scheduler", "schedule ?") in found
     assert ("run_engine", "Engine", "step") in found
+
+
+RUNNER = """
+import torch
+
+class Runner:
+    def __init__(self, model):
+        self.model, self.graphs = model, {}
+
+    def capture_model(self, sizes):
+        for size in sizes:
+            graph = torch.cuda.CUDAGraph()
+            with torch.cuda.graph(graph):
+                self.outputs = self.model(self.inputs[:size])
+            self.graphs[size] = graph
+
+    def execute_batch(self, batch):
+        self.graphs[len(batch)].replay()
+        return self.outputs
+"""
+ENGINE = """
+from scheduler import Scheduler
+from workers import Workers
+
+class Engine:
+    def __init__(self, workers: Workers):
+        self.scheduler = Scheduler()
+        self.workers = workers
+
+    def step(self):
+        self.scheduler.schedule(8)
+        return self.workers.execute_batch(self.scheduler.running)
+"""
+WORKERS = """
+class Workers:
+    def execute_batch(self, batch):
+        return self.on_all("execute_batch", batch)
+
+    def on_all(self, method, batch):
+        return [getattr(worker, method)(batch) for worker in self.workers]
+"""
+
+
+def test_what_captures_graphs_is_joined_where_a_text_names_its_method(tmp_path: Path) -> None:
+    texts = {"scheduler": APART, "runner": RUNNER, "engine": ENGINE, "workers": WORKERS}
+    for name, text in texts.items():
+        (tmp_path / f"{name}.py").write_text(text)
+    analysis = Analysis([tmp_path], cache_dir=None)
+    analysis.index()
+    document = analysis.document("architecture", Target(tmp_path))
+    assert ("Engine", "Runner", "execute_batch ?") in calls(document)
+    graph = next(block.graph for block in document.blocks if isinstance(block, d.Diagram))
+    assert {box.lines[0]: box.group for box in graph.boxes}["Runner"] == "Execution"
+
+
+def test_what_captures_graphs_stands_aside_where_nothing_leads_to_it(tmp_path: Path) -> None:
+    texts = {"scheduler": APART, "runner": RUNNER, "engine": ENGINE, "workers": WORKERS.replace("getattr", "print")}
+    for name, text in texts.items():
+        (tmp_path / f"{name}.py").write_text(text)
+    analysis = Analysis([tmp_path], cache_dir=None)
+    analysis.index()
+    graph = next(
+        b.graph for b in analysis.document("architecture", Target(tmp_path)).blocks if isinstance(b, d.Diagram)
+    )
+    assert "Runner" not in {box.lines[0] for box in graph.boxes}

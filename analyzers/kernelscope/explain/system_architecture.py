@@ -13,6 +13,7 @@ from kernelscope.explain.document import Block, Diagram, Document, Heading, Line
 from kernelscope.explain.system_components import (
     CACHE,
     DRIVER,
+    EXECUTION,
     MODEL,
     PROCESS,
     SCHEDULING,
@@ -82,7 +83,7 @@ class _Drawn:
 
     def picture(self) -> Diagram:
         """Boxes in the order in which a request meets them."""
-        for role in (SERVER, PROCESS, DRIVER, SCHEDULING, CACHE, MODEL):
+        for role in (SERVER, PROCESS, DRIVER, SCHEDULING, CACHE, EXECUTION, MODEL):
             for component in (c for c in self._parts.components if c.role == role):
                 self._add(component)
         by: dict[tuple[str, str], dict[str, None]] = {}

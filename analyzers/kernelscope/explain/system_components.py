@@ -27,11 +27,14 @@ from kernelscope.workspace.modules import Definition
 from kernelscope.workspace.workspace import Workspace
 
 SERVER, PROCESS, DRIVER = "server", "process", "driver"
-SCHEDULING, CACHE, MODEL = "Scheduling", "KV cache", "Model"
+SCHEDULING, CACHE, EXECUTION, MODEL = "Scheduling", "KV cache", "Execution", "Model"
 ROLES = (("scheduling", SCHEDULING), ("batching", SCHEDULING), ("kv_cache", CACHE), ("prefix_cache", CACHE))
 """The sections of claims whose classes are components, with the part of the system that they belong to."""
 MOST_CLASSES = 10
 MOST_SERVERS = 3
+MOST_RUNNERS = 4
+LEAST_TOLD = 2
+"""What is told of the execution in a class that runs models, at least."""
 MOST_NOTES = 3
 LONGEST_NOTE = 44
 ASIDE = re.compile(r" \([^()]*\)")
@@ -95,7 +98,7 @@ class _Search:
 
     def parts(self) -> Parts:
         classes = list(self._classes())
-        found = [*self._servers(), *self._processes(), *self._drivers(classes), *classes]
+        found = [*self._servers(), *self._processes(), *self._drivers(classes), *classes, *self._runners()]
         calls: list[Call] = []
         models: dict[Component, None] = {}
         for component in found:
@@ -113,6 +116,7 @@ class _Search:
             calls += self._used_by(model, reached[model])
         calls += self._sent([*found, *models])
         calls = list({(call.source, call.target, call.by): call for call in reversed(calls)}.values())[::-1]
+        calls = _without_lone_runners(calls)
         joined = {end for call in calls for end in (call.source, call.target)}
         stands = {*joined, *(c for c in found if c.role == SERVER)}
         return Parts(tuple(c for c in (*found, *models) if c in stands), tuple(calls), reached)
@@ -176,6 +180,22 @@ class _Search:
             yield self._known(
                 key, Component(key[1], role, places[key], tuple(self._methods(*key)), _few(filter(None, notes[key])))
             )
+
+    def _runners(self) -> Iterator[Component]:
+        """The classes that most is told of how models are executed: where graphs are captured and replayed."""
+        told: dict[tuple[str, str], dict[str, None]] = {}
+        counted: Counter[tuple[str, str]] = Counter()
+        for claim in self._system.about("topology.execution"):
+            owner, _, topic = claim.name.partition(" ")
+            key = (str(claim.evidence[0].path), owner.partition(".")[0])
+            if key not in self._of_class and "." in owner:
+                counted[key] += 1
+                told.setdefault(key, {}).setdefault(topic)
+        ranked = sorted((key for key in counted if counted[key] >= LEAST_TOLD), key=lambda key: (-counted[key], *key))
+        for key in ranked[:MOST_RUNNERS]:
+            if (place := self._class_at(*key)) is not None:
+                topics = [t for t in told[key] if not any(t.startswith(f"{other} ") for other in told[key])]
+                yield self._known(key, Component(key[1], EXECUTION, place, tuple(self._methods(*key)), _few(topics)))
 
     def _drivers(self, classes: list[Component]) -> Iterator[Component]:
         """Classes that nothing is told of and that call those that schedule: engines that own a scheduler."""
@@ -337,6 +357,17 @@ def model_class(workspace: Workspace, forward: Node) -> Definition | None:
     module, name = workspace.modules.module(forward.path), forward.name.rpartition(".")[0]
     scopes = (scope for scope in (module.classes() if module is not None else ()) if scope.qualified_name == name)
     return next((Definition(forward.path, scope.node.name, scope.node) for scope in scopes), None)
+
+
+def _without_lone_runners(calls: list[Call]) -> list[Call]:
+    """Calls without those of classes that run models and that nothing else leads to."""
+    led_to: set[Component] = set()
+    while True:
+        found = {c.target for c in calls if c.source.role != EXECUTION or c.source in led_to} - led_to
+        if not found:
+            break
+        led_to |= found
+    return [c for c in calls if all(end.role != EXECUTION or end in led_to for end in (c.source, c.target))]
 
 
 def _is_making(node: Node) -> bool:
