@@ -157,6 +157,43 @@ def test_sizes_become_numbers_when_they_are_bound(capsys: pytest.CaptureFixture[
     assert "64" in out
 
 
+QUEUE = """
+from collections import deque
+
+class Scheduler:
+    def __init__(self):
+        self.waiting, self.running = deque(), []
+
+    def schedule_batch(self, budget):
+        while self.waiting and len(self.running) < budget:
+            self.running.append(self.waiting.popleft())
+
+    def end_batch(self):
+        self.running.clear()
+
+    def has_waiting(self):
+        return bool(self.waiting)
+"""
+LOOP = """
+class Loop:
+    def run(self, scheduler):  # a Scheduler
+        while scheduler.has_waiting():
+            scheduler.schedule_batch(8)
+            scheduler.end_batch()
+"""
+
+
+def test_what_an_object_is_may_be_told_by_the_names_of_its_methods(
+    capsys: pytest.CaptureFixture[str], folder: Path
+) -> None:
+    (folder / "serving").mkdir()
+    (folder / "serving" / "scheduler.py").write_text(QUEUE)
+    (folder / "serving" / "loop.py").write_text(LOOP)
+    status, out, _ = run(capsys, "architecture", "serving")
+    assert status == 0
+    assert "schedule_batch ?" in out
+
+
 def test_diagnostics_are_found_by_exit_status_and_as_sarif(capsys: pytest.CaptureFixture[str], folder: Path) -> None:
     (folder / "k.py").write_text(
         "import triton\nimport triton.language as tl\n\n\n@triton.jit\ndef k(x):\n"

@@ -16,6 +16,8 @@ from kernelscope_server.cli.targets import find_root, find_target
 
 NEEDS_INDEX = {"path", "explain"}
 """Deliverables that follow links through the whole workspace."""
+NEEDS_NAMES = {"architecture", "serving"}
+"""Those about a folder that draw who calls whom: a method of an object that is not known is found by its name."""
 
 
 def document(options: argparse.Namespace) -> int:
@@ -27,6 +29,9 @@ def document(options: argparse.Namespace) -> int:
     analysis = Analysis([root], cache_dir=_cache())
     if options.kind in NEEDS_INDEX:
         analysis.index(_progress())
+        _end_progress()
+    elif options.kind in NEEDS_NAMES and target.path.is_dir():
+        analysis.index(_progress(), lambda: analysis.knows_names)
         _end_progress()
     config = read_config(options.config)
     bindings = read_bindings(options.bind, config)
