@@ -117,6 +117,17 @@ def test_launch_bounds_behind_a_macro_that_nobody_defines_are_not_denied(tmp_pat
     assert "not known: `OUR_BOUNDS_2(…)` before the kernel" in told
 
 
+def test_a_header_that_others_hold_is_parsed_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("kernelscope.kernels.cuda.units.KEPT_UNITS", 1)
+    (tmp_path / "size.cuh").write_text("constexpr int SIZE = 64;\n")
+    for name in ("a.cu", "b.cu"):
+        (tmp_path / name).write_text('#include "size.cuh"\n__global__ void k(float* x) { x[SIZE] = 0; }\n')
+    units = Analysis([tmp_path]).cuda.units
+    made = [units.unit(str(tmp_path / name)) for name in ("a.cu", "b.cu")]
+    first, second = (unit.with_name("SIZE")[1] for unit in made if unit is not None)
+    assert first is second
+
+
 def test_registers_are_those_of_a_build_log_nearby(tmp_path: Path) -> None:
     path = tmp_path / "scale.cu"
     path.write_text(

@@ -11,6 +11,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Container, Iterator
 from functools import cached_property
 from itertools import islice
+from weakref import WeakValueDictionary
 
 from kernelscope.kernels.cuda.arguments import Arguments
 from kernelscope.kernels.cuda.assignments import Assignments
@@ -96,16 +97,20 @@ class Units:
         self.workspace = workspace
         self.files = workspace.files
         self._headers: dict[str, tuple[Version | None, Header]] = {}
-        self._units: dict[str, tuple[tuple[Version | None, ...], Unit]] = {}
+        self._units: dict[str, Unit] = {}
+        """Those asked for last, which are kept."""
+        self._alive: WeakValueDictionary[str, Unit] = WeakValueDictionary()
+        """These and what they hold as headers, which would be held twice if it were parsed again."""
         self.included = Includes(workspace)
 
     def unit(self, path: str) -> Unit | None:
         """The unit of a file; None when it is no C++ or CUDA file that can be read."""
         if not path.endswith(CUDA_SUFFIXES):
             return None
-        kept = self._units.get(path)
-        if kept is not None and kept[0] == self._versions(kept[1]):
-            return kept[1]
+        known = self._alive.get(path)
+        if known is not None and known.versions == self._versions(known):
+            self._keep(known)
+            return known
         own = self.header(path)
         if own is None or len(own.data) > MAX_PARSED_BYTES:
             return None
@@ -118,10 +123,16 @@ class Units:
         for name, agreed in self._agreed(includers, {**macros, **own.macros}).items():
             macros[name] = agreed
         unit = Unit(self, path, parse(own.data, macros, path), headers, includers)
+        unit.versions = self._versions(unit)
+        self._keep(unit)
+        return unit
+
+    def _keep(self, unit: Unit) -> None:
+        if self._units.get(unit.path) is unit:
+            return
         while len(self._units) >= KEPT_UNITS:
             self._units.pop(next(iter(self._units)))
-        self._units[path] = (self._versions(unit), unit)
-        return unit
+        self._units[unit.path] = self._alive[unit.path] = unit
 
     def _versions(self, unit: Unit) -> tuple[Version | None, ...]:
         return tuple(self.files.version(path) for path in (unit.path, *unit.headers, *unit.includers))
@@ -231,6 +242,8 @@ class Unit:
         """Workspace headers, each after those it includes itself."""
         self.includers = includers
         """Of a header: files that include it."""
+        self.versions: tuple[Version | None, ...] = ()
+        """Of its file and those that it rests on, when it was parsed."""
         self._named: dict[str, tuple[tuple[Unit, Function], ...]] = {}
         self._units_with: dict[str, tuple[Unit, ...]] = {}
         self._units_around: dict[str, tuple[Unit, ...]] = {}
