@@ -311,7 +311,8 @@ class _Walk:
             candidates = [f for f in candidates if f[1].owner.partition("<")[0] == owner] or candidates[:1]
         written = [text for text in templates for _ in self._unpacked(text)]
         templates = tuple(one for text in templates for one in self._unpacked(text))
-        candidates = [f for f in candidates if takes_arguments(f[1], written, self.function)] or candidates
+        if len(candidates) > 1:
+            candidates = [f for f in candidates if takes_arguments(f[1], written, self.function)] or candidates
         fitting = [f for f in candidates if len(f[1].params) >= count and _required(f[1]) <= count]
         if len(fitting) > 1:
             fitting = self._taking(fitting, arguments, offset) or fitting
@@ -350,8 +351,8 @@ class _Walk:
         offset: int,
     ) -> list[tuple[Unit, Function]]:
         """Those that template arguments choose: made for them, else general ones; all where an argument is open."""
-        given = [self._argument(text, offset) for text in templates]
-        if not given or None in given or not any(made_for):
+        given = [self._argument(text, offset) for text in templates] if any(made_for) else []
+        if not given or None in given:
             return found
         special = [
             one
