@@ -373,13 +373,21 @@ def subscript(run: Interpreter, value: Value, index: Value, span: Any) -> Value:
     value, index = present(value), present(index)
     match value:
         case Tensor():
+            if isinstance(index, str):
+                if run.symbols.trial is not None:
+                    raise ShapeError("index", "a tensor has no items by names")
+                return Unknown("a subscript that is not followed", span)
             items = index if isinstance(index, tuple) else (index,)
             given = tuple(_as_index(item) for item in items)
+            if run.symbols.trial is not None:
+                run.symbols.trial.indexed(value.shape, given)
             result = run.operate(lambda facts: ops.index(value, given, facts))
             return run.operated("torch.Tensor.__getitem__", [value, index], {}, span, result)
         case tuple() | list():
             if run.symbols.trial is not None and _is_in_front_of_one(value, index):
                 raise ShapeError("rank", "what is asked for its axes in front of the last has some")
+            if run.symbols.trial is not None and isinstance(index, slice) and index.stop is None:
+                run.symbols.trial.measured(value, index.start)
             return element_at(value, index, span)
         case Shape():
             if value.dims is not None:

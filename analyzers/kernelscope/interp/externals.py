@@ -110,8 +110,8 @@ def _operator(run: Interpreter, name: str, args: Arguments, kwargs: Keywords) ->
     """An operator of the table. An axis that callers may choose is the one of the default."""
     if run.certain and _may_be_anything([*args, *kwargs.values()]):
         return Tensor(Shape.unknown("what is given may be a number, sizes or a tensor"), Unknown("what is given"))
-    if run.symbols.trial is not None and name.endswith(".flatten") and args:
-        _try_flatten(run.symbols.trial, args, kwargs)
+    if run.symbols.trial is not None and args:
+        _try(run.symbols.trial, name.rpartition(".")[2], args, kwargs)
     op = ops.find(name)
     plain = op is not None and op.tier == "family"
 
@@ -127,6 +127,24 @@ def _operator(run: Interpreter, name: str, args: Arguments, kwargs: Keywords) ->
         chosen = run.operate(lambda facts: ops.apply(name, values, named, facts))
         return result if _is_lost(chosen) else chosen  # else it was no axis, and a size is no number for its default
     return result
+
+
+def _try(trial: Trial, short: str, args: Arguments, kwargs: Keywords) -> None:
+    """Let a trial judge what is done with a tensor."""
+    first = present(args[0])
+    if not isinstance(first, Tensor):
+        return
+    match short:
+        case "flatten":
+            _try_flatten(trial, args, kwargs)
+        case "view" | "reshape":
+            sizes = args[1] if len(args) == 2 and isinstance(args[1], tuple | list) else args[1:]
+            trial.reshaped(first.shape, [size.const if isinstance(size, Dim) else size for size in sizes])
+        case "nll_loss" | "cross_entropy":
+            target = present(args[1]) if len(args) > 1 else present(kwargs.get("target"))
+            trial.classified(first.shape, target.shape if isinstance(target, Tensor) else None)
+        case _:
+            pass
 
 
 def _try_flatten(trial: Trial, args: Arguments, kwargs: Keywords) -> None:

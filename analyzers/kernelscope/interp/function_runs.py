@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import replace
 
 from kernelscope.dims import Dim, Facts
@@ -21,6 +21,7 @@ from kernelscope.interp.ranks import settle_ranks
 from kernelscope.interp.receivers import alone, common_instance, learn_words
 from kernelscope.interp.seeds import BATCH, KNOWN_INPUTS, Beliefs, Seeded, seed
 from kernelscope.interp.substitutes import settle_substitutes
+from kernelscope.interp.symbols import sizes_in
 from kernelscope.interp.untaken import follow_untaken
 from kernelscope.interp.untold_arguments import is_untold, tell_untold
 from kernelscope.interp.uses import Uses
@@ -79,6 +80,7 @@ def _follow(
 ) -> Seeded:
     """Run the body on what the parameters are bound to, as far as the steps go."""
     told = {name: _documented(frame, name) for name in seeded.told}
+    shapes = {name: value.shape for name in frame.names if isinstance(value := present(frame.names[name]), Tensor)}
     seeded = replace(seeded, words={name: {size.names()[0] for size in sizes} for name, sizes in told.items()})
     try:
         run_body(run, frame, node)
@@ -88,11 +90,30 @@ def _follow(
         return seeded
     facts = run.known.facts
     merged = {name for name, sizes in told.items() if len({facts.rewrite(size) for size in sizes}) < len(sizes)}
-    seeded = replace(seeded, merged=merged)
+    seeded = replace(seeded, merged=merged | _with_lengths_of_batches(run, shapes, told.keys() & shapes.keys()))
     if promised or seeded.guessed:
         seeded = replace(seeded, is_odd=run.refuses or is_odd_run(run, promised))
     follow_untaken(run, frame)
     return seeded
+
+
+def _with_lengths_of_batches(run: Interpreter, shapes: Mapping[str, Shape], told: Set[str]) -> set[str]:
+    """The documented parameters with a first axis that the code takes to be as long as one that is nowhere first; and
+    vectors over a batch that meet what such a length is part of: they are said to have no axis for it."""
+    firsts = {shape.head[0] for shape in shapes.values() if shape.head}
+    others = {size for shape in shapes.values() for size in shape.head[1:]} - firsts
+    named = [size for size in others if isinstance(size, Dim) and size.names()]
+    facts, names = run.known.facts, sizes_in(named) - sizes_in(firsts)
+    lengths = {facts.rewrite(size) for size in named}
+    found: set[str] = set()
+    for name in told:
+        first = shapes[name].head[0] if shapes[name].head else None
+        if not isinstance(first, Dim) or first.name is None:
+            continue
+        met = [size for pair in run.met if first in pair for size in pair] if shapes[name].rank == 1 else []
+        if facts.rewrite(first) in lengths or any(not names.isdisjoint(size.names()) for size in met):
+            found.add(name)
+    return found
 
 
 def _documented(frame: Scope, name: str) -> list[Dim]:
@@ -159,7 +180,7 @@ def _common(run: Interpreter, definition: Definition, contexts: list[Context]) -
         if len(given) == len(contexts):
             hints = [h if h in hinted else "_" for h in uses.unpacked.get(name, [])]
             names[name] = value = common.value(name, given, hints)
-            if isinstance(present(value), Unknown) and _may_be_tensor(run, definition.path, names, uses, name):
+            if _is_nobody_told(present(value)) and _may_be_tensor(run, definition.path, names, uses, name):
                 lost = Tensor(Shape.unknown(NOT_TOLD))
                 names[name] = Maybe(lost, value.name) if isinstance(value, Maybe) else lost
     run.symbols.ones |= common.ones
@@ -172,9 +193,17 @@ def _common(run: Interpreter, definition: Definition, contexts: list[Context]) -
     return Scope(definition.path, Function(definition, receiver, isinstance(receiver, Instance)), names), facts
 
 
+def _is_nobody_told(value: Value) -> bool:
+    """Whether nothing is known of what callers give, or nothing but a name that one of their own parameters has."""
+    is_named = isinstance(value, Opaque) and value.cls is None and value.default is None
+    return isinstance(value, Unknown) or (is_named and not value.is_typed)
+
+
 def _may_be_tensor(run: Interpreter, path: str, names: dict[str, Value], uses: Uses, name: str) -> bool:
     """Whether a parameter is used like a tensor, or given to what takes one."""
     known = Scope(path, None, {**names})
+    if name in uses.keys:
+        return False
     if name not in uses.tensors:
         return wanted(run, known, uses, name) is not None
     return not is_object(run, known, uses, name)

@@ -41,7 +41,7 @@ FIRST_STEPS = 1_500
 TRIAL_STEPS = 12_000
 FUNCTION_STEPS = 30_000
 """How far ranks are tried in one function."""
-ALL_STEPS = 60_000
+ALL_STEPS = 100_000
 """How far ranks are tried in one file."""
 OUTSIDE_STEPS = 12_000
 """How far they are tried in functions of other files that call those of the file."""

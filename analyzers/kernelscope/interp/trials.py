@@ -5,7 +5,7 @@ Several ranks may do without a contradiction; the one is meant with which nothin
 
 from __future__ import annotations
 
-from collections.abc import Set
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 
 from kernelscope.dims import Dim, Opaque
@@ -14,6 +14,9 @@ from kernelscope.tensor import Shape, ShapeError, Size
 
 TOO_ODD = "rank"
 """What ends a trial that contradicts nothing."""
+ALL_NAMED = 3
+"""Who indexes so many axes, or more, means all that there are."""
+MORE_THAN_A_COLUMN = 2
 
 
 @dataclass(slots=True)
@@ -59,11 +62,45 @@ class Trial:
         """Axes from one on are joined: odd where there is nothing to join."""
         self._note(shape.rank == start + 1 and self.is_tried(shape.head[-1]))
 
+    def indexed(self, shape: Shape, items: Sequence[object]) -> None:
+        """Parts of a tensor are taken: odd where axes are left behind those that are named, if the last is named only
+        to take all of it, or so many are named that they are meant to be all."""
+        named = [item for item in items if item is not None]
+        if shape.rank is None or not all(isinstance(item, Dim | slice) for item in named):
+            return
+        is_all_named = len(named) >= ALL_NAMED or (len(named) > 1 and named[-1] == slice(None))
+        self._note(is_all_named and any(map(self.is_tried, shape.head[len(named) :])))
+
+    def measured(self, sizes: Sequence[object], start: object) -> None:
+        """The sizes from one on are asked for: odd where there are none left."""
+        count = start.const if isinstance(start, Dim) else None
+        if count is not None and count >= len(sizes) > 0:
+            self._note(any(isinstance(size, Dim) and self.is_tried(size) for size in sizes))
+
+    def reshaped(self, shape: Shape, sizes: Sequence[object]) -> None:
+        """A tensor gets axes of one behind a first that takes all there is: odd where it is no vector."""
+        if len(sizes) > MORE_THAN_A_COLUMN and sizes[0] == -1 and all(size == 1 for size in sizes[1:]):
+            self._note(shape.rank is not None and shape.rank > 1 and any(map(self.is_tried, shape.head)))
+
+    def classified(self, scores: Shape, classes: Shape | None) -> None:
+        """The scores of classes are judged: odd where they are no rows of scores, or the classes are scores as well."""
+        self._note(scores.rank not in (None, 2) and any(map(self.is_tried, scores.head)))
+        if classes is not None:
+            self._note(classes.rank == scores.rank and any(map(self.is_tried, classes.head)))
+
     def combined(self, one: Shape, other: Shape) -> None:
-        """Two tensors are broadcast: odd where the one that is tried has more dims than another that was given."""
+        """Two tensors are broadcast: odd where the one that is tried has more dims than another that was given, or
+        another number of them than one with an axis in front that is there to be broadcast."""
         low, high = sorted((one, other), key=lambda shape: shape.rank or 0)
-        if low.rank != high.rank and len(low.head) > 1:
-            self._note(self._is_given(low) and any(map(self.is_tried, high.head)))
+        if low.rank == high.rank or not low.head:
+            return
+        is_given = self._is_given(low) and len(low.head) > 1
+        self._note((is_given or self._is_there_once(low)) and any(map(self.is_tried, high.head)))
+        self._note(self._is_there_once(high) and any(map(self.is_tried, low.head)))
+
+    def _is_there_once(self, shape: Shape) -> bool:
+        """Whether a tensor has an axis of one in front of several others."""
+        return len(shape.head) > 2 and shape.head[0] == 1 and not any(map(self.is_tried, shape.head))
 
     def joined(self, one: Shape, other: Shape) -> None:
         """Two ways give tensors: odd where the one that is tried has another number of dims than one that was given."""

@@ -11,10 +11,10 @@ from __future__ import annotations
 from collections.abc import Set
 
 from kernelscope.dims import Dim, DimLike, dim
-from kernelscope.interp.documentation import told_of_parts
+from kernelscope.interp.documentation import documented, told_of_parts
 from kernelscope.interp.interpreter import Interpreter
 from kernelscope.interp.symbols import sizes_in
-from kernelscope.interp.values import Alike, Maybe, Opaque, Scope, Value, as_size, present
+from kernelscope.interp.values import Alike, Function, Maybe, Opaque, Scope, Value, as_size, present
 from kernelscope.syntax.python import tree as t
 from kernelscope.tensor import Shape, Tensor, Unknown
 
@@ -23,20 +23,45 @@ def tell_untold(run: Interpreter, frame: Scope, node: t.FunctionDef, doubted: Se
     """Give such parameters the shapes that are documented; which they are, all told by the function itself."""
     function = frame.function
     told: dict[str, bool] = {}
-    words: dict[str, DimLike] = {}
+    words = {} if function is None else _words_of_given(run, function, frame, node)
     for param in node.args:
         given = frame.names.get(param.name)
         if function is None or param.name in doubted or not (is_untold(given) or isinstance(given, Opaque)):
             continue
-        if param.name in run.uses(node).tensors:
+        old = present(given)
+        if isinstance(old, Tensor) and old.shape.least_rank:
             continue
-        old, shape = present(given), told_of_parts(function, param.name)
-        if shape is None or (isinstance(old, Tensor) and old.shape.least_rank):
+        dtype = old.dtype if isinstance(old, Tensor) else Unknown("the dtype of an argument")
+        if param.name not in run.uses(node).tensors and (parts := told_of_parts(function, param.name)) is not None:
+            value: Value = Alike(Tensor(_in_words(run, frame, node, parts, words), dtype))
+        elif (own := documented(run, function, param.name)) is not None and _is_used_as_tensor(run, node, param, old):
+            value = Tensor(_in_words(run, frame, node, own.shape, words), dtype)
+        else:
             continue
-        value = Alike(Tensor(_in_words(run, frame, node, shape, words), Unknown("the dtype of an argument")))
+        value = value if run.trace is None else run.trace.same(value, old)
         frame.names[param.name] = Maybe(value, given.name) if isinstance(given, Maybe) else value
         told[param.name] = True
     return told
+
+
+def _words_of_given(run: Interpreter, function: Function, frame: Scope, node: t.FunctionDef) -> dict[str, DimLike]:
+    """What the documentation calls the sizes of arguments that callers do tell."""
+    found: dict[str, DimLike] = {}
+    for param in node.args:
+        given = present(frame.names.get(param.name))
+        own = documented(run, function, param.name) if isinstance(given, Tensor) and given.rank is not None else None
+        if own is None or own.shape.rank != given.rank:
+            continue
+        for word, size in zip(own.shape.head, given.shape.head, strict=True):
+            if isinstance(word, Dim) and word.name is not None and isinstance(size, Dim):
+                found.setdefault(word.name, size)
+    return found
+
+
+def _is_used_as_tensor(run: Interpreter, node: t.FunctionDef, param: t.Param, given: Value) -> bool:
+    """Whether a documented argument is a tensor besides, as far as anything tells."""
+    uses = run.uses(node)
+    return isinstance(given, Tensor) or (param.name in uses.tensors and param.name not in uses.objects)
 
 
 def is_untold(value: Value) -> bool:

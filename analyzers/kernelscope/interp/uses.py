@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from kernelscope.ops import find
 from kernelscope.results import Span
@@ -21,7 +21,21 @@ RESHAPING = {"view", "reshape", "flatten", "unflatten", "unsqueeze"}
 TENSOR_METHODS = {
     "view", "reshape", "transpose", "permute", "size", "contiguous", "unsqueeze", "squeeze", "flatten", "to", "float",
     "chunk", "split", "expand", "dim", "type_as", "masked_fill", "mean", "sum", "softmax", "repeat", "new_zeros",
+    "detach", "clone", "clamp", "clamp_", "masked_fill_", "masked_select", "roll", "bmm", "matmul", "gather",
+    "scatter", "scatter_", "scatter_add", "scatter_add_", "index_select", "argmax", "argmin", "argsort", "topk", "amax",
+    "amin", "max", "min", "exp", "sqrt", "abs", "std", "var", "cumsum", "unbind", "bool", "long", "numel", "nonzero",
+    "expand_as", "view_as", "repeat_interleave", "squeeze_", "unsqueeze_", "logsumexp", "new_ones", "new_full", "tril",
+    "triu", "detach_", "requires_grad_", "masked_scatter", "unflatten", "swapaxes", "movedim", "is_floating_point",
 }  # fmt: skip
+SECOND = {
+    "matmul", "mm", "bmm", "mv", "dot", "outer", "cdist", "cosine_similarity", "linear", "bilinear", "maximum",
+    "minimum", "conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d",
+    "scaled_dot_product_attention", "cross_entropy", "nll_loss", "mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss",
+    "kl_div", "binary_cross_entropy", "binary_cross_entropy_with_logits", "grid_sample", "embedding", "take_along_dim",
+}  # fmt: skip
+"""Functions of libraries whose second argument is a tensor as well."""
+JOINING = {"cat", "concat", "concatenate", "stack", "hstack", "vstack"}
+"""Functions of libraries whose first argument is several tensors."""
 
 
 OTHER_METHODS = {
@@ -63,6 +77,9 @@ class Uses:
         """Names that are asked to be lists or texts."""
         self.keys: dict[str, dict[str, None]] = {}
         """Names of which items are taken by names: they are dictionaries, or what behaves like one."""
+        self.rounds: dict[str, t.Expr] = {}
+        """What loops go over whose variable is one name: the layers of a stack."""
+        self.optional = {p.name for p in node.args if isinstance(p.default, t.Constant) and p.default.value is None}
         self.bindings: dict[str, int] = {param.name: 1 for param in node.args}
         """How often each name of the function is bound."""
         self.rebound: dict[str, int] = {}
@@ -89,6 +106,12 @@ class Uses:
                 self.bindings[name] = self.bindings.get(name, 0) + 1
                 self.rebound.setdefault(name, node.span.end)
         match node:
+            case t.For(target=t.Name(id=name), iter=whole):
+                self.rounds.setdefault(name, whole)
+            case t.For(
+                target=t.Tuple(elts=[_, t.Name(id=name)]), iter=t.Call(func=t.Name(id="enumerate"), args=[whole])
+            ):
+                self.rounds.setdefault(name, whole)
             case t.Assign(targets=[t.Tuple(elts=targets)], value=value):
                 for way in _ways(value):
                     name = measured(way)
@@ -171,6 +194,9 @@ class Uses:
         if isinstance(first, t.BinOp | t.UnaryOp) and _takes_tensor(name):
             names = {n.id for n in t.walk(first) if isinstance(n, t.Name)}
             self.tensors |= names if len(names) == 1 else set()  # `torch.mean(x**2)`: the one name is the tensor
+        if name.startswith(LIBRARIES):
+            beside = {e.id for e in _beside(name.rpartition(".")[2], args) if isinstance(e, t.Name)}
+            self.tensors |= beside - self.optional  # what may be there is best known by what it stands beside
         if not isinstance(first, t.Name):
             return
         if name.startswith(OWN):
@@ -182,6 +208,19 @@ class Uses:
             pattern = args[1]
             if isinstance(pattern, t.Constant) and isinstance(pattern.value, str) and self._is_given(first.id, first):
                 self.patterns.setdefault(first.id, pattern.value)
+
+
+def _beside(short: str, args: Sequence[t.Expr]) -> Sequence[t.Expr]:
+    """The arguments of a library's function that are tensors besides the first."""
+    match args:
+        case [t.Constant(value=str()), *operands] if short == "einsum":
+            return operands
+        case [t.List(elts=parts) | t.Tuple(elts=parts), *_] if short in JOINING:
+            return parts
+        case [_, second, *_] if short in SECOND:
+            return [second]
+        case _:
+            return ()
 
 
 def _alternatives(nodes: Iterable[t.Node]) -> Iterator[tuple[Span, set[str]]]:

@@ -17,6 +17,8 @@ from kernelscope.interp.expressions import evaluate
 from kernelscope.interp.interpreter import Interpreter
 from kernelscope.interp.uses import Uses
 from kernelscope.interp.values import (
+    Alike,
+    Choice,
     Function,
     Instance,
     Scope,
@@ -44,6 +46,11 @@ def wanted(run: Interpreter, scope: Scope, uses: Uses, name: str, depth: int = 0
     found: Shape | None = None
     for func, place in uses.given.get(name, []):
         root = (t.dotted(func) or name).partition(".")[0]
+        if isinstance(func, t.Name) and uses.bindings.get(root) == 1 and root in uses.rounds:
+            target = one_of(target_of(run, scope, uses.rounds[root]))
+            if _of(run, target, place, depth) is not None and found is None:
+                found = Shape.unknown(NOT_TOLD)  # layers behind the first may want other sizes
+            continue
         if root in uses.bindings and not isinstance(scope.names.get(root), Instance):
             continue  # what a local name holds is not known yet
         shape = _of(run, target_of(run, scope, func), place, depth)
@@ -88,6 +95,15 @@ def target_of(run: Interpreter, scope: Scope, func: t.Expr) -> Value:
         run.quiet -= 1
 
 
+def one_of(several: Value) -> Value:
+    """What stands for one of several layers."""
+    match several:
+        case Alike(element=element) | Sequential(parts=[element, *_]) | [element, *_]:
+            return present(element)
+        case _:
+            return several
+
+
 def _both(one: Shape, other: Shape | None) -> Shape:
     """What two uses want; the first is believed where they differ, but for the number of dims nobody is."""
     if other is None or one == other:
@@ -108,6 +124,11 @@ def _of(run: Interpreter, target: Value, place: int | str, depth: int) -> Shape 
     match target:
         case Sequential(parts=[first, *_]):
             return _of(run, first, place, depth)
+        case Choice(followed=ways):
+            first, *others = [_of(run, present(way), place, depth) for way in ways]
+            if any(other != first for other in others):
+                return Shape.unknown(NOT_TOLD)  # at least one takes a tensor
+            return first
         case Module() if place in (0, "input"):
             return _of_layer(target)
         case Instance():
