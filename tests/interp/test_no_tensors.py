@@ -126,3 +126,18 @@ def test_who_is_no_layer_gives_texts_to_what_it_holds(tmp_path: Path, bases: str
     run, _ = interpreted(tmp_path, source)
     held = [seen.value for span, seen in run.values.items() if span.start == source.index("role")]
     assert any(isinstance(value, Tensor) for value in held) == is_tensor
+
+
+def test_what_a_method_does_arithmetic_with_alone_is_a_number_as_well_as_a_tensor(tmp_path: Path) -> None:
+    source = (
+        "class Model:\n"
+        "    def rate(self, seconds):\n"
+        "        return 2 * self.work / seconds\n"
+        "class Trained:\n"
+        "    def __init__(self):\n"
+        "        self.model = Model()\n"
+        "    def rate(self, elapsed):\n"
+        "        return self.model.rate(elapsed)\n"
+    )
+    run, _ = interpreted(tmp_path, source)
+    assert not any(isinstance(seen.value, Tensor) for seen in run.values.values())

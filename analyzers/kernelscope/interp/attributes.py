@@ -122,7 +122,7 @@ def attribute(run: Interpreter, value: Value, name: str, span: Any) -> Value:
         case ModuleRef():
             return run.member(value, name)
         case Module():
-            return _layer_attribute(value, name)
+            return layer_attribute(value, name)
         case Class():
             if name == "apply" and records.derives(run, value.definition, records.AUTOGRAD):
                 return _differentiated(run, value)
@@ -201,13 +201,18 @@ def _of_any(found: list[Value]) -> Value:
     return result
 
 
-def _layer_attribute(layer: Module, name: str) -> Value:
+def layer_attribute(layer: Module, name: str) -> Value:
+    """What a layer of a library holds: a parameter, a setting, or a method of its own."""
     if name in layer.parameters:
         return layer.parameters[name]
+    if name == "bias":
+        if isinstance(layer.settings.get(name, False), bool):
+            return None
+        other = ops.build(layer.name, [], {**layer.settings, name: True})  # whether there is one is not known
+        held = other.parameters.get(name) if isinstance(other, Module) else None
+        return Unknown("whether the layer has a bias") if held is None else Maybe(held)
     if name in layer.settings:
         return layer.settings[name]
-    if name == "bias":
-        return None
     return PlainMethod(layer, name)
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from kernelscope import ops
 from kernelscope.dims import Dim
 from kernelscope.interp import containers, jax_modules
-from kernelscope.interp.attributes import instance_attribute, prepare
+from kernelscope.interp.attributes import instance_attribute, layer_attribute, prepare
 from kernelscope.interp.calls import call, call_function
 from kernelscope.interp.interpreter import (
     Interpreter,
@@ -137,7 +137,7 @@ def _become_layer(instance: Instance, name: str, args: Arguments, kwargs: Keywor
     layer = ops.build(name, [for_op(a) for a in args], {k: for_op(v) for k, v in kwargs.items()})
     if isinstance(layer, Module):
         instance.layer = layer
-        held = {"bias": None, **layer.settings, **layer.parameters}
+        held = {key: layer_attribute(layer, key) for key in ("bias", *layer.settings, *layer.parameters)}
         instance.attributes |= {key: value for key, value in held.items() if key not in instance.attributes}
 
 

@@ -69,6 +69,8 @@ class Uses:
         """Names whose number of dims chooses what is done: there are several."""
         self.turned: set[str] = set()
         """Names of which a size is asked for at an axis that others choose: they come in several layouts."""
+        self.likely: set[str] = set()
+        """Names that are asked for what tensors have, and other things too."""
         self.objects: set[str] = set()
         """Names that are called, or asked for what tensors do not have: they hold none."""
         self.handed: set[str] = set()
@@ -145,8 +147,8 @@ class Uses:
                 pass
 
     def _note_property(self, asked: t.Attribute) -> None:
-        if isinstance(asked.value, t.Name) and asked.attr not in PROPERTIES and self._is_given(asked.value.id, asked):
-            self.objects.add(asked.value.id)
+        if isinstance(asked.value, t.Name) and self._is_given(asked.value.id, asked):
+            (self.likely if asked.attr in PROPERTIES else self.objects).add(asked.value.id)
 
     def _guarded(self, node: t.FunctionDef) -> Iterator[tuple[str, int]]:
         """`assert x.ndim == 3`, or another number of dims raises."""

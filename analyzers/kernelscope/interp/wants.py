@@ -63,7 +63,7 @@ def is_object(run: Interpreter, scope: Scope, uses: Uses, name: str, depth: int 
     called or asked for what tensors do not have."""
     if name in uses.objects or depth == MAX_DEPTH or (name in uses.tensors and name not in uses.handed):
         return name in uses.objects
-    if name in uses.handed and _is_for_others(run, scope, uses, name):
+    if name in uses.handed and _is_for_others(run, scope, uses, name, depth):
         return True
     for func, place in uses.given.get(name, []):
         if (t.dotted(func) or name).partition(".")[0] in uses.bindings.keys() - scope.names.keys():
@@ -76,14 +76,32 @@ def is_object(run: Interpreter, scope: Scope, uses: Uses, name: str, depth: int 
     return False
 
 
-def _is_for_others(run: Interpreter, scope: Scope, uses: Uses, name: str) -> bool:
-    """Whether an object that is no layer gives a parameter to methods of what it holds alone, none of which is known:
-    `self.tokenizer.encode(text)`."""
-    calls = [(func, t.dotted(func) or "") for func, _ in uses.given.get(name, [])]
-    owner = scope.names.get(calls[0][1].partition(".")[0]) if calls else None
-    if not isinstance(owner, Instance) or owner.is_module or any(called.count(".") < 2 for _, called in calls):
+def _is_for_others(run: Interpreter, scope: Scope, uses: Uses, name: str, depth: int) -> bool:
+    """Whether nothing that a parameter is given to takes a tensor for what is known: methods that do with it what one
+    does with any number, or, of an object that is no layer, what it holds: `self.tokenizer.encode(text)`."""
+    calls = [(func, place, t.dotted(func) or "") for func, place in uses.given.get(name, [])]
+    owner = scope.names.get(calls[0][2].partition(".")[0]) if calls else None
+    if not isinstance(owner, Instance):
         return False
-    return not any(isinstance(target_of(run, scope, func), Function | Instance | Module) for func, _ in calls)
+    for func, place, called in calls:
+        target = target_of(run, scope, func)
+        if isinstance(target, Function):
+            if _takes_tensor(run, target, place, depth):
+                return False
+        elif owner.is_module or called.count(".") < 2 or isinstance(target, Instance | Module):
+            return False
+    return True
+
+
+def _takes_tensor(run: Interpreter, function: Function, place: int | str, depth: int) -> bool:
+    """Whether a function of the workspace does with an argument what is done with tensors."""
+    name, uses, inner = parameter_for(function, place), run.uses(_node(function)), entered(function)
+    if not name or name in uses.likely or name in uses.unpacked or name in uses.patterns:
+        return True
+    if name in uses.tensors:
+        return name not in uses.handed or depth == MAX_DEPTH or not is_object(run, inner, uses, name, depth + 1)
+    param = next(p for p in _node(function).args if p.name == name)
+    return param.annotation is not None or wanted(run, inner, uses, name, depth + 1) is not None
 
 
 def target_of(run: Interpreter, scope: Scope, func: t.Expr) -> Value:

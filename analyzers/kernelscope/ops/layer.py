@@ -31,6 +31,11 @@ class Module:
         """A setting that is a definite truth value."""
         return flag(self.settings[name])
 
+    @property
+    def has_bias(self) -> bool:
+        """Whether it is known to add a bias: the weights are the same either way."""
+        return self.settings.get("bias") is True
+
     def integer(self, name: str) -> int:
         """A setting that is a definite number."""
         return integer(self.settings[name])

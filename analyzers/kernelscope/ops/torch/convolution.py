@@ -129,7 +129,7 @@ def _weights(layer: Module, n: int, transposed: bool) -> Mapping[str, Any]:
     inward, outward, groups = (layer.size(k) for k in ("in_channels", "out_channels", "groups"))
     kernel = layer.pair("kernel_size", n)
     weight = (inward, outward // groups, *kernel) if transposed else (outward, inward // groups, *kernel)
-    return {"weight": weight, "bias": (outward,) if layer.flag("bias") else None}
+    return {"weight": weight, "bias": (outward,) if layer.has_bias else None}
 
 
 @contraction

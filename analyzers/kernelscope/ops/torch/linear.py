@@ -254,7 +254,7 @@ _LINEAR = shape_rule("*x {in_features} -> *x {out_features}")
 
 def _linear_weights(layer: Module) -> Mapping[str, Any]:
     out = layer.size("out_features")
-    return {"weight": (out, layer.size("in_features")), "bias": (out,) if layer.flag("bias") else None}
+    return {"weight": (out, layer.size("in_features")), "bias": (out,) if layer.has_bias else None}
 
 
 @contraction
@@ -279,7 +279,7 @@ def lazy_linear(layer: Module, input: Value) -> Shape:
 def _bilinear_weights(layer: Module) -> Mapping[str, Any]:
     out = layer.size("out_features")
     sides = layer.size("in1_features"), layer.size("in2_features")
-    return {"weight": (out, *sides), "bias": (out,) if layer.flag("bias") else None}
+    return {"weight": (out, *sides), "bias": (out,) if layer.has_bias else None}
 
 
 @module("Bilinear", "in1_features, in2_features, out_features, bias=True", _bilinear_weights, label="bilinear form")

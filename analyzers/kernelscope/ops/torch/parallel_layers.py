@@ -29,12 +29,12 @@ def get_model_parallel_world_size() -> Size:
 
 def _column_weights(layer: Module) -> Mapping[str, Any]:
     out = layer.size("out_features") // RANKS
-    return {"weight": (out, layer.size("in_features")), "bias": (out,) if layer.flag("bias") else None}
+    return {"weight": (out, layer.size("in_features")), "bias": (out,) if layer.has_bias else None}
 
 
 def _row_weights(layer: Module) -> Mapping[str, Any]:
     out = layer.size("out_features")
-    return {"weight": (out, layer.size("in_features") // RANKS), "bias": (out,) if layer.flag("bias") else None}
+    return {"weight": (out, layer.size("in_features") // RANKS), "bias": (out,) if layer.has_bias else None}
 
 
 @contraction

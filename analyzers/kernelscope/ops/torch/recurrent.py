@@ -111,7 +111,7 @@ def rnn(layer: Module, input: Value, hx: Value = None, *, facts: Facts = NO_FACT
 def _cell_weights(gates: int) -> Any:
     def weights(layer: Module) -> Mapping[str, Any]:
         hidden = layer.size("hidden_size")
-        bias = (hidden * gates,) if layer.flag("bias") else None
+        bias = (hidden * gates,) if layer.has_bias else None
         return {
             "weight_ih": (hidden * gates, layer.size("input_size")),
             "weight_hh": (hidden * gates, hidden),
