@@ -96,8 +96,13 @@ class Protocol(LanguageServerProtocol):
         self.output.send({"jsonrpc": "2.0", "id": number, "method": method, "params": params})
 
     def log(self, text: str, level: int = INFORMATION) -> None:
-        """To the client's log: stdout is the protocol's, and editors show stderr as errors."""
-        self.notify("window/logMessage", {"type": level, "message": text[:MAX_LOGGED]})
+        """To the client's log: stdout is the protocol's, and editors show stderr as errors.
+
+        Of a long text the middle is left out: a trace says at its end what went wrong.
+        """
+        if len(text) > MAX_LOGGED:
+            text = f"{text[: MAX_LOGGED // 4]}\n…\n{text[-MAX_LOGGED * 3 // 4 :]}"
+        self.notify("window/logMessage", {"type": level, "message": text})
 
     def send_result(self, number: object, result: object) -> None:
         self.output.send({"jsonrpc": "2.0", "id": number, "result": result})

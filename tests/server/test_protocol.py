@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from kernelscope_server.protocol import MAX_LOGGED, Protocol
 
 Client = Any
 Start = Callable[..., Client]
@@ -156,3 +157,12 @@ def test_what_is_announced(start: Start) -> None:
     assert capabilities["workspace"]["workspaceFolders"]["supported"] is True
     assert "kernelscope.explainKernel" in capabilities["executeCommandProvider"]["commands"]
     assert capabilities["notebookDocumentSync"]["notebookSelector"]
+
+
+def test_of_a_long_trace_the_log_shows_both_ends() -> None:
+    protocol, sent = Protocol.__new__(Protocol), []
+    protocol.notify = lambda method, params: sent.append(params["message"])  # type: ignore[method-assign]
+    protocol.log("what failed\n" + "  a line of the trace\n" * 1_000 + "IndexError: why")
+    assert sent[0].startswith("what failed\n")
+    assert sent[0].endswith("IndexError: why")
+    assert len(sent[0]) < MAX_LOGGED + 10

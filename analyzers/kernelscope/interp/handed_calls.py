@@ -20,7 +20,9 @@ def handed_call(
     run: Interpreter, scope: Scope, node: t.Call, target: Value, args: Sequence[Value], kwargs: Mapping[str, Value]
 ) -> tuple[Value, list[Value], dict[str, Value]] | None:
     """The function that an unknown `target` is handed first, with what it is called on: None where nothing tells."""
-    if run.certain or scope.function is None or not isinstance(present(target), Unknown | Opaque) or len(args) < 2:
+    if run.certain or scope.function is None or not isinstance(present(target), Unknown | Opaque):
+        return None
+    if min(len(args), len(node.args)) < 2:  # `f(*given)` is written with one
         return None
     handed, first = _called(node.args[0]), node.args[1]
     if handed is None or not isinstance(args[0], (*CALLABLES, PlainMethod)) or isinstance(args[0], External):
