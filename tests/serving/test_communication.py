@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from kernelscope.serving.c_barriers import c_barriers
+from kernelscope.serving.c_functions import CSource
 from kernelscope.serving.claims import PythonSource
 from kernelscope.serving.collectives import collectives
 from kernelscope.serving.constraints import constraints
@@ -13,6 +15,7 @@ from kernelscope.serving.reaching import reaches
 from kernelscope.serving.reading import Reading, read_python
 from kernelscope.serving.sharding import masked_ids
 from kernelscope.serving.system import join
+from kernelscope.syntax.text import SourceText
 
 Source = Callable[[str], PythonSource]
 
@@ -189,3 +192,28 @@ def test_collectives_of_mlx(source: Source) -> None:
     """
     (found,) = collectives(source(text))
     assert (found.primitive, found.tensor, found.group) == ("all_reduce", "x", "group")
+
+
+def test_barriers_of_a_kernel_are_waited_on_by_phase() -> None:
+    text = b"""
+__device__ void run(state &s) {
+    if (threadIdx.x == 0) {
+        init_semaphore(s.page_finished[threadIdx.x], NUM_WARPS - 1);
+        init_semaphore(s.keys_arrived, 0, 1);
+    }
+    lib::wait(s.page_finished[ring], phase);
+    s.queue.wait(lock, 3);
+    work();
+    arrive(s.instruction_arrived[ring], 1);
+    arrive(s.instruction_arrived[ring], 1);
+    arrive(guest, 1);
+}
+"""
+    found = list(c_barriers(CSource(Path("/w/a.cuh"), SourceText(text))))
+    assert [(s.role, s.text, s.expected) for s in found] == [
+        ("wait", "run makes s.page_finished[threadIdx.x] expect NUM_WARPS - 1 arrivals", "NUM_WARPS - 1"),
+        ("wait", "run sets s.keys_arrived up with the counts 0, 1", ""),
+        ("wait", "run waits for s.page_finished[ring], phase phase", ""),
+        ("signal", "run arrives at s.instruction_arrived[ring], 1 at once", ""),
+    ]
+    assert not list(c_barriers(CSource(Path("/w/a.cpp"), SourceText(text))))

@@ -36,6 +36,7 @@ from kernelscope.serving.annotated import annotated
 from kernelscope.serving.balancing import balancing
 from kernelscope.serving.bindings import Loader, Native, bindings, c_bindings, loaders
 from kernelscope.serving.c_algorithms import algorithms, recomputed
+from kernelscope.serving.c_barriers import c_barriers
 from kernelscope.serving.c_caches import c_caches, c_free_lists, c_layouts, c_oldest, c_recency
 from kernelscope.serving.c_collectives import c_collectives, c_groups
 from kernelscope.serving.c_constants import c_constants, c_enums
@@ -301,6 +302,7 @@ def read_c(source: CSource) -> Reading:
     reading.metrics += reading.told(c_metrics, source)
     reading.procedures += reading.told(c_procedures, source)
     reading.syncs += reading.told(c_syncs, source)
+    reading.syncs += reading.told(c_barriers, source)
     reading.numberings += reading.told(_c_numberings, reading)
     reading.natives += reading.told(c_bindings, source)
     reading.add("config", reading.told(c_tables, source))
