@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from kernelscope.analysis import Analysis
 from kernelscope.dims.spelling import call_of
-from kernelscope.interp import summaries
+from kernelscope.interp import calls, summaries
 from kernelscope.interp.calls import run_body
 from kernelscope.interp.interpreter import Interpreter
 from kernelscope.interp.values import Scope, Value
@@ -72,15 +72,16 @@ class Net(nn.Module):
         super().__init__()
         self.cell = Cell(width)
 
-    def forward(self, left, right):
-        first, second = [], []
-        a, a_half = self.cell(left, first)
-        b, b_half = self.cell(right, second)
-        return a, a_half, first[0], b, b_half, second[0]
+    def forward(self, left, middle, right):
+        first, second, third = [], [], []
+        a, a_half = self.cell(left, first)  # makes the layer
+        b, b_half = self.cell(middle, second)
+        c, c_half = self.cell(right, third)
+        return a, a_half, first[0], b, b_half, second[0], c, c_half, third[0]
 """
 
 
-def test_a_second_call_is_told_in_its_own_words(again: list[str], tmp_path: Path) -> None:
+def test_a_later_call_is_told_in_its_own_words(again: list[str], tmp_path: Path) -> None:
     path = tmp_path / "net.py"
     path.write_text(LAYERS)
     run = Analysis([tmp_path]).file_run(path)
@@ -92,7 +93,113 @@ def test_a_second_call_is_told_in_its_own_words(again: list[str], tmp_path: Path
 
     assert again
     assert shape("a_half") == "[left_size0, left_size1//2, width]"
-    assert shape("b_half") == "[right_size0, right_size1//2, width]"
+    assert shape("b_half") == "[middle_size0, middle_size1//2, width]"
+    assert shape("c_half") == "[right_size0, right_size1//2, width]"
+
+
+CHECKED_WHEN_MADE = """
+import torch
+from torch import nn
+
+class Heads(nn.Module):
+    def __init__(self, dim, heads):
+        super().__init__()
+        assert dim % heads == 0
+        self.heads, self.width = heads, dim // heads
+
+    def forward(self, x):
+        b, s, _ = x.shape
+        y = torch.cat([x, x], dim=1)[:, :s]
+        return torch.zeros(b, s, self.heads * self.width) + y.sum(-1, keepdim=True)
+
+class Net(nn.Module):
+    def __init__(self, dim, heads):
+        super().__init__()
+        self.attend = Heads(dim, heads)
+
+    def forward(self, x):
+        return self.attend(self.attend(x))
+
+    def embed(self, tokens):
+        return self.attend(self.attend(tokens))
+"""
+
+DEEP_IN_A_LOOP = """
+import torch
+
+def leaf(x):
+    y = torch.cat([x, x], dim=1)
+    y = y[:, : x.shape[1]]
+    return torch.cat([y, y], dim=-1)
+
+def middle(x):
+    y = leaf(x)
+    z = torch.cat([x, x], dim=-1).transpose(0, 1).transpose(0, 1)
+    return y, z.unsqueeze(0).squeeze(0)
+
+def first(x):
+    y, z = middle(x)
+    return y, z + z
+
+def second(x):
+    y, z = middle(x)
+    return y, z * z.transpose(0, 1).transpose(0, 1)
+
+def repeat(x, n: int):
+    batch, length, width = x.shape
+    for _ in range(n):
+        one, _ = first(x)
+        two, z = second(x)
+        x = z[..., :width]
+    return two
+"""
+
+HELD_BY_A_LAYER = """
+import torch
+from torch import nn
+
+class Part(nn.Module):
+    def __init__(self, dim, other):
+        super().__init__()
+        self.up = nn.Parameter(torch.zeros(dim))
+        self.down = nn.Parameter(torch.zeros(other))
+
+    def forward(self, x):
+        b, s, w = x.shape
+        y = torch.cat([x, x], dim=1)[:, :s]
+        y = y + self.up
+        return torch.cat([y, x], dim=-1)
+
+class Net(nn.Module):
+    def __init__(self, dim, other):
+        super().__init__()
+        self.part = Part(dim, other)
+        self.one = nn.Linear(4, dim)
+        self.two = nn.Linear(4, other)
+
+    def forward(self, x):
+        a = self.part(self.one(x))
+        b = self.part(self.one(x))
+        c = self.part(self.two(x))
+        return a, b, c
+"""
+
+
+@pytest.mark.parametrize("source", [CHECKED_WHEN_MADE, DEEP_IN_A_LOOP, HELD_BY_A_LAYER])
+def test_what_a_call_meets_but_is_not_given_counts(
+    source: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(calls, "MAX_QUIET_CALLS", 3)
+    monkeypatch.setattr(summaries, "MAX_QUIET_CALLS", 3)
+    path = tmp_path / "net.py"
+    path.write_text(source)
+    found = tensors(path)
+
+    def each(run: Interpreter, scope: Scope, node: t.FunctionDef) -> Value:
+        return run_body(run, scope, node)
+
+    monkeypatch.setattr(summaries, "followed", each)
+    assert found == tensors(path)
 
 
 HEAD = """

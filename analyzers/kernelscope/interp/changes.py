@@ -5,18 +5,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from kernelscope.dims import Dim
 from kernelscope.interp.joins import Join
-from kernelscope.interp.values import Instance, Value
+from kernelscope.interp.reach import Reach
+from kernelscope.interp.values import Flag, Instance, Number, Opaque, Value
+from kernelscope.tensor import DType, Tensor, Unknown
 
 Container = dict[Any, Value] | list[Value]
 Contents = dict[int, tuple[Container, Container]]
 """By identity: a container and a copy of what it held."""
 Content = tuple[tuple[Hashable, Hashable], ...]
 """What stands for what a container holds."""
+PLAIN = (Dim, Tensor, Number, Flag, Unknown, Opaque, DType, str, bool, int, float, type(None))
+"""What holds nothing else."""
 
 
 @dataclass(slots=True)
@@ -35,6 +40,15 @@ class Lasting:
     _met: list[object] = field(default_factory=list[object])
     """What is told by its identity, and must live for that."""
     _version: int = 0
+    _layers: set[int] = field(default_factory=set[int])
+    """Those that are the attributes of a layer."""
+    _parts: dict[int, tuple[int, ...]] = field(default_factory=dict[int, "tuple[int, ...]"])
+    """The identities of what they hold that may hold something itself."""
+    _new_parts: int = 0
+    """How often a layer got another part."""
+    _reach: Reach = field(default_factory=Reach)
+    _shared: list[Value] = field(default_factory=list[Value])
+    """What every call can reach, as far as there are layers in it."""
 
     @property
     def version(self) -> int:
@@ -46,9 +60,33 @@ class Lasting:
                     self._other.pop(key, None)
                 else:
                     self._other[key] = content
+                if (parts := _parts_of(container)) != self._parts[key]:
+                    self._parts[key] = parts
+                    self._new_parts += 1
             self._changed.clear()
             self._version = self._versions.setdefault(frozenset(self._other.items()), len(self._versions))
         return self._version
+
+    def version_for(self, values: Iterable[Value]) -> int:
+        """The same when all of it is the same that a call sees which is given these values."""
+        version = self.version
+        layers = self._reach.of((*values, *self._shared), self._new_parts) if self._layers else None
+        if layers is None:
+            return version
+        seen = frozenset(part for part in self._other.items() if part[0] in layers or part[0] not in self._layers)
+        return self._versions.setdefault(seen, len(self._versions))
+
+    def of_object(self, value: Instance) -> None:
+        """A layer, or what one holds, is about to change that has been made."""
+        self.held[id(value.attributes)] = value.attributes
+        if value.is_module:
+            self._layers.add(id(value.attributes))
+
+    def share(self, value: Value) -> None:
+        """A name of a file stands for this."""
+        self.hold(value)
+        if self._reach.holds_layers(value):
+            self._shared.append(value)
 
     def _content(self, container: Container) -> Content:
         self._met.append(container)
@@ -86,6 +124,7 @@ class Lasting:
         if key in self.held and key not in self._changed:
             if key not in self._first:
                 self._first[key] = self._content(container)
+                self._parts[key] = _parts_of(container)
             self._changed[key] = container
 
 
@@ -134,6 +173,12 @@ class Changes:
             first, second = (way[key][1] if key in way else _old(before, key, container) for way in (one, other))
             self.before(container)
             _put(container, _joined(first, second, join))
+
+
+def _parts_of(container: Container) -> tuple[int, ...]:
+    """The identities of what may hold something itself."""
+    parts = container.values() if isinstance(container, dict) else container
+    return tuple(id(part) for part in parts if not isinstance(part, PLAIN))
 
 
 def _old(before: Mapping[int, tuple[Container, Container]], key: int, container: Container) -> Container:

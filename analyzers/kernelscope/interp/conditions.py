@@ -257,7 +257,7 @@ def _narrow_kind(run: Interpreter, scope: Scope, subject: t.Name | t.Attribute, 
     if isinstance(subject, t.Name):
         scope.names[subject.id] = layer
     elif isinstance(holder, Instance):
-        run.changes.lasting.held[id(holder.attributes)] = holder.attributes
+        run.changes.lasting.of_object(holder)
         run.changes.before(holder.attributes)
         holder.attributes[subject.attr] = layer
 

@@ -9,13 +9,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Mapping
-from functools import lru_cache
 from typing import Any
 
 from kernelscope.dims import Dim
 from kernelscope.dims import Opaque as Operation
 from kernelscope.dims.monomial import Atom
-from kernelscope.dims.spelling import call_of
 from kernelscope.interp.operators import Quotient
 from kernelscope.interp.values import (
     Alike,
@@ -56,18 +54,13 @@ class Unfit(Exception):
     """A value that belongs to one call only, such as a function that sees the variables of another."""
 
 
-@lru_cache(8192)
-def is_free(name: str) -> bool:
-    """Whether a size is called so in one call only; `self.width` and `config.width` mean the same in every one."""
-    return call_of(name) > 0 or ("." not in name and "(" not in name and "[" not in name)
-
-
 class Form:
     """How values are written: `names` are the free names of sizes and `objects` the lists, dicts and objects that may
     change, each in the order in which they are met."""
 
-    def __init__(self, rewrite: Callable[[Dim], Dim]) -> None:
+    def __init__(self, rewrite: Callable[[Dim], Dim], is_free: Callable[[str], bool]) -> None:
         self.rewrite = rewrite
+        self.is_free = is_free
         self.names: dict[str, int] = {}
         self.spelled: list[Dim] = []
         """The sizes themselves, as the caller writes them."""
@@ -94,7 +87,7 @@ class Form:
             case Maybe():
                 return Maybe, self.of(value.value, depth), value.name
             case Opaque():
-                if is_free(value.name):
+                if self.is_free(value.name):
                     self.fixed.append(value.name)
                 return Opaque, value.name, value.default, value.known_as, None if value.cls is None else value.cls.node
             case Fields():
@@ -199,15 +192,15 @@ class Form:
     def _plain(self, size: Dim) -> Hashable:
         name = size.name
         if name is not None:
-            return (self._number(name),) if is_free(name) else size
-        if not any(map(is_free, size.names())):
+            return (self._number(name),) if self.is_free(name) else size
+        if not any(map(self.is_free, size.names())):
             return size
         return tuple((tuple((self._atom(a), e) for a, e in monomial), c) for monomial, c in size.terms)
 
     def _atom(self, atom: Atom) -> Hashable:
         if isinstance(atom, Operation):
             return atom.op, tuple(map(self._plain, atom.args))
-        return (self._number(atom),) if is_free(atom) else atom
+        return (self._number(atom),) if self.is_free(atom) else atom
 
     def _number(self, name: str) -> int:
         return self.names.setdefault(name, len(self.names))

@@ -64,6 +64,7 @@ def construct(run: Interpreter, cls: Definition, args: Arguments, kwargs: Keywor
         known.made += 1
         return known
     instance = Instance(cls, made_with=(args, kwargs), is_module=is_module)
+    run.symbols.hold((*args, *kwargs.values()))
     if key is not None:
         run.layers[key] = instance
     if is_record(run, cls) and not _is_made_later(run, cls):

@@ -78,6 +78,8 @@ class Interpreter:
     """Steps spent on them in the whole file."""
     strict: int = 0
     """Whether a contradiction ends the function: it is being tried."""
+    contradicted: int = 0
+    """How often the code contradicted itself, also where another way was taken then."""
     doubts: int = 0
     """How often a size of a parameter would have to be 1, or a tensor have another rank, for the code to run."""
     doubtful_rounds: int = 0
@@ -343,6 +345,7 @@ class Interpreter:
     def contradiction(self, path: str, span: Span, error: ShapeError) -> Unknown:
         if self.symbols.building:
             return Unknown(error.message, span)  # an object is made but once: it says nothing of what is given later
+        self.contradicted += 1
         if self.strict:
             raise error.bare()  # an error that is raised where it is held would hold itself
         if self.certain and self.forks:
@@ -370,7 +373,7 @@ class Interpreter:
         self.globals[key] = Unknown(f"{name} is defined in a circle", span)
         with self.done_once():
             self.globals[key] = value = self._module_name(path, name, span)
-        self.changes.lasting.hold(value)
+        self.changes.lasting.share(value)
         return value
 
     def _module_name(self, path: str, name: str, span: Span | None) -> Value:

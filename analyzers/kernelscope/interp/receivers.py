@@ -68,6 +68,7 @@ def seeded_instance(run: Interpreter, cls: Definition) -> Instance:
     if init is None and (derives(run, cls, MODULES) or (instance.is_module and is_record(run, cls))):
         fields = {param.name: _argument(run, path, param) for path, param in parameters_of(run, cls)}
         instance.made_with = ([], fields)
+        run.symbols.hold(fields.values())
         instance.initialise = partial(jax_modules.fill_in, args=[], kwargs=fields)
         return instance
     if init is None or not isinstance(init.definition.node, t.FunctionDef):
@@ -282,6 +283,7 @@ def _made_by(run: Interpreter, instance: Instance, init: Function, names: dict[s
         if isinstance(held, dict):
             keywords = Open({**keywords, **held}) if isinstance(held, Open) else {**keywords, **held}
     instance.made_with = (positional, keywords)
+    run.symbols.hold(names.values())
 
     def initialise(run: Interpreter, instance: Instance) -> None:
         frame = Scope(init.definition.path, Function(init.definition, instance, True), dict(names))

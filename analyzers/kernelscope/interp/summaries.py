@@ -9,7 +9,7 @@ differs in nothing but the names of sizes. It costs as many steps as the first, 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Hashable, Mapping
+from collections.abc import Callable, Collection, Hashable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -18,12 +18,12 @@ from kernelscope.dims import Dim, Facts, TooLarge, dim
 from kernelscope.dims.spelling import SEPARATOR, call_of, is_of_dim
 from kernelscope.interp.calls import run_body
 from kernelscope.interp.changes import Container
-from kernelscope.interp.forms import Copy, Form, Unfit, is_free
+from kernelscope.interp.forms import Copy, Form, Unfit
 from kernelscope.interp.instances import construct
 from kernelscope.interp.interpreter import Interpreter
 from kernelscope.interp.limits import MAX_CALLS, MAX_FORKS, MAX_QUIET_CALLS, OutOfBudget
 from kernelscope.interp.symbols import sizes_in
-from kernelscope.interp.trials import TOO_ODD, Trial
+from kernelscope.interp.trials import Trial
 from kernelscope.interp.values import Scope, Value
 from kernelscope.ops import ShapeError
 from kernelscope.ops.arguments import WITHOUT_BATCH
@@ -70,6 +70,8 @@ class Summary:
     trial: Hashable
     """Which names were those of a rank that was tried; None where none was."""
     strict: bool
+    contradicted: bool
+    """Whether a contradiction was met, which ends functions at once where the call is tried only."""
     frame: int
     """The number of the last call before it."""
     frames: int
@@ -90,6 +92,10 @@ class Summary:
         if run.symbols.trial is not None and self.trial != trial:
             return False
         if run.strict > 0 and not self.strict and self.doubts:
+            return False
+        if self.contradicted and self.strict != (run.strict > 0):
+            return False
+        if run.symbols.trial is not None and run.symbols.trial.is_over(self.surprises):
             return False
         if self.without_batch and not WITHOUT_BATCH.get():
             return False
@@ -114,7 +120,7 @@ def followed(run: Interpreter, scope: Scope, node: t.FunctionDef) -> Value:
     """The result of a function whose parameters are bound, and all else that the call does."""
     if _is_of_its_own(run, scope, node) or run.cheap.get(node, WORTHWHILE) < WORTHWHILE:
         return run_body(run, scope, node)
-    form = Form(run.known.facts.rewrite)
+    form = Form(run.known.facts.rewrite, run.symbols.is_free)
     try:
         key = _key(run, scope, node, form)
     except (Unfit, TooLarge):
@@ -160,12 +166,12 @@ def _key(run: Interpreter, scope: Scope, node: t.FunctionDef, form: Form) -> Has
     given = tuple((name, form.of(value)) for name, value in scope.names.items())
     receiver = form.of(scope.function.receiver)
     facts, ones, widths = run.known.facts, run.symbols.ones, run.symbols.widths
-    settings = tuple((name, form.size(value)) for name, value in facts.equal.items() if not is_free(name))
+    settings = tuple((name, form.size(value)) for name, value in facts.equal.items() if not run.symbols.is_free(name))
     names = form.names
     divisible = tuple(
         (form.size(a), form.size(b))
         for a, b in facts.divisible
-        if all(name in names or not is_free(name) for size in (a, b) for name in size.names())
+        if all(name in names or not run.symbols.is_free(name) for size in (a, b) for name in size.names())
     )
     calls = [call_of(name) for name in names]
     older = sorted(set(calls))
@@ -181,8 +187,19 @@ def _key(run: Interpreter, scope: Scope, node: t.FunctionDef, form: Form) -> Has
         )
         for number, (name, call) in enumerate(zip(names, calls, strict=True))
     )
+    order = tuple(names[name] for name in sorted(names))  # of two that are equal, the first by alphabet gives way
     fixed = tuple((name, names.get(name)) for name in form.fixed)
-    return node, receiver, given, settings, divisible, words, fixed, run.changes.lasting.version
+    return (
+        node,
+        receiver,
+        given,
+        settings,
+        divisible,
+        words,
+        order,
+        fixed,
+        run.changes.lasting.version_for((*scope.names.values(), scope.function.receiver)),
+    )
 
 
 def _first(
@@ -192,6 +209,7 @@ def _first(
     known, trial, lasting = run.known, run.symbols.trial, run.changes.lasting
     names, kept = tuple(form.names), (list(scope.names.values()), scope.function)
     mark, frame, steps, version = run.changes.mark(), run.frames, run.steps - run.once, lasting.version
+    contradicted, once = run.contradicted, run.once
     findings, doubts, refused, noted = len(run.findings), run.doubts, run.refused, run.contexts.noted
     surprises = trial.surprises if trial is not None else 0
     met = len(run.met)
@@ -217,10 +235,12 @@ def _first(
     run.cheap[node] = max(run.cheap.get(node, 0), taken)
     if (
         taken < WORTHWHILE
+        or run.once != once  # what is made once may have told things that nobody hears again
         or lasting.version != version
         or len(run.findings) != findings
         or run.contexts.noted != noted
-        or (isinstance(result, ShapeError) and (not run.strict or result.code == TOO_ODD))
+        or (isinstance(result, ShapeError) and not run.strict)
+        or (trial is not None and trial.is_over())
     ):
         return None, result
     effects = (
@@ -240,6 +260,7 @@ def _first(
         sought=_held(run, list(names), [i for i, name in enumerate(names) if name in seeking]),
         trial=tried,
         strict=run.strict > 0,
+        contradicted=run.contradicted > contradicted,
         frame=frame,
         frames=run.frames - frame,
         steps=taken,
@@ -264,7 +285,7 @@ def _effects(
     frame: int,
 ) -> Effects | None:
     """What a call gave and changed; None if it is part of the call."""
-    symbols, facts = run.symbols, run.known.facts
+    symbols, facts, is_free = run.symbols, run.known.facts, run.symbols.is_free
     before = symbols.carried(known, symbols.frame)
     words = {*form.names, *(name for size in form.spelled if (name := size.name) is not None and is_free(name))}
     given = frozenset(words)
@@ -279,7 +300,7 @@ def _effects(
 
     def plainly(size: Dim) -> Dim:
         """A size as the caller would write it."""
-        others = [n for n in size.names() if n not in given]
+        others = [n for n in size.names() if n not in given and is_free(n)]
         changes = {n: dim(called(n)) for n in others if n in symbols.origins or (n in of_origin and call_of(n))}
         size = size.subs(changes) if changes else size
         if any(name in known.equal and name not in given for name in size.names()):
@@ -293,6 +314,10 @@ def _effects(
         names = {name for size in pair for name in size.names()}
         is_foreign = any(0 < call_of(name) <= frame for name in names - given)
         return not is_foreign and before.rewrite(pair[0]) != before.rewrite(pair[1])
+
+    def is_plain(size: Dim) -> bool:
+        """Whether the caller would write a size as the call did: it does not know what else it is called."""
+        return plainly(size) == size
 
     copy = Copy(plainly, {id(value): value for value in form.objects}, partial(construct, run))
     try:
@@ -308,14 +333,13 @@ def _effects(
             changed=changed,
             equal=[
                 pair
-                for name, value in _learnt(known, facts, words)
+                for name, value in _learnt(known, facts, words, is_free)
                 if is_told(pair := (plainly(dim(name)), plainly(value)))
             ],
             divisible=[
-                (plainly(number), plainly(divisor))
-                for number, divisor in facts.divisible
-                if (number, divisor) not in known.divisible
-                and _is_about((number, divisor), words | symbols.origins.keys())
+                pair
+                for pair in facts.divisible
+                if pair not in known.divisible and _is_about(pair, words, is_free) and all(map(is_plain, pair))
             ],
             ones={name for name in words if name in symbols.ones},
             met=[pair for pair in met if all(name in given for size in pair for name in size.names())],
@@ -324,7 +348,7 @@ def _effects(
         return None
 
 
-def _learnt(known: Facts, facts: Facts, words: set[str]) -> list[tuple[str, Dim]]:
+def _learnt(known: Facts, facts: Facts, words: set[str], is_free: Callable[[str], bool]) -> list[tuple[str, Dim]]:
     """What became known to be equal, as far as it has to do with sizes that are seen outside; these become words."""
     found = {name: value for name, value in facts.equal.items() if known.equal.get(name) != value}
     telling: dict[str, Dim] = {}
@@ -341,7 +365,7 @@ def _learnt(known: Facts, facts: Facts, words: set[str]) -> list[tuple[str, Dim]
             words.update(n for n in (name, *value.names()) if is_free(n))
 
 
-def _is_about(sizes: tuple[Dim, Dim], words: set[str]) -> bool:
+def _is_about(sizes: tuple[Dim, Dim], words: set[str], is_free: Callable[[str], bool]) -> bool:
     return all(name in words or not is_free(name) for size in sizes for name in size.names())
 
 
@@ -362,6 +386,8 @@ def again(run: Interpreter, summary: Summary, form: Form) -> Value:
     shift = run.frames - summary.frame
     run.frames += summary.frames
     run.doubts += summary.doubts
+    run.contradicted += summary.contradicted
+    run.refused += summary.exact is not None
     run.deepest = max(run.deepest, run.calls + summary.depth)
     run.deepest_quiet = max(run.deepest_quiet, run.calls + summary.quiet_depth)
     run.most_forks = max(run.most_forks, run.forks + summary.forks)
@@ -389,7 +415,9 @@ def again(run: Interpreter, summary: Summary, form: Form) -> Value:
         return called
 
     def renamed(size: Dim) -> Dim:
-        changes = {name: called for name in size.names() if is_free(name) and (called := word(name)).name != name}
+        changes = {
+            name: called for name in size.names() if symbols.is_free(name) and (called := word(name)).name != name
+        }
         return size.subs(changes) if changes else size
 
     objects = {id(old): new for old, new in zip(summary.given, form.objects, strict=True)}

@@ -12,9 +12,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 
 from kernelscope.dims import Dim, Facts, dim
-from kernelscope.dims.spelling import SEPARATOR
+from kernelscope.dims.spelling import SEPARATOR, call_of
 from kernelscope.interp.batches import Batches
 from kernelscope.interp.trace import Trace
 from kernelscope.interp.trials import Trial
@@ -54,6 +55,8 @@ class Symbols:
     """Variables of that function that hold other numbers."""
     foreign: dict[str, str] = field(default_factory=dict[str, str])
     """What symbols of other calls are called where they are shown, beside those of the call that is looked at."""
+    held_by_objects: set[str] = field(default_factory=set[str])
+    """What objects are made with, and what their constructors compute: the same in every call."""
     frame: int = 0
     """The call that is running."""
     building: int = 0
@@ -96,7 +99,18 @@ class Symbols:
         self.reasons[full] = reason
         if not end:  # what the constructor was given keeps its name; how many others there are is nobody's number
             self.of_objects[full] = f"{name}_2" if name in given else name
+            self.held_by_objects.add(full)
         return dim(full)
+
+    def hold(self, values: Iterable[Value]) -> None:
+        """An object is made with these values."""
+        for value in values:
+            names = value.names() if isinstance(value, Dim) else (value.name,) if isinstance(value, Opaque) else ()
+            self.held_by_objects.update(name for name in names if SEPARATOR not in name)
+
+    def is_free(self, name: str) -> bool:
+        """Whether a size is called so in one call only; `self.width` and `config.width` mean the same in every one."""
+        return name not in self.held_by_objects and _is_of_call(name)
 
     def renew(self, symbol: str, name: str) -> None:
         """A symbol of a call that is done once more, in the new call."""
@@ -108,6 +122,7 @@ class Symbols:
         while name in self.spoken:
             name += "_"
         self.reasons[name] = reason
+        self.held_by_objects.add(name)
         return dim(name)
 
     def named(self, scope: Scope, value: Value, name: str) -> Value:
@@ -251,6 +266,11 @@ class Symbols:
                 called = f"{plain}_{count}"
             self.foreign[key] = called
         return f"{self.foreign[key]}{part}"
+
+
+@lru_cache(8192)
+def _is_of_call(name: str) -> bool:
+    return call_of(name) > 0 or ("." not in name and "(" not in name and "[" not in name)
 
 
 def _apart_from(scope: Scope, symbol: str) -> str:

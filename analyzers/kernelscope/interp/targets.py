@@ -45,7 +45,7 @@ def assign(run: Interpreter, scope: Scope, target: t.Expr, value: Value) -> None
                     call_function(run, Function(setter, holder, True), [value], {}, target.span)
                     return
                 if holder.is_module and holder.is_ready:
-                    run.changes.lasting.held[id(holder.attributes)] = holder.attributes
+                    run.changes.lasting.of_object(holder)
                 run.changes.before(holder.attributes)
                 holder.attributes[target.attr] = run.symbols.named(scope, value, f"self.{target.attr}")
             elif isinstance(holder, Module) and target.attr in holder.parameters and isinstance(value, Tensor):

@@ -32,6 +32,10 @@ class Trial:
     surprises: int = 0
     """Sizes that have nothing to do with each other and must agree; tensors that become larger by what is tried."""
 
+    def is_over(self, more: int = 0) -> bool:
+        """Whether with so many more surprises the trial ends."""
+        return self.surprises + more > self.limit
+
     def is_tried(self, size: Size) -> bool:
         return isinstance(size, Dim) and any(name.startswith(self.prefixes) for name in size.names())
 
@@ -119,7 +123,7 @@ class Trial:
     def add(self, surprises: int) -> None:
         """So much more is odd."""
         self.surprises += surprises
-        if self.surprises > self.limit:
+        if self.is_over():
             raise ShapeError(TOO_ODD, "another rank fits better")
 
     def _is_given(self, shape: Shape) -> bool:
