@@ -1,7 +1,8 @@
 """What calls of functions gave, so that a call on values of the same form is not followed again.
 
 A call gives the same, in its own words, as an earlier one of the function on the same object, if what it is given
-differs in nothing but the names of sizes. It costs as many steps as the first, so that no answer depends on it.
+differs in nothing but the calls to which the names of sizes belong. It costs as many steps as the first, so that no
+answer depends on it.
 """
 
 # Values are dynamic by nature; narrowing one to a container leaves its elements unknown to the type checker.
@@ -15,7 +16,7 @@ from functools import partial
 from typing import Any
 
 from kernelscope.dims import Dim, Facts, TooLarge, dim
-from kernelscope.dims.spelling import SEPARATOR, call_of, is_of_dim
+from kernelscope.dims.spelling import SEPARATOR, call_of
 from kernelscope.interp.calls import run_body
 from kernelscope.interp.changes import Container
 from kernelscope.interp.forms import Copy, Form, Unfit
@@ -180,14 +181,14 @@ def _key(run: Interpreter, scope: Scope, node: t.FunctionDef, form: Form) -> Has
         (
             name in ones,
             name in widths,
-            is_of_dim(name.partition(SEPARATOR)[0]),
+            name.partition(SEPARATOR)[0],
             call > 0,
             older.index(call),
             originals.setdefault(run.symbols.origins.get(name, name), number),
         )
         for number, (name, call) in enumerate(zip(names, calls, strict=True))
     )
-    order = tuple(names[name] for name in sorted(names))  # of two that are equal, the first by alphabet gives way
+    order = tuple(names[name] for name in sorted(names))  # of sizes that are equal, alphabet tells which gives way
     fixed = tuple((name, names.get(name)) for name in form.fixed)
     return (
         node,
