@@ -34,3 +34,9 @@ __global__ void rows_from_the_last_one(const float *in, float *out, int T) {
   int whole = position / 4;
   out[row * T + lane] = in[row * T + 4 * whole + lane];  //: in load: partially coalesced at worst (misaligned, 5 sectors for 4, 4 bytes/lane, if T is a multiple of 8) | out store: coalesced (stride 1, 4 bytes/lane, if T is a multiple of 8)
 }
+
+//@ block 256
+__global__ void by_library_constants(const float *x, float *y) {
+  const int lane = threadIdx.x % cutlass::NumThreadsPerWarp, group = threadIdx.x / cutlass::NumThreadsPerWarpGroup;
+  y[group * cutlass::NumThreadsPerWarp + lane] = x[lane];  //: x load: coalesced (stride 1, 4 bytes/lane) | y store: coalesced (stride 1, 4 bytes/lane)
+}

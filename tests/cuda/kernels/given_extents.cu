@@ -24,3 +24,14 @@ void bind(float *image) {
   bound(128, image);
   bound(dim3(128), image + 64);
 }
+
+// Sizes that a template chooses keep their names where a class of that name is an alias, those of a library are known.
+template <typename Traits> __global__ void __launch_bounds__(2 * cutlass::NumThreadsPerWarpGroup) sized(float *image) {
+  image[threadIdx.x] = 0.f;
+}
+template <typename T, int N> struct Traits : Layout<T, N> {};
+template <typename T, int N> void launch_sized(float *image, int n) {
+  using Traits = Traits<T, N>;
+  dim3 grid(Traits::kBlocks * n);
+  sized<Traits><<<grid, Traits::kThreads>>>(image);
+}

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from kernelscope.dims import Dim, TooLarge, ceil_div, dim, maximum, minimum
 from kernelscope.kernels.cuda import types
 from kernelscope.kernels.cuda.arithmetic import binary, extreme_of, quotient, short_cut, unary
+from kernelscope.kernels.cuda.intrinsics import LIBRARY_CONSTANTS
 from kernelscope.kernels.cuda.layouts import layout_of, plain_name, template_arguments
 from kernelscope.kernels.cuda.specialisations import meant
 from kernelscope.kernels.cuda.units import Unit
@@ -204,7 +205,11 @@ class Constants:
         return self._named_constant(name) if value is None else value
 
     def _named_constant(self, name: str) -> Dim | None:
-        """A constant of a class that is not at hand, by its name where that is understood: in host code."""
+        """A constant of a library, or of a class that is not at hand: that by its name where it is understood, in host
+        code."""
+        known = LIBRARY_CONSTANTS.get(name)
+        if known is not None:
+            return dim(known)
         return dim(name) if self.opaque is not None and len(name) <= MAX_NAMED else None
 
     def is_known(self, text: str, offset: int) -> bool:

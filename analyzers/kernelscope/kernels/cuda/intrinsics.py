@@ -130,6 +130,15 @@ LIBRARY_TYPES: tuple[tuple[re.Pattern[str], tuple[Effect, ...]], ...] = (
 )
 """Types of CUB whose use synchronises or shuffles."""
 
+LIBRARY_CONSTANTS = {
+    "cutlass::NumThreadsPerWarp": 32,
+    "cutlass::NumThreadsPerWarpGroup": 128,
+    "cutlass::NumWarpsPerWarpGroup": 4,
+    "cutlass::NumThreadsPerHalfWarp": 16,
+    "cutlass::NumThreadsPerQuad": 4,
+}
+"""What CUTLASS's headers, which few workspaces hold, give names (cutlass/cutlass.h)."""
+
 _PTX: tuple[tuple[re.Pattern[str], Kind, str], ...] = (
     (re.compile(r"\b(?:bar|barrier)\.(?:cta\.)?(?:sync|red)\b"), Kind.BARRIER, "bar.sync"),
     (re.compile(r"\bbarrier\.cluster\.wait\b"), Kind.BARRIER, "barrier.cluster"),

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from kernelscope.dims import Dim, TooLarge, dim
+from kernelscope.kernels.cuda.intrinsics import LIBRARY_CONSTANTS
 from kernelscope.kernels.cuda.warp.machine import Machine, written_name
 from kernelscope.kernels.cuda.warp.merging import select
 from kernelscope.kernels.cuda.warp.names import Names
@@ -133,7 +134,8 @@ def _unknown_name(m: Machine, node: t.Name, names: Names) -> Value:
         owner = m.resolver.scope_type(node.scope, names)
         if owner is not None and (number := m.resolver.constant(owner, node.id)) is not None:
             return Int(number)
-        return Open(f"{node.scope}::{node.id}")
+        known = LIBRARY_CONSTANTS.get(f"{node.scope}::{node.id}")
+        return Int(dim(known)) if known is not None else Open(f"{node.scope}::{node.id}")
     around = names.around()
     if around is not None and (number := m.resolver.constant(around, node.id)) is not None:
         return Int(number)
