@@ -179,7 +179,10 @@ def _operands(call: t.Call) -> tuple[t.Expr | None, t.Expr | None]:
     group = next((k.value for k in call.keywords if k.arg and GROUP & set(words(k.arg))), None)
     tensor: t.Expr | None = None
     for operand in call.args:
-        if GROUP & set(words(last_name(operand))):
+        entry = (
+            operand.slice.value if isinstance(operand, t.Subscript) and isinstance(operand.slice, t.Constant) else ""
+        )
+        if GROUP & {*words(last_name(operand)), *words(str(entry))}:
             group = group or operand
         else:
             tensor = tensor or operand
