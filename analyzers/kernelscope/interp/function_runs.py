@@ -99,7 +99,8 @@ def _follow(
 
 def _with_lengths_of_batches(run: Interpreter, shapes: Mapping[str, Shape], told: Set[str]) -> set[str]:
     """The documented parameters with a first axis that the code takes to be as long as one that is nowhere first; and
-    vectors over a batch that meet what such a length is part of: they are said to have no axis for it."""
+    those of a batch where lengths meet so many times themselves, or vectors over it meet lengths: one is said to have
+    the batch in front that has it not, or to have no axis behind."""
     firsts = {shape.head[0] for shape in shapes.values() if shape.head}
     others = {size for shape in shapes.values() for size in shape.head[1:]} - firsts
     named = [size for size in others if isinstance(size, Dim) and size.names()]
@@ -111,9 +112,16 @@ def _with_lengths_of_batches(run: Interpreter, shapes: Mapping[str, Shape], told
         if not isinstance(first, Dim) or first.name is None:
             continue
         met = [size for pair in run.met if first in pair for size in pair] if shapes[name].rank == 1 else []
-        if facts.rewrite(first) in lengths or any(not names.isdisjoint(size.names()) for size in met):
+        is_met = any(not names.isdisjoint(size.names()) for size in met)
+        if is_met or facts.rewrite(first) in lengths or any(_is_multiplied(*p, first.name, names) for p in run.met):
             found.add(name)
     return found
+
+
+def _is_multiplied(one: Dim, other: Dim, batch: str, lengths: Set[str]) -> bool:
+    """Whether of two sizes that meet both have to do with lengths, and one with a batch as well."""
+    names = [set(size.names()) for size in (one, other)]
+    return all(own & lengths for own in names) and (batch in names[0]) != (batch in names[1])
 
 
 def _documented(frame: Scope, name: str) -> list[Dim]:
