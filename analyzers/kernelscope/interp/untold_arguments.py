@@ -38,6 +38,8 @@ def tell_untold(run: Interpreter, frame: Scope, node: t.FunctionDef, doubted: Se
             value = Tensor(_in_words(run, frame, node, own.shape, words), dtype)
         else:
             continue
+        if isinstance(value, Tensor) and value.rank == 1 and _is_laid_flat(node, param.name):
+            continue  # who lays it flat expects more than the vector that it is said to be
         value = value if run.trace is None else run.trace.same(value, old)
         frame.names[param.name] = Maybe(value, given.name) if isinstance(given, Maybe) else value
         told[param.name] = True
@@ -56,6 +58,22 @@ def _words_of_given(run: Interpreter, function: Function, frame: Scope, node: t.
             if isinstance(word, Dim) and word.name is not None and isinstance(size, Dim):
                 found.setdefault(word.name, size)
     return found
+
+
+def _is_laid_flat(node: t.FunctionDef, name: str) -> bool:
+    """Whether all axes of a parameter are made one: `x.reshape(-1)`, `x.flatten()`."""
+    for found in t.walk(*node.body):
+        match found:
+            case t.Call(func=t.Attribute(value=t.Name(id=called), attr="flatten" | "ravel"), args=[]) if called == name:
+                return True
+            case t.Call(
+                func=t.Attribute(value=t.Name(id=called), attr="reshape" | "view"),
+                args=[t.Constant(value=-1)],
+            ) if called == name:
+                return True
+            case _:
+                pass
+    return False
 
 
 def _is_used_as_tensor(run: Interpreter, node: t.FunctionDef, param: t.Param, given: Value) -> bool:
