@@ -48,6 +48,9 @@ LIST = re.compile(r"[\w*+/ -]+(?:(?:\s*,\s*|\s+[x×]\s+)[\w*+/ -]+)+\.?")
 """Nothing but sizes, without brackets."""
 ARROW = re.compile(r"\s*(?:[-=]+>|→)\s*")
 """Behind it stands what comes out."""
+QUOTES = "`'\""
+PRIME = re.compile(r"(?<=\w)'(?!\w)")
+"""`L'` is another size than `L`."""
 ELLIPSES = ("...", "…", "*")
 LEFT_OUT = "documentation leaves dims out"
 ONE_OF = re.compile(r"\w+ (?:or|/|\|) \w+")
@@ -216,7 +219,8 @@ def either(shape: Shape, other: Shape | None) -> Shape | None:
 def shape_in_brackets(text: str) -> Shape | None:
     """`batch, length, 2*dim`, also with `x` between the sizes and one `...`."""
     parts = COMMA.split(text) if "," in text else TIMES.split(text)
-    parts = [part.strip().strip("`'\"") for part in parts]
+    parts = [part.strip() for part in parts]
+    parts = [(part if part[:1] in QUOTES else PRIME.sub("_prime", part)).strip(QUOTES) for part in parts]
     parts = parts if parts and parts[-1] else parts[:-1]
     gaps = [i for i, part in enumerate(parts) if part in ELLIPSES]
     if len(gaps) > 1 or not parts:

@@ -9,16 +9,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from kernelscope.dims import NO_FACTS, Facts
+from kernelscope.dims import NO_FACTS, Dim, Facts
 from kernelscope.ops.arguments import Lost, Value, axes, is_sequence, items, known, size, tensor
 from kernelscope.ops.families import per_element
 from kernelscope.ops.jax.products import slid
 from kernelscope.ops.modules import Module, module, settings_of
 from kernelscope.ops.registry import contraction
 from kernelscope.ops.signatures import shape_rule
-from kernelscope.tensor import Shape, ShapeError, Size, Tensor, same_size
+from kernelscope.tensor import Shape, ShapeError, Size, Tensor, Unknown, same_size
 from kernelscope.tensor.patterns import einsum_shape
 
+WINDOW_NOT_KNOWN = "a convolution whose window is not known"
 LINEN, NNX, EQUINOX = "flax.linen", "flax.nnx", "equinox.nn"
 
 
@@ -175,6 +176,13 @@ def _convolved(layer: Module, inputs: Value, features: str) -> Shape:
     widths = tuple(size(v) for v in items(width)) if is_sequence(width) else (size(width),)
     n = len(widths)
     shape = tensor(inputs).shape
+    if not is_sequence(width) and not (isinstance(widths[0], Dim) and widths[0].const):
+        if shape.rank is None:
+            return Shape((), (layer.size(features),), WINDOW_NOT_KNOWN)
+        if shape.rank < 2:
+            raise ShapeError("rank", f"windows slide over {shape}")
+        positions = (Unknown(WINDOW_NOT_KNOWN),) * max(1, shape.rank - 2)
+        return shape.replace_last(len(positions) + 1, *positions, layer.size(features))
     if shape.rank is not None and shape.rank < n + 1:
         raise ShapeError("rank", f"windows of {n} axes slide over {shape}")
     steps = 1 if layer["strides"] is None else layer["strides"]
