@@ -155,7 +155,9 @@ class _Trials:
         """
         self.prefixes.append(f"{called}_size")
         run, value, surprises = self.run, self.scope.names[name], candidates.surprises
-        least = max(1, present(value).shape.least_rank, _without_batch(self.node, name))
+        shape = present(value).shape
+        told = shape.least_rank + (bool(shape.head) and not shape.tail)  # dots behind what is told stand for some axis
+        least = max(1, told, _without_batch(self.node, name))
         given = sizes_in(self.scope.names.values())
         ranks = sorted((rank for rank in candidates.left if rank >= least), key=lambda rank: candidates.left[rank])
         left: dict[int, int] = {}
