@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 from kernelscope.dims import NO_FACTS, Facts
 from kernelscope.dims import dim as as_dim
-from kernelscope.ops.arguments import Lost, Value, is_sequence, items, size, sizes, tensor
+from kernelscope.ops.arguments import Lost, Value, array, is_sequence, items, size, sizes, tensor
 from kernelscope.ops.families import per_input
 from kernelscope.ops.modules import Module, module
 from kernelscope.ops.registry import rule
@@ -91,10 +91,10 @@ def einsum(*args: Value, facts: Facts = NO_FACTS) -> Shape:
     letters = {word: chr(ord("a") + i) if i < 26 else chr(ord("A") + i - 26) for i, word in enumerate(words)}
     equation = " ".join(letters.get(w, w) for w in pattern.replace("->", " -> ").replace(",", " , ").split())
     try:
-        return einsum_shape(equation, [tensor(v).shape for v in operands], facts)
+        return einsum_shape(equation, [array(v).shape for v in operands], facts)
     except ShapeError as error:
         raise ShapeError(
-            error.code, f"{pattern!r} does not fit {', '.join(repr(tensor(v).shape) for v in operands)}"
+            error.code, f"{pattern!r} does not fit {', '.join(repr(array(v).shape) for v in operands)}"
         ) from None
 
 

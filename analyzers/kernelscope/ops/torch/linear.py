@@ -149,7 +149,7 @@ def einsum(equation: Value, *operands: Value, facts: Facts = NO_FACTS, **options
     """A letter is a size; letters that the result lacks are summed."""
     if not isinstance(equation, str):
         raise Lost(equation.reason if isinstance(equation, Unknown) else "operands in the place of the equation")
-    shapes = [tensor(v).shape for v in _operands(operands)]
+    shapes = [array(v).shape for v in _operands(operands)]
     return einsum_shape(equation, shapes, facts)
 
 
