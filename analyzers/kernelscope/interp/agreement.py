@@ -20,6 +20,7 @@ from kernelscope.interp.values import (
     Maybe,
     Number,
     Opaque,
+    Open,
     Value,
     present,
 )
@@ -28,7 +29,10 @@ from kernelscope.tensor import Shape, Size, Tensor, Unknown
 
 
 def joined(one: Value, other: Value) -> Value:
-    """What is certain when either of two values may be there: dims that agree stay, others are unknown."""
+    """What is certain when either of two values may be there: dims that agree stay, others are unknown.
+
+    What only one of two dicts holds is that one's: who asks for it means that dict.
+    """
     if one is other or (isinstance(one, Unknown) and isinstance(other, Unknown)):
         return one
     if isinstance(one, Maybe) or isinstance(other, Maybe):
@@ -46,7 +50,8 @@ def joined(one: Value, other: Value) -> Value:
     if isinstance(one, list) and isinstance(other, list) and len(one) == len(other):
         return [joined(a, b) for a, b in zip(one, other, strict=True)]
     if isinstance(one, dict) and isinstance(other, dict):
-        return {key: joined(one[key], other[key]) for key in one if key in other}
+        held = {**one, **other, **{key: joined(one[key], other[key]) for key in one if key in other}}
+        return Open(held) if isinstance(one, Open) or isinstance(other, Open) else held
     if isinstance(one, CALLABLES) and isinstance(other, CALLABLES):
         return one if _same_kind(one, other) else Choice([*_entries(one), *_entries(other)][:MAX_CHOICES])
     try:

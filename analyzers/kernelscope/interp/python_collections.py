@@ -89,6 +89,24 @@ def _same_elements(run: Interpreter, args: Arguments, kwargs: Keywords, span: An
     return list(items) if isinstance(items, list) else items
 
 
+def _reversed(run: Interpreter, args: Arguments, kwargs: Keywords, span: Any) -> Value:
+    found = _same_elements(run, args, kwargs, span)
+    return found[::-1] if isinstance(found, list) else found
+
+
+def _sorted(run: Interpreter, args: Arguments, kwargs: Keywords, span: Any) -> Value:
+    """Numbers and texts in their order; of others, and by a key, any may stand anywhere."""
+    found = _same_elements(run, args, kwargs, span)
+    if not isinstance(found, list) or len(found) < 2:
+        return found
+    numbers = [value.const for value in found if isinstance(value, Dim) and value.const is not None]
+    texts = [value for value in found if isinstance(value, str)]
+    descending = kwargs.get("reverse", False)
+    if "key" in kwargs or not isinstance(descending, bool) or len(found) not in (len(numbers), len(texts)):
+        return [any_of(found)] * len(found)
+    return [*map(dim, sorted(numbers, reverse=descending)), *sorted(texts, reverse=descending)]
+
+
 def _list(run: Interpreter, args: Arguments, kwargs: Keywords, span: Any) -> Value:
     """The elements of what nobody knows are called as before."""
     return args[0] if args and isinstance(args[0], Opaque) else _same_elements(run, args, kwargs, span)
@@ -266,7 +284,7 @@ LIBRARY: dict[str, Callable[..., Value]] = {
 """Functions of libraries by their full names."""
 BUILTINS: dict[str, Callable[..., Value]] = {
     "len": _len, "range": _range, "enumerate": _enumerate, "zip": _zip, "list": _list, "tuple": _tuple,
-    "reversed": _same_elements, "sorted": _same_elements, "set": _same_elements, "frozenset": _same_elements,
+    "reversed": _reversed, "sorted": _sorted, "set": _same_elements, "frozenset": _same_elements,
     "iter": _same_elements, "map": _map, "sum": _sum, "dict": _dict,
     "any": _decided_by(True), "all": _decided_by(False),
     "next": lambda r, a, k, s: any_of(i) if isinstance(i := iterated(r, a[0]), list) else i.element,
