@@ -45,6 +45,7 @@ class Sampler:
         ("w = thing.sum(0)", True),
         ("n = thing.size", True),
         ("placed = thing.sharding", True),
+        ("x[:, thing] = 0", True),
     ],
 )
 def test_what_is_handed_on_is_a_tensor_unless_it_is_used_otherwise(tmp_path: Path, use: str, is_tensor: bool) -> None:

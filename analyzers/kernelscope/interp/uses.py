@@ -70,7 +70,7 @@ class Uses:
         self.turned: set[str] = set()
         """Names of which a size is asked for at an axis that others choose: they come in several layouts."""
         self.likely: set[str] = set()
-        """Names that are asked for what tensors have, and other things too."""
+        """Names that are asked for what tensors have and other things too, or that are one index among others."""
         self.objects: set[str] = set()
         """Names that are called, or asked for what tensors do not have: they hold none."""
         self.handed: set[str] = set()
@@ -94,6 +94,8 @@ class Uses:
             self._note(found)
             if isinstance(found, t.Attribute) and id(found) not in methods:
                 self._note_property(found)
+            if isinstance(found, t.Subscript) and isinstance(found.slice, t.Tuple):
+                self.likely |= {part.id for part in found.slice.elts if isinstance(part, t.Name)}
         self.objects -= self.unpacked.keys() | self.patterns.keys()
         self.tensors -= self.objects
         self.handed -= self.tensors | self.objects
