@@ -379,16 +379,20 @@ def through(run: Interpreter, parts: list[Value], args: Arguments, kwargs: Keywo
     values = args
     for part in (p.value if isinstance(p, Unpacked) else p for p in parts):
         if isinstance(part, Alike):
+            before = run.known
             with run.loop("loop", span, part.count):
                 result = call(run, part.element, values, {}, span)
             known = run.known
             run.quiet += 1
             try:
                 again = call(run, part.element, [result], {}, span)
+            except ShapeError:  # each is made of sizes of its own: what the first takes is not what the next does
+                again = values[0] if values else result
             finally:
                 run.quiet -= 1
-                run.known = known
-            values = [result if repr(again) == repr(result) else joined(result, again)]
+            is_same = repr(again) == repr(result)
+            run.known = known if is_same else before  # what the first finds equal is so of the first
+            values = [result if is_same else joined(result, again)]
         else:
             values = [call(run, part, values, {}, span)]
     return values[0] if values else None

@@ -20,6 +20,7 @@ from kernelscope.interp.batches import Batches
 from kernelscope.interp.trace import Trace
 from kernelscope.interp.trials import Trial
 from kernelscope.interp.values import Alike, Maybe, Number, Opaque, Scope, Value
+from kernelscope.syntax.python import tree as t
 from kernelscope.tensor import Fields, Several, Shape, Size, Tensor, Unknown
 
 OF_SOME_CALL = re.compile(f"([^{SEPARATOR}]*){SEPARATOR}([0-9]+)(.*)")
@@ -90,7 +91,7 @@ class Symbols:
         name = UNTOLD_PART.sub("", name.partition(SEPARATOR)[0])
         name = self.of_objects.get(name, name) if name.strip("_") else NAMELESS
         end = "" if self.building and not _is_of_nobody(scope) else f"{SEPARATOR}{scope.frame}"
-        given = set() if end or may_be_object else {v.name for v in scope.names.values() if isinstance(v, Opaque | Dim)}
+        given = set[str]() if end or may_be_object else _named_by(scope.names.values()) | _parameters(scope)
         full, count = f"{name}{end}", 1
         while full in self.reasons or full in given or full.partition(SEPARATOR)[0] in self.spoken:
             count += 1
@@ -104,9 +105,7 @@ class Symbols:
 
     def hold(self, values: Iterable[Value]) -> None:
         """An object is made with these values."""
-        for value in values:
-            names = value.names() if isinstance(value, Dim) else (value.name,) if isinstance(value, Opaque) else ()
-            self.held_by_objects.update(name for name in names if SEPARATOR not in name)
+        self.held_by_objects.update(name for name in _named_by(values) if SEPARATOR not in name)
 
     def is_free(self, name: str) -> bool:
         """Whether a size is called so in one call only; `self.width` and `config.width` mean the same in every one."""
@@ -312,6 +311,19 @@ def over_sizes(value: Value, change: Callable[[Dim], Dim]) -> Value:
             return Maybe(over_sizes(value.value, change), value.name)
         case _:
             return value
+
+
+def _parameters(scope: Scope) -> set[str]:
+    node = None if scope.function is None else scope.function.definition.node
+    return {param.name for param in node.args} if isinstance(node, t.FunctionDef) else set()
+
+
+def _named_by(values: Iterable[Value]) -> set[str]:
+    """The names of what is not known, and those that sizes are computed of."""
+    found: set[str] = set()
+    for value in values:
+        found.update(value.names() if isinstance(value, Dim) else (value.name,) if isinstance(value, Opaque) else ())
+    return found
 
 
 def sizes_in(values: Iterable[Value]) -> set[str]:
