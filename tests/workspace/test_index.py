@@ -8,7 +8,7 @@ import sqlite3
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, cast
 
 import msgspec
 import pytest
@@ -338,10 +338,9 @@ def test_scanners_give_way_to_hovers_unless_names_are_waited_for(tmp_path: Path,
     (tmp_path / "m.py").write_text("def f(): ...\n")
     process = processes.spawn(pool.SCANNER)
     try:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        write_message(process.stdin, msgspec.msgpack.encode(Batch(wanted, (str(tmp_path / "m.py"),))))
-        assert read_message(process.stdout)
+        stdin, stdout = cast(BinaryIO, process.stdin), cast(BinaryIO, process.stdout)
+        write_message(stdin, msgspec.msgpack.encode(Batch(wanted, (str(tmp_path / "m.py"),))))
+        assert read_message(stdout)
         assert os.getpriority(os.PRIO_PROCESS, process.pid) == min(19, os.nice(0) + niceness)
     finally:
         process.kill()
