@@ -1,19 +1,16 @@
-"""Functions that are handed to one that is not known: it calls them where the code itself does so elsewhere.
+"""Functions that are handed to one that is not known: it calls them where the code itself does so for the same names.
 
 `h = wrapper(self.block, x)` on one way, `h = self.block(x)` on the other: checkpointing, compilation, profiling.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from kernelscope.interp.interpreter import Interpreter
 from kernelscope.interp.values import CALLABLES, External, Opaque, PlainMethod, Scope, Value, present
 from kernelscope.syntax.python import tree as t
 from kernelscope.tensor import Unknown
-
-CALLS = (".__call__", ".forward")
-"""What may be handed for the layer itself."""
 
 
 def handed_call(
@@ -27,25 +24,33 @@ def handed_call(
     handed, first = _called(node.args[0]), node.args[1]
     if handed is None or not isinstance(args[0], (*CALLABLES, PlainMethod)) or isinstance(args[0], External):
         return None
-    body = scope.function.definition.node
-    for call in _calls(body):
-        if call is not node and _called(call.func) == handed and call.args and _same(call.args[0], first):
-            named = {keyword.arg for keyword in call.keywords}
+    for other in _other_ways(scope.function.definition.node, node):
+        if _called(other.func) == handed and other.args and _is_same(other.args[0], first):
+            named = {keyword.arg for keyword in other.keywords}
             return args[0], list(args[1:]), {name: value for name, value in kwargs.items() if name in named}
     return None
 
 
-def _calls(body: t.Stmt) -> Iterator[t.Call]:
-    return (node for node in t.inside(body) if isinstance(node, t.Call))
+def _other_ways(body: t.Stmt, node: t.Call) -> list[t.Call]:
+    """The calls whose results go where that of a call goes: to the same names, or out of the function."""
+    stored = [found for found in t.inside(body) if isinstance(found, t.Assign | t.Return)]
+    own = next((found for found in stored if found.value is node), None)
+    calls = [(found, found.value) for found in stored if isinstance(found.value, t.Call) and found is not own]
+    return [] if own is None else [call for found, call in calls if _target(found) == _target(own)]
+
+
+def _target(stored: t.Assign | t.Return) -> tuple[str | None, ...]:
+    if isinstance(stored, t.Return):
+        return ()
+    targets = [part for target in stored.targets for part in (target.elts if isinstance(target, t.Tuple) else [target])]
+    return tuple(map(t.dotted, targets))
 
 
 def _called(func: t.Expr) -> str | None:
     name = t.dotted(func)
-    for suffix in CALLS if name is not None else ():
-        name = name.removesuffix(suffix) if name is not None else None
-    return name
+    return None if name is None else name.removesuffix(".__call__").removesuffix(".forward")
 
 
-def _same(one: t.Expr, other: t.Expr) -> bool:
+def _is_same(one: t.Expr, other: t.Expr) -> bool:
     name = t.dotted(one)
     return name is not None and name == t.dotted(other)
