@@ -500,6 +500,15 @@ def test_words_are_whole(source: Source, name: str, question: str) -> None:
     assert not answers(f"import os\nx = os.environ.get('{name}', '4')\n", question, source)
 
 
+@pytest.mark.parametrize(
+    ("option", "is_told"),
+    [("--max-chunk-size", True), ("--prefill-chunk-size", True), ("--log-probs-chunk-size", False)],
+)
+def test_what_else_is_cut_into_chunks_is_no_prefill(source: Source, option: str, is_told: bool) -> None:
+    text = f"import argparse\np = argparse.ArgumentParser()\np.add_argument('{option}', type=int, default=512)\n"
+    assert bool(answers(text, "batching.chunked", source)) == is_told
+
+
 def test_shapes_that_agree_limit_no_batch(source: Source) -> None:
     text = "def f(x, batch_size):\n    assert x.shape == (batch_size, 4)\n    assert x.shape[0] <= batch_size\n"
     (limit,) = answers(text, "batching.limits", source)

@@ -30,6 +30,22 @@ CACHED = {"cache", "caches", "kv", "paged", "pages", "memory", "allocator"}
 CHUNKERS = {"scheduler", "sched", "scheduling", "chunking", "server", "batch", "batching", "prefill"}
 """Words of what cuts prompts."""
 
+OF_CHUNKS = {
+    "chunk",
+    "chunked",
+    "size",
+    "max",
+    "min",
+    "default",
+    "token",
+    "tokens",
+    "prefill",
+    "prompt",
+    "input",
+    "context",
+}
+"""Words of options that say no more than that what comes in is cut."""
+
 BLOCKS = {"block", "blocks", "page", "pages"}
 
 
@@ -135,7 +151,8 @@ def _sizes_in_layouts(system: System) -> Iterator[Claim]:
 
 
 def chunk_sizes(system: System) -> Iterator[Claim]:
-    """Sizes of chunks that a scheduler or server has: caches and tables are cut into chunks, too."""
+    """Sizes of chunks that a scheduler or server has: caches, tables and scores are cut into chunks, too."""
     for p in system.settings_about(re.compile(r"chunk_?size", re.IGNORECASE)):
-        if p.kind == "option" or CHUNKERS & set(words(p.owner)):
+        is_option = p.kind == "option" and set(words(p.name)) <= OF_CHUNKS
+        if is_option or CHUNKERS & set(words(p.owner)):
             yield setting_claim(said_of(p), [p])
