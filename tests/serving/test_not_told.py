@@ -21,6 +21,7 @@ from kernelscope.serving import (
     chunking,
     collectives,
     constraints,
+    endings,
     evictions,
     execution,
     lengths,
@@ -507,6 +508,12 @@ def test_words_are_whole(source: Source, name: str, question: str) -> None:
 def test_what_else_is_cut_into_chunks_is_no_prefill(source: Source, option: str, is_told: bool) -> None:
     text = f"import argparse\np = argparse.ArgumentParser()\np.add_argument('{option}', type=int, default=512)\n"
     assert bool(answers(text, "batching.chunked", source)) == is_told
+
+
+@pytest.mark.parametrize(("owner", "is_told"), [("request", True), ("self", True), ("r", True), ("load_state", False)])
+def test_who_is_no_request_ends_none(source: Source, owner: str, is_told: bool) -> None:
+    text = f"def finish_requests(self, r, request, load_state, done):\n    if done:\n        {owner}.finished = True\n"
+    assert bool(list(endings.endings(source(text)))) == is_told
 
 
 def test_shapes_that_agree_limit_no_batch(source: Source) -> None:

@@ -20,6 +20,9 @@ WHOSE = {"is", "has", "been", "request", "req", "seq", "sequence"}
 REASONS = {"finish", "stop"}
 """Words of what tells why: `finish_reason`, `StopReason.LENGTH`."""
 TEXTS = {"stop", "length", "abort", "eos", "error", "timeout", "cancelled", "content_filter", "tool_calls"}
+OWN = ("", "self")
+SPOKEN = 3
+"""Letters of a name that says what something is."""
 MOST_ENDS = 8
 MOST_GUARDS = 2
 LONGEST_TEST = 110
@@ -57,8 +60,9 @@ def _end(source: PythonSource, statement: t.Stmt) -> str:
     match statement:
         case t.Assign(targets=[target], value=t.Constant(value=True)):
             name = t.dotted(target) or ""
-            said = set(words(name.rpartition(".")[2]))
-            return f"{name} = True" if ENDS & said and said <= ENDS | WHOSE else ""
+            owner, _, mark = name.rpartition(".")
+            said = set(words(mark))
+            return f"{name} = True" if ENDS & said and said <= ENDS | WHOSE and _may_be_request(owner) else ""
         case t.Assign(targets=[target], value=value) if _is_reason(t.dotted(target) or ""):
             reason = _reason(value)
             return f"{t.dotted(target)} = {reason}" if reason else ""
@@ -67,6 +71,12 @@ def _end(source: PythonSource, statement: t.Stmt) -> str:
             return next((name for part in parts if (name := _member(part))), "")
         case _:
             return ""
+
+
+def _may_be_request(owner: str) -> bool:
+    """Whether what is marked may be a request by its name: an object itself, one letter, or a word for it."""
+    name = owner.rpartition(".")[2]
+    return name in OWN or len(name) < SPOKEN or bool(REQUESTS & set(words(name)))
 
 
 def _is_reason(name: str) -> bool:
