@@ -27,6 +27,7 @@ from kernelscope.kernels.cuda.intrinsics import (
     object_kind,
     ptx_effects,
 )
+from kernelscope.kernels.cuda.library_objects import objects_of
 from kernelscope.kernels.cuda.overloads import has_pack, takes_arguments
 from kernelscope.kernels.cuda.units import Unit
 from kernelscope.results import Location
@@ -441,50 +442,15 @@ class _Walk:
         numbers = set(self._numbers(text, self.function.body.start_byte + 1))
         return numbers.pop() if len(numbers) == 1 else None
 
-    def _uses(self, node: Node, body: str, pattern: re.Pattern[str]) -> Iterator[CallSite]:
-        """Where objects of a library's type are made; where the type is named, if that is not seen."""
-        for match in pattern.finditer(body):
-            alias = _alias(body, match.start())
-            made = [m.start() for m in re.finditer(_OBJECT_OF.format(re.escape(alias)), body)] if alias else []
-            for start in made or [match.start()]:
-                place = node.start_byte + len(body[:start].encode())
-                found = node.descendant_for_byte_range(place, place + 1)
-                yield CallSite(found or node, tuple(around(found, node)) if found is not None else ())
-
     def _library_types(self, site: CallSite) -> None:
         body = self.source.text(site.node)
         for pattern, effects in LIBRARY_TYPES:
-            for used in self._uses(site.node, body, pattern):
+            for used in objects_of(site.node, body, pattern):
                 for effect in effects:
                     self._add(effect, used)
         for found in _MMA_ATOM.finditer(body):
             how = {"90": "wgmma", "100": "tcgen05", "120": "mma.sync"}.get(found[1], "mma.sync")
             self._add(Effect(Kind.TENSOR, f"{how} m{found[2]}n{found[3]}k{found[4]}"), site)
-
-
-def around(node: Node, outer: Node) -> Iterator[Node]:
-    """The loops and branches of an outer node in which a node stands, the innermost last."""
-    found: list[Node] = []
-    parent = node.parent
-    while parent is not None and parent.start_byte > outer.start_byte:
-        if parent.type in LOOPS or parent.type in BRANCHES:
-            found.append(parent)
-        parent = parent.parent
-    yield from reversed(found)
-
-
-_OBJECT_OF = r"(?<![.>\w]){}\s*(?:<[^;]*?>\s*)?\("
-
-
-def _alias(body: str, start: int) -> str | None:
-    """The name that a type at a place is given: `using Sort = …;` and `typedef … Sort;`."""
-    before = re.search(r"\busing\s+(\w+)\s*=\s*(?:typename\s+)?(?:::)?\Z", body[:start])
-    if before is not None:
-        return before[1]
-    if re.search(r"\btypedef\s+(?:typename\s+)?(?:::)?\Z", body[:start]) is None:
-        return None
-    after = re.compile(r"[^;]*?(\w+)\s*;").match(body, start)
-    return after[1] if after is not None else None
 
 
 def kind_of_object(unit: Unit, declared: str, value: str = "") -> str | None:
