@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from kernelscope.interp.interpreter import Interpreter
 from kernelscope.interp.values import (
+    Class,
     Function,
     Instance,
 )
@@ -19,17 +20,31 @@ LIBRARIES = {"torch", "nn", "F", "np", "numpy", "jnp", "jax", "einsum", "rearran
 
 
 def is_administration(run: Interpreter, function: Function) -> bool:
-    """Whether a method of a base class elsewhere stores nothing and works on no tensors: it changes no shape."""
+    """Whether a method of a base class elsewhere stores nothing and works on no tensors: it changes no shape. Nor does
+    one by which code of other files makes settings: a class method of what is no layer."""
     node, receiver = function.definition.node, function.receiver
     assert isinstance(node, t.FunctionDef)
-    if not isinstance(receiver, Instance) or function.definition.path == receiver.cls.path or not node.args:
+    if not _is_elsewhere(run, function) or not node.args:
         return False
     if node not in run.administration:
         own = node.args[0].name
         run.administration[node] = not any(
-            _does_something(found, own) or _gives_method(run, receiver, found, own) for found in t.walk(*node.body)
+            _does_something(found, own) or (isinstance(receiver, Instance) and _gives_method(run, receiver, found, own))
+            for found in t.walk(*node.body)
         )
     return run.administration[node]
+
+
+def _is_elsewhere(run: Interpreter, function: Function) -> bool:
+    path, looked_at = function.definition.path, run.contexts.path
+    match function.receiver:
+        case Instance(cls=cls):
+            return path != cls.path
+        case Class(definition=cls):
+            is_asked_here = path == looked_at or not run.running or run.running[-1].path == looked_at
+            return not is_asked_here and not run.classes.is_module(cls)
+        case _:
+            return False
 
 
 def _does_something(node: t.Node, receiver: str) -> bool:
