@@ -7,7 +7,14 @@ import { candidates } from "./interpreters.js";
 import { findPython, OLDEST_MINOR } from "./python.js";
 import type { Server } from "./server.js";
 import * as settings from "./settings.js";
-import { FOLDER_COMMANDS, isViewAnswer, isViewRequest, VIEW_COMMANDS, type ViewRequest } from "./views.js";
+import {
+  FOLDER_COMMANDS,
+  isViewAnswer,
+  isViewRequest,
+  VIEW_COMMANDS,
+  type ViewRequest,
+  WHOLE_FOLDER_COMMANDS,
+} from "./views.js";
 
 export interface Parts {
   readonly server: Server;
@@ -53,7 +60,7 @@ function register(command: string, run: (...args: unknown[]) => unknown): Dispos
 
 async function openView({ server, documents }: Parts, command: string, args: unknown[]): Promise<void> {
   const isOfFolder = FOLDER_COMMANDS.includes(command);
-  const request = isViewRequest(args[0]) ? args[0] : isOfFolder ? ofFolder() : underCursor();
+  const request = isViewRequest(args[0]) ? args[0] : requestFor(command, args[0]);
   if (request === undefined) {
     throw new Error(isOfFolder ? "Open a folder first." : "Open a Python, Triton or CUDA file first.");
   }
@@ -61,6 +68,23 @@ async function openView({ server, documents }: Parts, command: string, args: unk
   if (isViewAnswer(answer)) {
     await documents.open(answer);
   }
+}
+
+/** What a command is about that no lens or link was clicked for. */
+function requestFor(command: string, clicked: unknown): ViewRequest | undefined {
+  if (WHOLE_FOLDER_COMMANDS.includes(command)) {
+    return wholeFolder(clicked);
+  }
+  return FOLDER_COMMANDS.includes(command) ? ofFolder() : underCursor();
+}
+
+/** The folder that was clicked in the explorer, else the workspace folder of what is looked at. */
+function wholeFolder(clicked: unknown): ViewRequest | undefined {
+  const uri = clicked instanceof Uri ? clicked : undefined;
+  const around = ofFolder();
+  const folder = around && workspace.getWorkspaceFolder(Uri.parse(around.uri, true))?.uri;
+  const found = uri ?? folder ?? workspace.workspaceFolders?.[0]?.uri;
+  return found && { uri: found.toString() };
 }
 
 /** The palette and the context menu speak of the active editor's cursor. */

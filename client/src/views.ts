@@ -12,14 +12,20 @@ export const VIEW_COMMANDS = [
   "kernelscope.showTimeline",
   "kernelscope.showCallPath",
   "kernelscope.showWhy",
+  "kernelscope.showShapes",
   "kernelscope.explainServing",
   "kernelscope.technicalFaq",
   "kernelscope.fullReport",
   "kernelscope.showDistributedMap",
+  "kernelscope.explainFolder",
+  "kernelscope.showFolderArchitecture",
 ];
 
 /** Those that are about a whole folder: they need no file, nor a cursor. */
 export const FOLDER_COMMANDS = VIEW_COMMANDS.slice(VIEW_COMMANDS.indexOf("kernelscope.explainServing"));
+
+/** Those that are asked for a folder itself, not for the system around a file. */
+export const WHOLE_FOLDER_COMMANDS = FOLDER_COMMANDS.slice(FOLDER_COMMANDS.indexOf("kernelscope.explainFolder"));
 
 /** What a view is about: the argument of lenses and hover links, and what the palette makes of the cursor. */
 export interface ViewRequest {

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
-import { FOLDER_COMMANDS, VIEW_COMMANDS } from "../src/views.js";
+import { FOLDER_COMMANDS, VIEW_COMMANDS, WHOLE_FOLDER_COMMANDS } from "../src/views.js";
 
 const manifest = JSON.parse(readFileSync("package.json", "utf8"));
 const commands: string[] = manifest.contributes.commands.map(({ command }: { command: string }) => command);
@@ -19,7 +19,16 @@ test("commands about a folder are offered whatever is in front", () => {
   for (const command of FOLDER_COMMANDS) {
     assert.match(palette.find((item) => item.command === command)?.when ?? "", /^workspaceFolderCount > 0/, command);
   }
-  assert.equal(FOLDER_COMMANDS.length, 4);
+  assert.equal(FOLDER_COMMANDS.length, 6);
+});
+
+test("a folder of the explorer can be explained", () => {
+  const items = manifest.contributes.menus["explorer/context"] as { command: string; when: string }[];
+  assert.deepEqual(
+    items.map(({ command }) => command),
+    WHOLE_FOLDER_COMMANDS,
+  );
+  assert.ok(items.every(({ when }) => when === "explorerResourceIsFolder"));
 });
 
 test("every palette command is registered", () => {

@@ -13,8 +13,11 @@ VIEWS: dict[str, str] = {
     "kernelscope.showTimeline": "timeline",
     "kernelscope.showCallPath": "path",
     "kernelscope.showWhy": "why",
+    "kernelscope.showShapes": "shapes",
     "kernelscope.explainServing": "serving",
     "kernelscope.technicalFaq": "faq",
     "kernelscope.fullReport": "report",
     "kernelscope.showDistributedMap": "distributed",
+    "kernelscope.explainFolder": "explain",
+    "kernelscope.showFolderArchitecture": "architecture",
 }

@@ -64,6 +64,22 @@ async def test_a_command_opens_a_view_with_its_document_s_title(client: Language
     assert (await text_of(client, answer["uri"])).startswith("Architecture of TinyLLM\n=")
 
 
+@pytest.mark.parametrize(
+    "command, asked, title, said",
+    [
+        ("showShapes", place("class TinyLLM"), "Shapes in model.py", "q"),
+        ("explainFolder", {"uri": SAMPLE.as_uri()}, "Overview of sample", "Model TinyLLM (tinyllm/model.py)"),
+        ("showFolderArchitecture", {"uri": SAMPLE.as_uri()}, "Architecture of sample", "Scheduling"),
+    ],
+)
+async def test_shapes_of_a_file_and_folders_as_a_whole_have_views(
+    client: LanguageClient, command: str, asked: dict[str, object], title: str, said: str
+) -> None:
+    answer = await run(client, command, asked)
+    assert answer["title"] == title
+    assert said in await text_of(client, answer["uri"])
+
+
 async def test_clients_without_the_request_have_a_command_for_the_text(client: LanguageClient) -> None:
     uri = await open_view(client)
     assert await run(client, "documentText", {"uri": uri}) == {"text": await text_of(client, uri)}
