@@ -8,7 +8,7 @@ from typing import cast
 
 from kernelscope.analysis import Analysis
 from kernelscope.explain.faq import QUESTIONS
-from kernelscope.explain.faq_answers import samplers
+from kernelscope.explain.faq_functions import samplers
 from kernelscope.explain.report_execution import tiling
 from kernelscope.explain.report_places import Places, Texts
 from kernelscope.explain.report_structure import units

@@ -13,7 +13,6 @@ from kernelscope.serving.claims import Claim
 from kernelscope.serving.constraints import Constraint
 from kernelscope.serving.parallel import STRATEGIES
 from kernelscope.serving.parameters import Parameter
-from kernelscope.serving.procedures import COMPONENT, SAMPLES
 from kernelscope.serving.registries import Registry
 from kernelscope.serving.routes import Route
 from kernelscope.serving.sections import hits, words
@@ -47,8 +46,6 @@ _COUNTED = re.compile(r"(?:\.|->)(?:size|empty)\(\)")
 RANKS = re.compile(r"tensor_parallel|\btp_size|world_size", re.IGNORECASE)
 _IS_NAME = re.compile(r"[\"']?[A-Za-z_][\w.:<>\"', ()=-]*")
 """Something that has a name: numbers and lists of them are no implementations."""
-_CHOOSES = re.compile(r"argmax|multinomial|softmax|categorical|exponential|gumbel|topk\s*\(", re.IGNORECASE)
-"""Steps that choose one of many by their weight; who only hands settings of that on does not."""
 OVER = {"finished", "finish", "aborted", "abort", "stopped", "done", "cancelled", "canceled", "completed", "complete",
         "failed", "ended", "timeout"}  # fmt: skip
 """Words of states of what is over."""
@@ -57,9 +54,6 @@ _ASKS_A_MODEL = re.compile(r"generat|complet|chat|embed|/models|health|infer|pre
 """Paths of a server of models that are asked for most."""
 MOST_OWNERS = 3
 MOST_PLACES = 8
-MOST_FUNCTIONS = 4
-LONGEST_STEPS = 400
-"""Characters of a function's steps in an answer."""
 
 Answer = Callable[[System], Iterator[Claim]]
 
@@ -288,13 +282,6 @@ def ending_states(system: System) -> Iterator[Claim]:
             yield Claim(x.state, f"{x.subject} becomes {x.state} in {x.where} if {x.condition}", (x.location,))
 
 
-def samplers(system: System) -> Iterator[Claim]:
-    """What the components do that choose a token."""
-    meant = [p for p in system.procedures_of(COMPONENT) if SAMPLES & {*words(p.name)} and _CHOOSES.search(p.steps)]
-    for p in sorted(meant, key=lambda p: -min(p.size, 30) * (1 + p.weight))[:MOST_FUNCTIONS]:
-        yield Claim(p.name, f"{p.name}: {_first_steps(p.steps)}", p.evidence)
-
-
 def collectives(system: System) -> Iterator[Claim]:
     """Communication with tensor, group and guard."""
     exchanged = [c for c in system.collectives if not system.is_aside(c.location.path)]
@@ -433,26 +420,3 @@ def synchronisation(system: System) -> Iterator[Claim]:
     """Waits and signals."""
     for s in sorted(system.syncs, key=lambda s: s.kind == "stream_event"):
         yield Claim(s.kind, s.text, (s.location, *s.also))
-
-
-def _first_steps(steps: str) -> str:
-    """As many whole steps as fit, and a sign that there are more."""
-    lines = [line.strip() for line in steps.splitlines()]
-    size = 0
-    for count, line in enumerate(lines):
-        size += len(line) + 2
-        if count and size > LONGEST_STEPS:
-            return "; ".join([*lines[:count], "…"])
-    return "; ".join(lines)
-
-
-def procedures(section: str, pattern: str) -> Answer:
-    """Functions of a section whose names speak of something, those that do most, by their steps."""
-    compiled = re.compile(pattern, re.IGNORECASE)
-
-    def find(system: System) -> Iterator[Claim]:
-        meant = (p for p in system.procedures_of(section) if compiled.search(p.name))
-        for p in sorted(meant, key=lambda p: -min(p.size, 30) * p.weight)[:MOST_FUNCTIONS]:
-            yield Claim(p.name, f"{p.name}: {_first_steps(p.steps)}", p.evidence[:3])
-
-    return find

@@ -14,7 +14,7 @@ from kernelscope.serving.claims import Claim
 from kernelscope.serving.procedures import Procedure
 from kernelscope.serving.system import System
 
-MOST_FUNCTIONS = 4
+MOST_FUNCTIONS = 6
 MOST_PLACES = 2
 """How many places of a claim are looked at: the first are where it is, the others where it comes from."""
 

@@ -47,7 +47,7 @@ def steps_of(section: str, most: int = MOST_STEPS) -> Rows:
         ranked = sorted(system.procedures_of(section), key=lambda p: _importance(system, p))
         own = [p for p in ranked if p.section == section]
         others = [p for p in ranked if p.section != section]
-        return [places.procedure(p) for p in (*own[:most], *others[: most // 2])]
+        return [places.procedure(p) for p in (*own[:most], *others[:most])]
 
     return rows
 

@@ -9,6 +9,7 @@ import re
 
 from kernelscope.explain.report_layout import Layout, Rows, claims_about, steps_of
 from kernelscope.explain.report_places import Json, Places
+from kernelscope.serving.lifecycle import STATUS
 from kernelscope.serving.parameters import Parameter, is_telling
 from kernelscope.serving.processes import Started
 from kernelscope.serving.registries import Registry
@@ -17,11 +18,13 @@ from kernelscope.serving.system import System
 
 MOST_CLAIMS = 50
 MOST_PARAMETERS = 64
-MOST_PROCEDURES = 32
+MOST_PROCEDURES = 60
 MOST_ROWS = 90
 
 DECLARED: dict[str, re.Pattern[str]] = {
-    "kv_cache": re.compile(r"(?:^|_)(?:kv|pages?|block_size|blocks|cache|memory|swap|watermark)(?:_|$)|kvcache", re.I),
+    "kv_cache": re.compile(
+        r"(?:^|_)(?:kv|pages?|block_size|blocks|cache|memory|swap|watermark|alloc)(?:_|$)|kvcache", re.I
+    ),
     "prefix_cache": re.compile(
         r"(?:prefix|prompt)_?(?:cach|match|reuse|shar|len)|prefix_tokens|radix|(?:^|_)hash", re.I
     ),
@@ -35,7 +38,7 @@ DECLARED: dict[str, re.Pattern[str]] = {
         re.I,
     ),
     "topology": re.compile(
-        r"(?:^|_)(?:host|port|addr|address|ipc|url|endpoint|socket|workers?|grpc|rpc|threads)(?:_|$)", re.I
+        r"(?:^|_)(?:host|port|addr|address|ipc|url|endpoint|socket|workers?|handlers?|grpc|rpc|threads)(?:_|$)", re.I
     ),
     "metrics": re.compile(r"metric|log_stats|prometheus", re.I),
 }
@@ -213,8 +216,10 @@ def _routes(system: System, places: Places) -> list[Json]:
 
 
 def _states(system: System, places: Places) -> list[Json]:
+    """The states of requests, then those of other things."""
     states: list[Json] = []
-    for registry in system.states:
+    others = (r for r in system.registries if r.kind == "enum" and STATUS & set(words(r.name)[-1:]))
+    for registry in dict.fromkeys([*system.states, *(r for r in others if not _is_aside(system, r))]):
         members = ", ".join(entry.key for entry in registry.entries)
         evidence = places.evidence(registry.location, *(e.location for e in registry.entries))
         states.append({"name": f"{registry.name} states", "value": members, "evidence": evidence})

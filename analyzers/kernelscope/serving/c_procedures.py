@@ -9,8 +9,9 @@ import re
 from collections.abc import Iterator
 
 from kernelscope.serving.c_functions import CFunction, CSource
-from kernelscope.serving.procedures import MAX_PLACES, MAX_STEPS, Procedure, cut_off, spread
+from kernelscope.serving.procedures import MAX_PLACES, Procedure, cut_off, spread
 from kernelscope.serving.sections import nearly_as_fitting, ranked, words
+from kernelscope.serving.stretches import MAX_STEPS
 
 MIN_BODY = 80
 MAX_NAMED = 14

@@ -162,7 +162,7 @@ def _stored_arguments(source: PythonSource, cls: t.ClassDef) -> Iterator[Paramet
     init = next((m for m in cls.methods() if m.name == "__init__"), None)
     if init is None or not init.args:
         return
-    stored = self_stores(init)
+    stored = self_stores(init) | _made_up_for(init)
     for param in init.args:
         if param.default is None or param.name not in stored:
             continue
@@ -171,6 +171,20 @@ def _stored_arguments(source: PythonSource, cls: t.ClassDef) -> Iterator[Paramet
             literal(param.default), source.quote(param.annotation) if param.annotation else "",
             choices=_literal_choices(param.annotation),
         )  # fmt: skip
+
+
+def _made_up_for(method: t.FunctionDef) -> set[str]:
+    """Arguments that a method works out where they are not given: `if size is None: size = 8`."""
+    found: set[str] = set()
+    for node in own(method):
+        match node:
+            case t.If(
+                test=t.Compare(left=t.Name(id=name), ops=["is"], comparators=[t.Constant(value=None)]), body=body
+            ) if any(isinstance(s, t.Assign) and t.dotted(s.targets[0]) == name for s in body):
+                found.add(name)
+            case _:
+                pass
+    return found
 
 
 def _fixed_numbers(source: PythonSource, cls: t.ClassDef) -> Iterator[Parameter]:
@@ -333,6 +347,8 @@ def _calls(source: PythonSource) -> Iterator[Parameter]:
                 yield Parameter(key, "environment", "environment", quoted, source.at(node), literal(default))
             elif name.endswith(".add_argument"):
                 yield from _option(source, node)
+            elif name.rpartition(".")[2].startswith("DEFINE_"):
+                yield from _flag(source, node)
 
 
 def _option(source: PythonSource, call: t.Call) -> Iterator[Parameter]:
@@ -361,6 +377,21 @@ def _option(source: PythonSource, call: t.Call) -> Iterator[Parameter]:
     )  # fmt: skip
 
 
+def _flag(source: PythonSource, call: t.Call) -> Iterator[Parameter]:
+    """A flag of absl: `DEFINE_integer("port", 8080, "where it listens")`; one of several names them before its help."""
+    match call.args:
+        case [named, default, *rest] if isinstance(name := literal(named), str):
+            pass
+        case _:
+            return
+    texts = [text for arg in rest if isinstance(text := literal(arg), str)]
+    choices = next((value for arg in rest if isinstance(value := literal(arg), list)), None)
+    yield Parameter(
+        f"--{name}", "command line", "option", source.quote(default), source.at(call), literal(default),
+        doc=" ".join(texts[0].split()) if texts else "", choices=tuple(map(str, choices or ())),
+    )  # fmt: skip
+
+
 def _with_overrides(source: PythonSource, cls: t.ClassDef, declared: list[Parameter]) -> list[Parameter]:
     """Attach what the class's own methods store over a parameter, with the conditions that guard it."""
     names = {parameter.name for parameter in declared}
@@ -371,7 +402,7 @@ def _with_overrides(source: PythonSource, cls: t.ClassDef, declared: list[Parame
         if not method.args:
             continue
         receiver = method.args[0].name
-        arguments = self_stores(method) if method.name == "__init__" else set[str]()
+        arguments = self_stores(method) | _made_up_for(method) if method.name == "__init__" else set[str]()
         for statement, guards in statements(method):
             if not isinstance(statement, t.Assign):
                 continue

@@ -7,28 +7,33 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 
 from kernelscope.results import Location
-from kernelscope.serving.claims import PythonSource
-from kernelscope.serving.sections import nearly_as_fitting, ranked, spoken_of, words
+from kernelscope.serving.claims import PythonSource, literal
+from kernelscope.serving.condensing import Condenser, Step
+from kernelscope.serving.sections import nearly_as_fitting, of_file, ranked, spoken_of, words
+from kernelscope.serving.stretches import stretches
 from kernelscope.syntax.python import tree as t
+from kernelscope.syntax.python.lower import Scope
 
-MAX_STEPS = 1_300
-"""Longest text of one procedure, in characters, without what stands before it."""
-MAX_STEP = 150
-ONE_LINE = 90
-"""Longest branch that is written on the line of its test."""
 MIN_STATEMENTS = 2
 MAX_PLACES = 10
+MOST_CONSTANTS = 4
+MAX_CONSTANT = 60
+_CONSTANT = re.compile(r"\b_*[A-Z][A-Z0-9]*_[A-Z0-9_]*\b")
+"""Names of numbers and texts that a file fixes."""
+_SENTENCE = re.compile(r"\.\s|\n\s*\n")
 FORWARD = {"forward", "__call__", "call", "setup"}
 COMPONENT = "components"
 NOWHERE = ""
 """The section of a function whose words fit none: what is claimed of it gives it one."""
+WORK, SERVED = "units_of_work", "serving.scheduling"
+"""Functions about tasks and work, which in a server are requests that wait to be served."""
 SAMPLES = {"sample", "sampler", "sampling", "samplers"}
 """Words of what chooses the next token, which is a part of a model though none of its layers."""
-SILENT = {"logger", "logging", "log", "warnings", "print", "nvtx", "super"}
 SILENT_FOLDERS = {"test", "tests", "unittest", "unittests", "unit_tests", "bench", "benchmark", "benchmarks",
                   "example", "examples", "docs", "scripts", "dev", "tools", "experimental", "experiments", "evaluation",
                   "third_party", "third-party", "3rdparty", "thirdparty", "vendor", "vendored", "external",
@@ -59,6 +64,7 @@ def procedures(source: PythonSource) -> Iterator[Procedure]:
     """The functions of a Python file that do more than one thing; who has no section by its words may get one yet."""
     if source.aside:
         return
+    constants = _constants(source)
     for scope in source.module.functions():
         node = scope.node
         assert isinstance(node, t.FunctionDef)
@@ -68,24 +74,69 @@ def procedures(source: PythonSource) -> Iterator[Procedure]:
             continue
         owner = ".".join(scope.path[:-1])
         places = ranked(node.name, owner, source.path.stem)
-        writer = Condenser(source)
-        text = "\n".join(cut_off(writer.block(node.body), MAX_STEPS))
-        if not writer.nodes:
+        steps = Condenser(source).block(node.body)
+        if not steps:
             continue
+        size = sum(len(step.nodes) for step in steps)
         is_forward = node.name in FORWARD and scope.owner is not None
-        evidence = (source.at(node), *spread([source.at(n) for n in writer.nodes], MAX_PLACES))
         is_sampling = bool(SAMPLES & {*words(node.name), *words(owner)}) and node.name not in ("__post_init__",)
-        if is_forward or is_sampling or (scope.owner is None and len(scope.path) == 1):
-            name = scope.owner.name if is_forward and scope.owner is not None else scope.qualified_name
-            weight = 4 if is_forward else 1 if is_sampling else 0
-            yield Procedure(name, COMPONENT, weight, text, len(writer.nodes), evidence)
-        if len(writer.nodes) >= MIN_STATEMENTS and not is_forward:
-            weight, section = places[0] if places else (0, NOWHERE)
-            last = source.text.location(source.path, node.span).end_line
-            yield Procedure(
-                scope.qualified_name, section, weight, text, len(writer.nodes), evidence,
-                last_line=last, also=_others(section, nearly_as_fitting(places), spoken_of(text)) if places else (),
-            )  # fmt: skip
+        is_part = is_forward or is_sampling or (scope.owner is None and len(scope.path) == 1)
+        for told in _told(source, scope, steps, constants):
+            if is_part:
+                name = told.name if scope.owner is None or not is_forward else scope.owner.name
+                yield replace(told, name=name, section=COMPONENT, weight=4 if is_forward else 1 if is_sampling else 0)
+            if size >= MIN_STATEMENTS and not is_forward:
+                weight, section = places[0] if places else (0, NOWHERE)
+                said = f"{_purpose(node)} {told.steps}"
+                beside = (SERVED,) if section == WORK else ()
+                also = _others(section, nearly_as_fitting(places), beside, of_file(source.path.stem), spoken_of(said))
+                yield replace(told, section=section, weight=weight, also=also)
+
+
+def _told(source: PythonSource, scope: Scope, steps: list[Step], constants: dict[str, t.Stmt]) -> Iterator[Procedure]:
+    """What a function does, in as many stretches as it takes; a further one is named by the line it begins at."""
+    assert isinstance(scope.node, t.FunctionDef)
+    found = stretches(steps)
+    begins = [source.at(nodes[0]) if nodes else source.at(scope.node) for _, nodes in found]
+    begins[:1] = [source.at(scope.node)]
+    last = source.text.location(source.path, scope.node.span).end_line
+    ends = [*(max(at.line - 1, before.line) for before, at in pairwise(begins)), last]
+    given = _numbers_given(source, scope.node) if scope.node.name != "__init__" else ""
+    for number, ((lines, nodes), begin, end) in enumerate(zip(found, begins, ends, strict=True)):
+        text = "\n".join([given, *lines] if given and not number else lines)
+        named = [name for name in dict.fromkeys(_CONSTANT.findall(text)) if name in constants][:MOST_CONSTANTS]
+        if named:
+            text += f"\nwhere {'; '.join(source.quote(constants[name], MAX_CONSTANT) for name in named)}"
+        places = spread([source.at(node) for node in nodes], MAX_PLACES - len(named))
+        name = f"{scope.qualified_name} (from line {begin.line})" if number else scope.qualified_name
+        evidence = (begin, *places, *(source.at(constants[name]) for name in named))
+        yield Procedure(name, NOWHERE, 0, text, len(nodes), evidence, last_line=end)
+
+
+def _purpose(function: t.FunctionDef) -> str:
+    """What a function says of itself in the first sentence of its documentation."""
+    said = function.docstring.value if function.docstring is not None else ""
+    return _SENTENCE.split(said.strip(), 1)[0] if isinstance(said, str) else ""
+
+
+def _numbers_given(source: PythonSource, function: t.FunctionDef) -> str:
+    """The numbers that a function is given by default."""
+    defaults = ((p.name, p.default) for p in function.args if p.default is not None)
+    given = [f"{name}={source.quote(value)}" for name, value in defaults if type(literal(value)) in (int, float)]
+    return f"by default {', '.join(given)}" if given else ""
+
+
+def _constants(source: PythonSource) -> dict[str, t.Stmt]:
+    """Where a file gives names in capitals to numbers and texts."""
+    found: dict[str, t.Stmt] = {}
+    for statement in t.flat(source.module.body):
+        match statement:
+            case t.Assign(targets=[t.Name(id=name)], value=value) | t.AnnAssign(target=t.Name(id=name), value=value):
+                if _CONSTANT.fullmatch(name) and literal(value) is not None:
+                    found[name] = statement
+            case _:
+                pass
+    return found
 
 
 def _others(section: str, *found: tuple[str, ...]) -> tuple[str, ...]:
@@ -125,100 +176,3 @@ def cut_off(lines: list[str], longest: int) -> list[str]:
         if size > longest:
             return [*lines[:count], "…"]
     return lines
-
-
-class Condenser:
-    """Writes statements as lines, a branch of one statement on the line of its test; `nodes` are what it wrote."""
-
-    def __init__(self, source: PythonSource) -> None:
-        self.source = source
-        self.nodes: list[t.Stmt] = []
-
-    def block(self, body: list[t.Stmt]) -> list[str]:
-        returned = {s.value.id for s in body if isinstance(s, t.Return) and isinstance(s.value, t.Name)}
-        return [
-            line for statement in body for line in (
-                self._made(statement) if isinstance(statement, t.FunctionDef) and statement.name in returned
-                else self._lines(statement)
-            )
-        ]  # fmt: skip
-
-    def _made(self, function: t.FunctionDef) -> list[str]:
-        """A function that is given back: what the one around it makes."""
-        self.nodes.append(function)
-        return self._under(f"def {function.name}({', '.join(p.name for p in function.args)}):", function.body)
-
-    def _lines(self, node: t.Stmt) -> list[str]:
-        quote = self.source.quote
-        match node:
-            case t.If():
-                self.nodes.append(node)
-                return [*self._under(f"if {quote(node.test)}:", node.body), *self._otherwise(node.orelse)]
-            case t.For():
-                self.nodes.append(node)
-                return self._under(f"for {quote(node.target)} in {quote(node.iter)}:", node.body)
-            case t.While():
-                self.nodes.append(node)
-                return self._under(f"while {quote(node.test)}:", node.body)
-            case t.With():
-                return self._under(f"with {', '.join(quote(item.context_expr) for item in node.items)}:", node.body)
-            case t.Try():
-                return self.block(node.body + node.orelse + node.finalbody)
-            case t.Return(value=t.BoolOp(op=op, values=values)) if len(quote(node)) > MAX_STEP:
-                self.nodes.append(node)
-                first, *others = (self._operand(value) for value in values)
-                return [f"return {first}", *(f"  {op} {other}" for other in others)]
-            case t.Match():
-                cases = [line for c in node.cases for line in self._under(f"case {quote(c.pattern)}:", c.body)]
-                return [f"match {quote(node.subject)}:", *_indented(cases)]
-            case _:
-                text = self._text(node)
-                if text:
-                    self.nodes.append(node)
-                return [text] if text else []
-
-    def _operand(self, value: t.Expr) -> str:
-        """An operand of `and` or `or`, in brackets where it is one itself."""
-        text = self.source.quote(value, MAX_STEP)
-        return f"({text})" if isinstance(value, t.BoolOp) else text
-
-    def _otherwise(self, body: list[t.Stmt]) -> list[str]:
-        match body:
-            case []:
-                return []
-            case [t.If() as chained]:
-                first, *rest = self._lines(chained)
-                return [f"el{first}", *rest]
-            case _:
-                return self._under("else:", body)
-
-    def _under(self, head: str, body: list[t.Stmt]) -> list[str]:
-        lines = self.block(body)
-        if len(lines) == 1 and len(head) + len(lines[0]) < ONE_LINE:
-            return [f"{head} {lines[0]}"]
-        return [head, *_indented(lines or ["pass"])]
-
-    def _text(self, node: t.Stmt) -> str:
-        quote = self.source.quote
-        match node:
-            case t.ExprStmt(value=value):
-                return "" if self._is_silent(value) else quote(value, MAX_STEP)
-            case t.Pass() | t.Import() | t.ImportFrom() | t.FunctionDef() | t.ClassDef() | t.Global() | t.Nonlocal():
-                return ""
-            case t.Assert():
-                return f"assert {quote(node.test)}"
-            case _:
-                return quote(node, MAX_STEP)
-
-    def _is_silent(self, value: t.Expr) -> bool:
-        match value:
-            case t.Constant():
-                return True
-            case t.Call(func=func):
-                return (t.dotted(func) or "").partition(".")[0] in SILENT or "log" in (t.dotted(func) or "").split(".")
-            case _:
-                return False
-
-
-def _indented(lines: list[str]) -> list[str]:
-    return [f"  {line}" for line in lines]

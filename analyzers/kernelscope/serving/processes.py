@@ -128,7 +128,7 @@ def running_classes(source: PythonSource) -> Iterator[Started]:
         run = next((m for m in cls.methods() if m.name == "run"), None)
         if run is not None and not source.aside and not _runs_target(run):
             how, where = source.quote(base), f"{cls.name}, which derives from it"
-            yield Started(STARTERS[last_name(base)], f"{cls.name}.run", how, where, "", source.at(run))
+            yield Started(STARTERS[last_name(base)], f"{cls.name}.run", how, where, "", source.at(base))
 
 
 def _runs_target(run: t.FunctionDef) -> bool:

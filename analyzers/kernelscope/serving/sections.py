@@ -18,7 +18,7 @@ WORDS: dict[str, str] = {
     "serving.prefix_cache": "prefix radix trie hash match reuse share",
     "serving.lifecycle": "request req seq sequence abort finish status stop stream detokenize tokenize generate",
     "serving.topology": "serv launch spawn process worker rank http route socket zmq ipc shm rpc client frontend "
-    "router engine_core actor",
+    "router engine_core actor thread",
     "serving.metrics": "metric stat log_stats observe record latency throughput",
     "dependencies": "depend dep deps wait signal barrier semaphore scoreboard producer consumer sync intersect event "
     "acquire release notify flag pipeline",
@@ -36,7 +36,9 @@ LAYERS = {"decoder", "decoders"}
 """Words of parts of models, which begin as those of a scheduler do."""
 SEVERAL = 2
 """How many different words of a section a text must hold to speak of it."""
-MOST_SPOKEN = 2
+MANY = 3
+"""In how many different identifiers one word must be for the same."""
+MOST_SPOKEN = 3
 _IDENTIFIER = re.compile(r"[A-Za-z_]\w+")
 NEAR = 1.5
 """By how much the words may fit one section better than another that they fit, too."""
@@ -89,13 +91,23 @@ def nearly_as_fitting(places: list[tuple[int, str]]) -> tuple[str, ...]:
     return tuple(section for weight, section in places[1:] if NEAR * weight >= places[0][0])
 
 
+@cache
+def of_file(stem: str) -> tuple[str, ...]:
+    """The sections that the name of a file speaks of."""
+    return tuple(section for section in STEMS if hits(section, stem))
+
+
 def spoken_of(text: str) -> tuple[str, ...]:
-    """The serving sections that the identifiers of a text speak of most, by several words each."""
+    """The serving sections that the identifiers of a text speak of most: several words, or one in many identifiers."""
+    words_of: dict[str, set[str]] = {}
     found: Counter[str] = Counter()
-    for word in {word for identifier in _IDENTIFIER.findall(text) for word in words(identifier)}:
-        found.update(_sections_of(word))
-    most = sorted((section for section in found if found[section] >= SEVERAL), key=lambda s: (-found[s], s))
-    return tuple(most[:MOST_SPOKEN])
+    for identifier in set(_IDENTIFIER.findall(text)):
+        told = {section: word for word in words(identifier) for section in _sections_of(word)}
+        for section, word in told.items():
+            words_of.setdefault(section, set()).add(word)
+        found.update(told.keys())
+    meant = (s for s in found if len(words_of[s]) >= SEVERAL or found[s] >= MANY)
+    return tuple(sorted(meant, key=lambda s: (-found[s], s))[:MOST_SPOKEN])
 
 
 @cache

@@ -1,0 +1,79 @@
+"""Answers of the FAQ by functions: those whose names speak of something, those that hold something against a limit."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from kernelscope.explain.faq_answers import Answer
+from kernelscope.serving.claims import Claim
+from kernelscope.serving.procedures import COMPONENT, SAMPLES
+from kernelscope.serving.sections import STEMS, words
+from kernelscope.serving.system import System
+
+MOST_FUNCTIONS = 4
+LONGEST_STEPS = 400
+"""Characters of a function's steps in an answer."""
+_CHOOSES = re.compile(r"argmax|multinomial|softmax|categorical|exponential|gumbel|topk\s*\(", re.IGNORECASE)
+"""Steps that choose one of many by their weight; who only hands settings of that on does not."""
+_HELD = re.compile(r"^\s*(?:if|elif|while|return) .*[<>]")
+"""Steps that compare."""
+
+
+def _first_steps(steps: str) -> str:
+    """As many whole steps as fit, and a sign that there are more."""
+    lines = [line.strip() for line in steps.splitlines()]
+    size = 0
+    for count, line in enumerate(lines):
+        size += len(line) + 2
+        if count and size > LONGEST_STEPS:
+            return "; ".join([*lines[:count], "…"])
+    return "; ".join(lines)
+
+
+def procedures(section: str, pattern: str) -> Answer:
+    """Functions of a section whose names speak of something, those that do most, by their steps."""
+    compiled = re.compile(pattern, re.IGNORECASE)
+
+    def find(system: System) -> Iterator[Claim]:
+        meant = (p for p in system.procedures_of(section) if compiled.search(p.name))
+        for p in sorted(meant, key=lambda p: -min(p.size, 30) * p.weight)[:MOST_FUNCTIONS]:
+            yield Claim(p.name, f"{p.name}: {_first_steps(p.steps)}", p.evidence[:3])
+
+    return find
+
+
+def functions(pattern: str) -> Answer:
+    """The same of any section that has to do with serving, each function once."""
+    compiled = re.compile(pattern, re.IGNORECASE)
+
+    def find(system: System) -> Iterator[Claim]:
+        found = {
+            p.evidence[0]: p for section in STEMS if section.startswith("serving.")
+            for p in system.procedures_of(section) if compiled.search(p.name.rpartition(".")[2])
+        }  # fmt: skip
+        for p in sorted(found.values(), key=lambda p: -min(p.size, 30) * p.weight)[:MOST_FUNCTIONS]:
+            yield Claim(p.name, f"{p.name}: {_first_steps(p.steps)}", p.evidence[:3])
+
+    return find
+
+
+def compared(pattern: str) -> Answer:
+    """The functions of scheduling and batching that hold something against a limit, with the condition."""
+    compiled = re.compile(rf"\w*(?:{pattern})\w*", re.IGNORECASE)
+
+    def find(system: System) -> Iterator[Claim]:
+        for p in dict.fromkeys(p for s in ("serving.batching", "serving.scheduling") for p in system.procedures_of(s)):
+            steps = p.steps.splitlines() if p.language == "python" else []
+            held = [step.strip().rstrip(":") for step in steps if _HELD.search(step) and compiled.search(step)]
+            if held:
+                yield Claim(p.name, f"{p.name}: {'; '.join(held[:3])}", p.evidence[:1])
+
+    return find
+
+
+def samplers(system: System) -> Iterator[Claim]:
+    """What the components do that choose a token."""
+    meant = [p for p in system.procedures_of(COMPONENT) if SAMPLES & {*words(p.name)} and _CHOOSES.search(p.steps)]
+    for p in sorted(meant, key=lambda p: -min(p.size, 30) * (1 + p.weight))[:MOST_FUNCTIONS]:
+        yield Claim(p.name, f"{p.name}: {_first_steps(p.steps)}", p.evidence)
