@@ -27,11 +27,12 @@ drive() { # NAME VERB...: one window, one line of result
   fi
 }
 
+settled=2000 # ms: each lens that appears moves the lines below it, away from where the mouse was sent
 no_server='kernelscope.path=["python3", "-c", "import a_library_that_is_missing"]'
 old_python='kernelscope.interpreter=["/does/not/exist/python"]'
 
 drive model \
-  --open tinyllm/model.py:92 --inlay '\[B, S' --lens 'architecture' \
+  --open tinyllm/model.py:92 --inlay '\[B, S' --lens 'architecture' --wait "$settled" \
   --hover 'residual#1' --expect-hover 'Tensor\[B, S' --shot model-hover \
   --hover-link 'Why' --expect-tab 'Why' --expect-readonly --shot model-why --key Control+1 --wait 300 \
   --command 'Kernelscope: Re-index' --click-lens 'show dataflow' --expect-tab 'Dataflow of' --expect-editor '┌─' \
@@ -42,7 +43,7 @@ drive follow-source \
   --expect-editor 'DecoderLayer \(×config' --shot model-architecture \
   --key Control+1 --goto 108:74 --type '2 * ' --expect-editor 'DecoderLayer \(×2\*config' --no-notification
 drive kernels \
-  --open csrc/transpose.cu:8 --lens 'explain kernel' --wait 500 --hover 'transpose_kernel' --expect-hover 'Shared memory' --shot cuda-hover \
+  --open csrc/transpose.cu:8 --lens 'explain kernel' --wait "$settled" --hover 'transpose_kernel' --expect-hover 'Shared memory' --shot cuda-hover \
   --command 'Kernelscope: Explain Kernel' --expect-tab 'transpose_kernel' --expect-editor 'conflict-free' \
   --expect-readonly --shot cuda-kernel \
   --open tinyllm/kernels/flash_attention.py:20 --inlay '\[BLOCK_M, D\]' \
