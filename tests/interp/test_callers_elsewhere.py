@@ -6,6 +6,7 @@ What one function is told depends on nothing that was asked before.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from interp.expectations import found_at
@@ -422,3 +423,47 @@ def test_documentation_that_callers_elsewhere_contradict_is_not_believed(tmp_pat
         run = run_file(workspace, str(path))
         assert found_at(run, module, 13) == "[B, S]"
         assert found_at(run, module, 14) == weight
+
+
+DOUBTFUL = '''
+from layer import Mixer
+from torch import nn
+
+class Model(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.mix = Mixer()
+
+    def forward(self, x, mask, bias, scale):
+        """
+        Args:
+            x: of shape `(batch, length, width)`
+            mask: of shape `(batch, heads)`
+            bias: of shape `(groups, rest)`
+            scale: of shape `(inner, outer)`
+        """
+        x = x + mask
+        x = x * bias
+        x = x - scale.squeeze(4)
+        return self.mix(x, None)
+'''
+
+
+def test_a_caller_elsewhere_is_not_followed_once_for_each_of_its_documented_parameters(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is told of it may contradict itself: of all that is told then, or of nothing."""
+    from kernelscope.interp import attempts
+
+    (tmp_path / "layer.py").write_text(LAYER.format(""))
+    (tmp_path / "model.py").write_text(DOUBTFUL)
+    followed: list[str] = []
+    run_function = attempts.run_function
+
+    def counted(*args: Any) -> Any:
+        followed.append(Path(args[1]).name)
+        return run_function(*args)
+
+    monkeypatch.setattr(attempts, "run_function", counted)
+    run_file(Workspace(Files([str(tmp_path)])), str(tmp_path / "layer.py"))
+    assert followed.count("model.py") == 2

@@ -78,3 +78,47 @@ def test_what_is_told_of_a_function_that_is_not_followed_to_its_end_is_doubted_a
     module = workspace.modules.module(str(path))
     assert module is not None
     assert found_at(run_file(workspace, str(path)), module, 15) == "[image_size0, width, image_size2, image_size3]"
+
+
+SHARED_TABLES = """
+class Arguments:
+    pieces = {"description": "what is read", "shape": "of shape `(batch, length)`"}
+    marks = {"description": "which part it is of", "shape": "of shape `(batch, length)`"}
+    labels = {"description": "what is to be found", "shape": "of shape `(batch, length)`"}
+
+def documented(function):
+    return function
+"""
+CLASSIFIER = """
+import torch
+from tables import documented
+from torch import nn
+
+class Classifier(nn.Module):
+    def __init__(self, vocabulary, width, classes):
+        super().__init__()
+        self.embed = nn.Embedding(vocabulary, width)
+        self.parts = nn.Embedding(2, width)
+        self.head = nn.Linear(width, classes)
+        self.classes = classes
+
+    @documented
+    def forward(self, pieces: torch.Tensor, marks: torch.Tensor, labels: torch.Tensor):
+        hidden = self.embed(pieces) + self.parts(marks)
+        logits = self.head(hidden.mean(1))
+        loss = nn.functional.cross_entropy(logits.view(-1, self.classes), labels.view(-1))
+        return loss, logits
+"""
+
+
+def test_what_a_shared_table_says_wrongly_of_one_argument_costs_no_other_its_shape(tmp_path: Path) -> None:
+    """`labels` of a classifier are one a sequence: its pieces are as told nevertheless."""
+    (tmp_path / "tables.py").write_text(SHARED_TABLES)
+    (tmp_path / "model.py").write_text(CLASSIFIER)
+    workspace = Workspace(Files([str(tmp_path)]))
+    path = str(tmp_path / "model.py")
+    module = workspace.modules.module(path)
+    assert module is not None
+    run = run_file(workspace, path)
+    assert found_at(run, module, 16) == "[batch, length, width]"
+    assert found_at(run, module, 17) == "[batch, classes]"

@@ -75,11 +75,11 @@ class _Outcome:
 
     def told_alike(self, name: str) -> list[str]:
         """The parameters that are told to have the same sizes: what is wrong of one of them is wrong of all."""
-        words = self.seeded.words[name]
+        words, told = self.seeded.words[name], self.seeded.told
         return [
             other
-            for other in self.seeded.told
-            if other == name or (len(words) > 1 and self.seeded.words[other] == words)
+            for other in told
+            if other == name or (told[name] and len(words) > 1 and self.seeded.words[other] == words)
         ]
 
     def likely(self) -> list[str]:
@@ -125,9 +125,11 @@ def attempt(
 
 def _less_told(run: Interpreter, found: _Outcome, outcome: Callable[[Beliefs], _Outcome]) -> _Outcome:
     """The function without the documentation that is wrong: that of one parameter after the other gives way, as long as
-    less is odd without it; that of all where something is contradicted and nobody knows by what."""
+    less is odd without it; that of all where something is contradicted and nobody knows by what.
+
+    Of a caller in another file only its calls are of interest, for which it is not tried again and again."""
     best = found
-    for _ in range(MAX_DOUBTED):
+    for _ in range(0 if run.contexts.outside else MAX_DOUBTED):
         without = _wrongly_told(run, best, outcome) if best.is_odd else {}
         if len(without) == 1:
             best = next(iter(without.values()))
