@@ -20,8 +20,9 @@ from kernelscope.interp.findings import Known
 from kernelscope.interp.flow import Returns, execute
 from kernelscope.interp.handed_calls import handed_call
 from kernelscope.interp.interpreter import Interpreter
-from kernelscope.interp.limits import MAX_CALLS, MAX_COUNTING, MAX_HELPERS, MAX_QUIET_CALLS
+from kernelscope.interp.limits import LOADING_STEPS, MAX_CALLS, MAX_COUNTING, MAX_HELPERS, MAX_QUIET_CALLS
 from kernelscope.interp.sequences import any_of
+from kernelscope.interp.shares import within_share, within_steps
 from kernelscope.interp.values import (
     Alike,
     Arguments,
@@ -116,7 +117,6 @@ def call(run: Interpreter, target: Value, args: Arguments, kwargs: Keywords, spa
     if run.trace is None or run.quiet:
         return _call(run, target, args, kwargs, span)
     from kernelscope.interp.choices import is_one_thing, traced_choice
-    from kernelscope.interp.shares import within_share
 
     target = present(target)
     if isinstance(target, Choice) and is_one_thing(target) and not run.certain:
@@ -261,7 +261,10 @@ def call_function(run: Interpreter, function: Function, args: Arguments, kwargs:
     try:
         is_open = any(isinstance(value, Open) for value in scope.names.values())
         with run.done_once() if constant else nullcontext():
-            result = followed(run, scope, node)
+            if _only_loads(run, function, args, kwargs):
+                result = within_steps(run, LOADING_STEPS, lambda: followed(run, scope, node))
+            else:
+                result = followed(run, scope, node)
         result = _opened(result) if is_open else result
     finally:
         run.contexts.within -= of_file
@@ -271,6 +274,12 @@ def call_function(run: Interpreter, function: Function, args: Arguments, kwargs:
             result = run.symbols.lasting(node.name.removeprefix("get_"), result.reason)
         run.constants[node] = result
     return result
+
+
+def _only_loads(run: Interpreter, function: Function, args: Arguments, kwargs: Keywords) -> bool:
+    """Whether a method of a class elsewhere is given nothing to compute with: `Model.from_pretrained(name)`."""
+    is_elsewhere = isinstance(function.receiver, Class) and function.definition.path != run.contexts.path
+    return is_elsewhere and all(map(_is_plain, (*args, *kwargs.values())))
 
 
 def _is_plain(value: Value) -> bool:

@@ -16,6 +16,10 @@ STEPS_IN_A_TURN = 16
 OBJECT_STEPS = 60_000
 """The most that one constructor is followed for the sake of all methods of its object."""
 
+LOADING_STEPS = 6_000
+"""The most that a method of a class elsewhere is followed that is given nothing to compute with: it makes an object or
+loads one, and what comes behind it matters more."""
+
 GUARD_SECONDS = 60.0
 """Ends what steps do not measure. Far out: only a function that would never end reaches it."""
 

@@ -1,6 +1,6 @@
-"""A call that takes more than its share of the steps that are left stays shut, so that what follows it is reached.
+"""A call that takes more than its share of the steps stays shut, so that what follows it is reached.
 
-Only for traces of functions that take too many steps otherwise.
+Half of what is left, in traces of functions that take too many otherwise; so many for what only loads an object.
 """
 
 # Values are dynamic by nature; narrowing one to a container leaves its elements unknown to the type checker.
@@ -21,8 +21,17 @@ LOST = Unknown("it takes too many steps to be followed")
 
 def within_share(run: Interpreter, trace: Trace, follow: Callable[[], Value]) -> Value:
     """What a call gives, or that it is not known where the call takes more than half of the steps that are left."""
+    return _within(run, (run.most - run.steps) // 2, follow, trace.shut)
+
+
+def within_steps(run: Interpreter, steps: int, follow: Callable[[], Value]) -> Value:
+    """What a call gives, or that it is not known where the call takes more than so many steps."""
+    return _within(run, min(steps, run.most - run.steps), follow, lambda: None)
+
+
+def _within(run: Interpreter, steps: int, follow: Callable[[], Value], shut: Callable[[], None]) -> Value:
     most, mark = run.most, run.changes.mark()
-    run.most = share = run.steps + (most - run.steps) // 2
+    run.most = share = run.steps + steps
     state = run.known, run.calls, run.nested, run.quiet, run.forks, run.outside, run.symbols.frame
     try:
         return follow()
@@ -31,7 +40,7 @@ def within_share(run: Interpreter, trace: Trace, follow: Callable[[], Value]) ->
             raise  # it was the time, of which there is none left
         run.known, run.calls, run.nested, run.quiet, run.forks, run.outside, run.symbols.frame = state
         run.changes.undo(mark)
-        trace.shut()
+        shut()
         return LOST
     finally:
         run.most += most - share
