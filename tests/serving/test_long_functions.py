@@ -8,8 +8,10 @@ from typing import cast
 
 from kernelscope.analysis import Analysis
 from kernelscope.explain.faq_functions import compared, functions
+from kernelscope.serving.balancing import balancing
 from kernelscope.serving.claims import PythonSource
 from kernelscope.serving.condensing import Condenser
+from kernelscope.serving.constraints import constraints
 from kernelscope.serving.parameters import parameters
 from kernelscope.serving.procedures import procedures
 from kernelscope.serving.processes import running_classes
@@ -187,3 +189,63 @@ def test_functions_are_nodes_of_the_tree(source: Source) -> None:
     (function,) = source("def f(a):\n    if a:\n        return 1\n    return 2\n").module.functions()
     steps = Condenser(source("def f(a):\n    if a:\n        return 1\n    return 2\n")).block(function.node.body)
     assert [[type(node) for node in step.nodes] for step in steps] == [[t.If, t.Return], [t.Return]]
+
+
+def test_answers_that_are_errors_refuse_and_what_holds_only_where_something_is_given_says_so(source: Source) -> None:
+    text = """
+        def check(request):
+            if request.pages is not None and request.pages <= 0:
+                return error_response(Code.RANGE, "too few")
+            if request.late:
+                return page_of(request)
+            if request.key not in KEYS:
+                raise Refused(status=401)
+    """
+    few, key = constraints(source(text))
+    assert (few.condition, few.when) == ("request.pages > 0", "request.pages is not None")
+    assert (few.enforced_by, few.message) == ("error answer", 'error_response(Code.RANGE, "too few")')
+    assert (key.condition, key.message) == ("request.key in KEYS", "Refused(status=401)")
+
+
+def test_a_function_that_only_works_something_out_is_told(source: Source) -> None:
+    text = """
+        class Queue:
+            def pending_limit(self):
+                return (self.late + 1) * self.batch
+
+            def batch_name(self):
+                return self.name
+    """
+    assert [p.name for p in procedures(source(text))] == ["Queue.pending_limit"]
+
+
+def test_replicas_are_chosen_by_the_least_of_an_array_by_weights_and_by_the_shortest_queue(source: Source) -> None:
+    text = """
+        def address_of(self, model):
+            if self.is_lottery:
+                at = np.random.choice(np.arange(len(names)), p=speeds)
+                return self.workers[at]
+            at = np.argmin(lengths)
+            return self.workers[at]
+
+        def hand_on(self, letter):
+            target = min(self.backlogs.items(), key=lambda entry: entry[1].qsize())[0]
+            self.backlogs[target].put(letter)
+
+        def best(self, scores):
+            at = np.argmin(scores)
+            return self.colours[at]
+    """
+    by_array, shortest = balancing(source(text))
+    assert by_array.value == (
+        "load balancing: one of self.workers at random, by the weights speeds; or the one of self.workers with the "
+        "smallest of lengths (≈ replicas by their names)"
+    )
+    assert "the queue of self.backlogs.items() that holds least (entry[1].qsize())" in shortest.value
+
+
+def test_stretches_begin_with_a_branch_rather_than_within_it(source: Source) -> None:
+    path = "".join(f"        self.go_along_path(way, {i})\n" for i in range(12))
+    ways = "".join(f"    {'el' if at else ''}if way == {at}:\n{path}" for at in range(9))
+    told = [p.steps.splitlines() for p in procedures(source(f"def choose_road(self, way):\n{ways}")) if p.weight]
+    assert len(told) > 2 and all(lines[1].startswith("elif") for lines in told[1:])

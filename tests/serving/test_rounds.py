@@ -202,17 +202,17 @@ def test_a_step_that_is_awaited_before_the_next(source: Source) -> None:
 def test_what_a_function_makes_and_what_samples(source: Source) -> None:
     text = """
         def make(top):
-            def choose(scores):
+            def pick(scores):
                 kept = scores.topk(top)
                 return kept
-            return choose
+            return pick
 
         class BestSampler:
             def __init__(self):
                 self.steps = [Best(0.5)]
     """
     made, sampler = (p for p in procedures(source(text)) if p.section)
-    assert made.steps == "def choose(scores):\n  kept = scores.topk(top)\n  return kept\nreturn choose"
+    assert made.steps == "def pick(scores):\n  kept = scores.topk(top)\n  return kept\nreturn pick"
     assert (sampler.name, sampler.section) == ("BestSampler.__init__", "components")
 
 

@@ -16,13 +16,14 @@ from kernelscope.syntax.python.lower import Scope
 
 REPLICAS = {"replica", "replicas", "instance", "instances", "engine", "engines", "worker", "workers", "server",
             "servers", "node", "nodes", "backend", "backends", "endpoint", "endpoints", "url", "urls", "clients",
-            "peers"}  # fmt: skip
+            "peers", "address", "addresses", "addrs", "hosts"}  # fmt: skip
 DISPATCHES = {"dispatch", "dispatcher", "dispatching", "route", "router", "routing", "balance", "balancer",
               "balanced", "balancing", "lb", "select", "pick", "choose", "assign", "proxy", "load", "request",
               "forward"}  # fmt: skip
 OTHERS = {"expert", "experts", "eplb", "dataset", "dataloader", "sampler", "layer", "layers", "shard", "checkpoint",
           "download", "scale", "migration", "migrate", "autoscaler"}  # fmt: skip
 """Words of what is dealt out too, but is no request."""
+MOST_WAYS = 3
 
 
 def balancing(source: PythonSource) -> Iterator[Claim]:
@@ -31,15 +32,18 @@ def balancing(source: PythonSource) -> Iterator[Claim]:
         return
     for scope in source.module.functions():
         said = {*words(scope.qualified_name), *words(source.path.stem)}
-        if not DISPATCHES & said or OTHERS & said:
+        if OTHERS & said:
             continue
+        dispatches = bool(DISPATCHES & said)
+        ways: dict[str, t.Node] = {}
         for node in own(scope.node):
-            if found := _chosen(source, scope, node):
-                how, place = found
-                value = f"load balancing: {how} (≈ replicas by their names)"
-                where = (source.at(place), source.at(scope.node))
-                yield Claim(f"{scope.qualified_name} balancing", value, where, confidence="heuristic")
-                break
+            found = _shortest(source, node) or _indexed(source, scope, node)
+            if found := found or (_chosen(source, scope, node) if dispatches else None):
+                ways.setdefault(*found)
+        if ways:
+            value = f"load balancing: {'; or '.join(list(ways)[:MOST_WAYS])} (≈ replicas by their names)"
+            where = (*(source.at(place) for place in list(ways.values())[:MOST_WAYS]), source.at(scope.node))
+            yield Claim(f"{scope.qualified_name} balancing", value, where, confidence="heuristic")
 
 
 def _chosen(source: PythonSource, scope: Scope, node: t.Node) -> tuple[str, t.Node] | None:
@@ -67,6 +71,40 @@ def _chosen(source: PythonSource, scope: Scope, node: t.Node) -> tuple[str, t.No
             return _kept_least(source, node)
         case _:
             pass
+    return None
+
+
+def _shortest(source: PythonSource, node: t.Node) -> tuple[str, t.Node] | None:
+    """`min(queues, key=lambda q: q.qsize())`: the queue that holds least."""
+    match node:
+        case t.Call(func=t.Name(id="min"), args=[over], keywords=[t.Keyword(arg="key", value=t.Lambda(body=size))]):
+            counts = isinstance(size, t.Call) and last_name(size.func) == "qsize"
+            return (
+                (f"the queue of {source.quote(over)} that holds least ({source.quote(size)})", node) if counts else None
+            )
+        case _:
+            return None
+
+
+def _indexed(source: PythonSource, scope: Scope, node: t.Node) -> tuple[str, t.Node] | None:
+    """`at = np.argmin(loads)` or `at = np.random.choice(…, p=weights)`, and `workers[at]`."""
+    match node:
+        case t.Assign(targets=[t.Name(id=at)], value=t.Call(func=func, args=[given, *_], keywords=keywords) as call):
+            pass
+        case _:
+            return None
+    weights = next((k.value for k in keywords if k.arg == "p"), None)
+    name = last_name(func)
+    if name != "argmin" and (name != "choice" or weights is None):
+        return None
+    for taken in own(scope.node):
+        match taken:
+            case t.Subscript(value=over, slice=t.Name(id=index)) if index == at and _are_replicas(source, over):
+                if weights is not None:
+                    return f"one of {source.quote(over)} at random, by the weights {source.quote(weights)}", call
+                return f"the one of {source.quote(over)} with the smallest of {source.quote(given)}", call
+            case _:
+                pass
     return None
 
 

@@ -14,6 +14,7 @@ from kernelscope.serving.c_functions import CSource, matching
 from kernelscope.serving.claims import MAX_SOURCE, PythonSource, literal
 from kernelscope.serving.guards import Guard, guard_text, last_name
 from kernelscope.serving.parameters import FIELD_CALLS
+from kernelscope.serving.sections import words
 from kernelscope.syntax.python import tree as t
 
 _NEGATED = {"==": "!=", "!=": "==", "<": ">=", ">=": "<", ">": "<=", "<=": ">", "in": "not in", "not in": "in",
@@ -23,6 +24,10 @@ _QUOTED = re.compile(r'"[^"]*"')
 _ARCHITECTURE = re.compile(r"\b(?:sm|arch|capability|compute_cap\w*)(?:_?\d+|_version)?\b|__CUDA_ARCH__", re.IGNORECASE)
 _ALIGNMENT = re.compile(r"data_ptr|reinterpret_cast<\s*(?:std::)?uintptr_t|is_?aligned", re.IGNORECASE)
 
+ERRORS = {"error", "errors", "fail", "failure", "invalid", "reject", "rejected", "refuse", "bad"}
+"""Words of functions that make an answer which says that something was wrong."""
+MOST_REFUSED = 3
+"""Statements of a branch that only refuses."""
 MAX_TESTS = 120
 """Longest text, in characters, of the tests around a demand."""
 LOWER = {"gt": "<", "ge": "<="}
@@ -63,10 +68,9 @@ def constraints(source: PythonSource) -> Iterator[Constraint]:
                     for found in _enforced(source, statement.test, True, "assert", text, where):
                         yield replace(found, always=always, when=when)
                 case t.If():
-                    if (raised := _only_raise(statement.body)) is not None and not statement.orelse:
-                        text = _message(source, raised)
-                        for found in _enforced(source, statement.test, False, "raise", text, where):
-                            yield replace(found, always=always, when=when)
+                    if (refused := _refused(source, statement)) is not None:
+                        for found in _enforced(source, statement.test, False, *refused, where):
+                            yield replace(found, always=always, when=" and ".join(filter(None, (when, found.when))))
                     if statement not in chained and (chosen := _choice(source, statement, where)) is not None:
                         yield replace(chosen, when=when)
                     if len(statement.orelse) == 1:
@@ -130,15 +134,30 @@ def _choice(source: PythonSource, chain: t.If, where: str) -> Constraint | None:
     return None
 
 
+def _refused(source: PythonSource, node: t.If) -> tuple[str, str] | None:
+    """By which means a test ends its function, and what is said then: a raise, or an answer that is an error."""
+    if node.orelse:
+        return None
+    if (raised := _only_raise(node.body)) is not None:
+        return "raise", _message(source, raised)
+    match node.body:
+        case [*_, t.Return(value=t.Call(func=func) as answer)] if len(node.body) <= MOST_REFUSED:
+            if ERRORS & set(words(last_name(func))):
+                return "error answer", source.quote(answer)
+        case _:
+            pass
+    return None
+
+
 def _only_raise(body: list[t.Stmt]) -> t.Raise | None:
-    return body[-1] if body and isinstance(body[-1], t.Raise) and len(body) <= 3 else None
+    return body[-1] if body and isinstance(body[-1], t.Raise) and len(body) <= MOST_REFUSED else None
 
 
 def _message(source: PythonSource, raised: t.Raise) -> str:
     if isinstance(raised.exc, t.Call) and raised.exc.args:
         value = literal(raised.exc.args[0])
         return value if isinstance(value, str) else _fstring(source, raised.exc.args[0])
-    return ""
+    return source.quote(raised.exc) if isinstance(raised.exc, t.Call) and raised.exc.keywords else ""
 
 
 def _fstring(source: PythonSource, node: t.Expr | None) -> str:
@@ -159,6 +178,10 @@ def _enforced(
             todo.insert(0, (node.operand, not holds))
         elif isinstance(node, t.BoolOp) and (node.op == "and") == holds:
             todo[:0] = [(value, holds) for value in node.values]
+        elif not holds and (parted := _where_given(node)) is not None:
+            given, demanded = parted
+            for found in _enforced(source, demanded, False, by, message, where):
+                yield replace(found, when=source.quote(given))
         else:
             condition = _condition(source, node, holds)
             if isinstance(node, t.Compare) and node.ops[0] in ("in", "not in"):
@@ -167,6 +190,17 @@ def _enforced(
             if names and not isinstance(node, t.Broken):
                 kind = _kind(condition, [op for n in t.walk(node) for op in _operators(n)])
                 yield Constraint(condition, kind, names, by, message, where, source.at(node))
+
+
+def _where_given(test: t.Expr) -> tuple[t.Expr, t.Expr] | None:
+    """`x is not None and x <= 0`: that something is given, and what is refused of it then."""
+    match test:
+        case t.BoolOp(
+            op="and", values=[t.Compare(ops=["is not"], comparators=[t.Constant(value=None)]) as given, then]
+        ):
+            return given, then
+        case _:
+            return None
 
 
 def _listed(source: PythonSource, node: t.Expr) -> str:

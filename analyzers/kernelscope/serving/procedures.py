@@ -85,12 +85,23 @@ def procedures(source: PythonSource) -> Iterator[Procedure]:
             if is_part:
                 name = told.name if scope.owner is None or not is_forward else scope.owner.name
                 yield replace(told, name=name, section=COMPONENT, weight=4 if is_forward else 1 if is_sampling else 0)
-            if size >= MIN_STATEMENTS and not is_forward:
+            if (size >= MIN_STATEMENTS or _is_worked_out(node.body[-1])) and not is_forward:
                 weight, section = places[0] if places else (0, NOWHERE)
                 said = f"{_purpose(node)} {told.steps}"
                 beside = (SERVED,) if section == WORK else ()
                 also = _others(section, nearly_as_fitting(places), beside, of_file(source.path.stem), spoken_of(said))
                 yield replace(told, section=section, weight=weight, also=also)
+
+
+def _is_worked_out(statement: t.Stmt) -> bool:
+    """Whether what a function gives back is worked out there: arithmetic, a comparison, the least of several."""
+    match statement:
+        case t.Return(value=t.BinOp() | t.Compare() | t.BoolOp()):
+            return True
+        case t.Return(value=t.Call(func=t.Name(id="min" | "max"))):
+            return True
+        case _:
+            return False
 
 
 def _told(source: PythonSource, scope: Scope, steps: list[Step], constants: dict[str, t.Stmt]) -> Iterator[Procedure]:

@@ -42,7 +42,7 @@ def _bounds(steps: Sequence[Step]) -> list[int]:
         while ends[fits + 1] - ends[start] + above <= MAX_STEPS:
             fits += 1
         within = [at for at in range(start + 1, fits + 1) if ends[at] - ends[start] >= (ends[fits] - ends[start]) // 2]
-        bounds.append(max(within, key=lambda at: (not steps[at].text.startswith(OPENS), -steps[at].depth, at)))
+        bounds.append(max(within, key=lambda at: (-steps[at].depth, not steps[at].text.startswith(OPENS), at)))
     return [*bounds, len(steps)]
 
 
