@@ -120,8 +120,8 @@ class CommonSizes:
                 return word + number
         return None
 
-    def _new(self, vector: Vector, name: str) -> Dim:
-        word = dim(self.free(name))
+    def _new(self, vector: Vector, name: str, of_callers: bool = False) -> Dim:
+        word = dim(self.free(name, of_callers))
         self.words[vector] = word
         for size, ones in zip(vector, self.may_be_one, strict=False):
             if size is not None and (size == 1 or size.name in ones or is_rest_of_rows(size)):
@@ -167,7 +167,7 @@ class CommonSizes:
             own: Vector = tuple(dim(name) if vector is None or v is not None else None for v in vector or self._all)
             word = self.words.get(own)
             if word is None:
-                word = self._new(own, name)
+                word = self._new(own, name, of_callers=True)
             if word.name != name:
                 changes[name] = word
         return size.subs(changes) if changes else size
@@ -185,12 +185,13 @@ class CommonSizes:
             return False
         return not (self.rename and name.startswith("self."))
 
-    def free(self, name: str) -> str:
-        """A name that means nothing else in the function."""
+    def free(self, name: str, of_callers: bool = False) -> str:
+        """A name that means nothing else in the function; what callers call a size is not what the function calls
+        another one."""
         if self.can_say(name) and dim(name) not in self.words.values():
             return name
         name = name.partition(SEPARATOR)[0].removeprefix("self.")
-        taken = {d.name for d in self.words.values()}
+        taken = {d.name for d in self.words.values()} | (self.hinted if of_callers else set[str]())
         chosen, count = name, 1
         while chosen in taken or chosen in self.taken:
             count += 1

@@ -183,7 +183,8 @@ def _common(run: Interpreter, definition: Definition, contexts: list[Context]) -
         if isinstance(receiver, Instance):
             prepare(run, receiver)
             learn_words(common, receiver)
-    for name in sorted(parameters, key=lambda p: not all(_is_size(c.names.get(p)) for c in contexts)):
+    sizes = {p for p in parameters if all(_is_size(c.names.get(p)) for c in contexts)}
+    for name in sorted(parameters, key=lambda p: (p not in sizes, p not in uses.unpacked)):
         given = [c.names[name] for c in contexts if name in c.names]
         if len(given) == len(contexts):
             hints = [h if h in hinted else "_" for h in uses.unpacked.get(name, [])]

@@ -90,12 +90,16 @@ class Uses:
         methods = {id(found.func) for found in nodes if isinstance(found, t.Call)}
         self.aside = [*_alternatives(nodes)]
         """Where one of several ways goes: what it takes a tensor apart into is true of that way."""
+        self.instead: dict[str, list[str]] = {}
+        """Names that are taken apart only where another is not there, whose sizes the words are then: the batch is
+        that of both."""
         for found in nodes:
             self._note(found)
             if isinstance(found, t.Attribute) and id(found) not in methods:
                 self._note_property(found)
             if isinstance(found, t.Subscript) and isinstance(found.slice, t.Tuple):
                 self.likely |= {part.id for part in found.slice.elts if isinstance(part, t.Name)}
+        self.unpacked = {**self.instead, **self.unpacked}
         self.objects -= self.unpacked.keys() | self.patterns.keys()
         self.tensors -= self.objects
         self.handed -= self.tensors | self.objects
@@ -117,11 +121,15 @@ class Uses:
             ):
                 self.rounds.setdefault(name, whole)
             case t.Assign(targets=[t.Tuple(elts=targets)], value=value):
+                words = [e.id for e in targets if isinstance(e, t.Name)]
                 for way in _ways(value):
                     name = measured(way)
-                    named = name is not None and all(isinstance(e, t.Name) for e in targets)
-                    if name is not None and named and self._is_of_all_ways(name, way):
-                        self.unpacked.setdefault(name, [e.id for e in targets if isinstance(e, t.Name)])
+                    if name is None or len(words) != len(targets) or not self._is_of_all_ways(name, way):
+                        continue
+                    if self._is_taken_apart_instead(name, value):
+                        self.instead.setdefault(name, words[:1] + ["_"] * (len(words) - 1))
+                    else:
+                        self.unpacked.setdefault(name, words)
             case t.Attribute(value=t.Name(id=name), attr="shape" | "dtype" | "device" | "ndim"):
                 self.tensors.add(name)
             case t.Subscript(value=t.Name(id=name), slice=t.Tuple(elts=parts)) if any(map(_is_tensor_index, parts)):
@@ -179,6 +187,13 @@ class Uses:
         """Whether what a use proves of a name holds for whatever the caller gave."""
         aside = (names for span, names in self.aside if span.start <= use.span.start < span.end)
         return self._is_given(name, use) and not any(name in names for names in aside)
+
+    def _is_taken_apart_instead(self, name: str, value: t.Expr) -> bool:
+        """Whether a parameter that is there in any case is measured only where another one is not."""
+        if not isinstance(value, t.IfExp) or name in self.optional:
+            return False
+        asked = {part.id for part in t.walk(value.test) if isinstance(part, t.Name)}
+        return name not in asked and not asked.isdisjoint(self.optional)
 
     def _note_call(self, call: t.Call) -> None:
         func, args = call.func, call.args

@@ -151,6 +151,8 @@ def _of(run: Interpreter, target: Value, place: int | str, depth: int) -> Shape 
             return _of_layer(target)
         case Instance():
             weight = instance_attribute(run, target, "weight")
+            if place == 0 and isinstance(target.layer, Module) and (shape := _of_layer(target.layer)) is not None:
+                return shape
             if place == 0 and isinstance(weight, Tensor) and weight.rank == 1:
                 return Shape((), weight.shape.head, NOT_TOLD)
             method = run.classes.attribute(target.cls, "forward" if target.is_module else "__call__")
