@@ -467,3 +467,90 @@ def test_a_caller_elsewhere_is_not_followed_once_for_each_of_its_documented_para
     monkeypatch.setattr(attempts, "run_function", counted)
     run_file(Workspace(Files([str(tmp_path)])), str(tmp_path / "layer.py"))
     assert followed.count("model.py") == 2
+
+
+PARTED = '''
+import torch
+
+def parted(pairs, axis=-1):
+    """
+    Args:
+        pairs (torch.Tensor): of shape (batch, places, 4)
+    """
+    first, second = pairs.chunk(2, {axis})
+    return torch.cat([second, first], axis)
+'''
+
+
+@pytest.mark.parametrize("argument", ["axis", "dim=axis"])
+@pytest.mark.parametrize(
+    ("given", "shape"), [("", "[batch, places, 2]"), (", axis=-1", "[batch, places, 2]"), (", axis=1", "?")]
+)
+def test_documentation_holds_for_the_axis_that_is_usual(tmp_path: Path, argument: str, given: str, shape: str) -> None:
+    """Who chooses another one gives another layout."""
+    path = tmp_path / "layer.py"
+    path.write_text(PARTED.format(axis=argument))
+    (tmp_path / "model.py").write_text(
+        f"from layer import parted\n\ndef decode(pairs):\n    return parted(pairs{given})\n"
+    )
+    workspace = Workspace(Files([str(tmp_path)]))
+    module = workspace.modules.module(str(path))
+    assert module is not None
+    assert found_at(run_file(workspace, str(path)), module, 9) == shape
+
+
+ONCE = """
+from torch import nn
+
+class Mix(nn.Module):
+    def __init__(self, width):
+        super().__init__()
+        self.proj = nn.Linear(width, width * width)
+
+    def forward(self, x):
+        y = self.proj(x)
+        return y
+
+class Wrapper(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.mix = Mix(width=64)
+
+    def forward(self, x):
+        B, S, H = x.shape
+        return self.mix(x)
+"""
+AGAIN = """
+from layer import Mix
+from torch import nn
+
+class Model(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.mix = Mix(width={})
+
+    def forward(self, x):
+        {} = x.shape
+        return self.mix(x)
+"""
+
+
+@pytest.mark.parametrize(
+    ("width", "sizes", "shape"),
+    [
+        ("", "", "[B, S, 4096]"),
+        ("64", "A, B, C", "[x_dim0, x_dim1, width*width]"),
+        ("128", "A, B, C", "[x_dim0, x_dim1, width*width]"),
+        ("128", "A, B", "[..., width*width]"),
+    ],
+)
+def test_one_caller_of_many_is_an_example(tmp_path: Path, width: str, sizes: str, shape: str) -> None:
+    """Its numbers and ranks are those of one place; where others call as well they are not told as those of all."""
+    path = tmp_path / "layer.py"
+    path.write_text(ONCE)
+    if width:
+        (tmp_path / "model.py").write_text(AGAIN.format(width, sizes))
+    workspace = Workspace(Files([str(tmp_path)]))
+    module = workspace.modules.module(str(path))
+    assert module is not None
+    assert found_at(run_file(workspace, str(path)), module, 10) == shape

@@ -13,8 +13,9 @@ from dataclasses import dataclass, field, replace
 
 from kernelscope.dims import Dim, Facts
 from kernelscope.interp.symbols import over_sizes
-from kernelscope.interp.values import Alike, Instance, Maybe, Value
+from kernelscope.interp.values import Alike, Instance, Maybe, Value, present
 from kernelscope.syntax.python import tree as t
+from kernelscope.tensor import Tensor
 from kernelscope.workspace.modules import Definition
 
 MAX_CONTEXTS = 24
@@ -40,6 +41,11 @@ class Context:
     is_trial: bool = False
     """Whether a function calls that is given nothing and called by nobody: its numbers are examples."""
 
+    @property
+    def tells_ranks(self) -> bool:
+        """Whether it is known of some tensor that is given how many dims it has."""
+        return any(isinstance(v := present(given), Tensor) and v.rank is not None for given in self.names.values())
+
 
 @dataclass(slots=True)
 class Contexts:
@@ -63,11 +69,19 @@ class Contexts:
     calls: dict[t.FunctionDef, list[Context]] = field(default_factory=dict[t.FunctionDef, list[Context]])
     unlikely: dict[t.FunctionDef, list[Context]] = field(default_factory=dict[t.FunctionDef, list[Context]])
     """Calls in branches that are not taken: they tell where there are no others."""
+    shared: set[t.FunctionDef] = field(default_factory=set[t.FunctionDef])
+    """Functions of which one call in the file does not tell what they are given: others call them as well."""
 
     def of(self, node: t.FunctionDef) -> list[Context]:
-        """The calls of a function that tell what it is given: those of other files only where its own makes none."""
+        """The calls of a function that tell what it is given: those of other files only where its own makes none, or
+        no more than one."""
         calls = self.calls.get(node) or self.unlikely.get(node, [])
-        return [call for call in calls if not call.outside] or calls
+        is_shared = node in self.shared
+        return [call for call in calls if not call.outside or (is_shared and call.tells_ranks)] or calls
+
+    def are_examples(self, node: t.FunctionDef, calls: list[Context]) -> bool:
+        """Whether the calls that were seen of a function are a few of many: others may give other numbers."""
+        return node in self.shared or any(call.outside for call in calls)
 
     def holds(self, path: str, node: t.FunctionDef) -> bool:
         """Whether a function is one of the file, and not a part of the one that is looked at."""
@@ -76,7 +90,7 @@ class Contexts:
     def is_part(self, path: str, node: t.FunctionDef) -> bool:
         """Whether a function is the one that is looked at, or a part of it."""
         root = self.root
-        if root is None or path != self.path:
+        if root is None or path != self.path or self.outside:  # else it is one of another file
             return False
         return node is root or (root.span.start <= node.span.start and node.span.end <= root.span.end)
 

@@ -56,7 +56,22 @@ class Elsewhere:
     def tell(self, scope: Scope) -> None:
         """Note the calls of a function, or of an object of its class, that other files make."""
         definition = self._definition(scope)
-        assert definition is not None and isinstance(scope.node, t.FunctionDef)
+        assert definition is not None
+        self._tell(scope, definition)
+
+    def tells_as_well(self, scope: Scope) -> bool:
+        """Whether other files call a function, or an object of its class, that this one calls too; their calls are
+        noted."""
+        if scope.owner is not None and scope.node.name not in (*ENTRIES, "__init__"):
+            return False
+        definition = _called(self.path, scope)
+        if not self._calling(definition):
+            return False
+        self._tell(scope, definition)
+        return True
+
+    def _tell(self, scope: Scope, definition: Definition) -> None:
+        assert isinstance(scope.node, t.FunctionDef)
         steps = 0
         for path in self._calling(definition):
             for model in self._models_of(path):
@@ -98,11 +113,14 @@ class Elsewhere:
 
     def _definition(self, scope: Scope) -> Definition | None:
         """What is called elsewhere: a function, or a class of which nothing in this file makes objects."""
-        if scope.owner is None:
-            return Definition(self.path, scope.node.name, scope.node)
-        if scope.owner.name in self.built or scope.node.name not in ENTRIES:
-            return None
-        return Definition(self.path, scope.owner.name, scope.owner)
+        is_built = scope.owner is not None and (scope.owner.name in self.built or scope.node.name not in ENTRIES)
+        return None if is_built else _called(self.path, scope)
+
+
+def _called(path: str, scope: Scope) -> Definition:
+    """What those call who call a function, or make an object of its class."""
+    called = scope.owner or scope.node
+    return Definition(path, called.name, called)
 
 
 def _models(file: FileOrder) -> list[Scope]:

@@ -54,8 +54,8 @@ def run_function(run: Interpreter, path: str, scope: SourceScope, beliefs: Belie
     run.contexts.caller = owner
     if contexts:
         frame, facts = _common(run, Definition(path, node.name, node, owner), contexts)
-        outside = all(context.outside for context in contexts)
-        offered = _offer(run, frame, node, beliefs) if outside else Seeded()
+        are_examples = run.contexts.are_examples(node, contexts)
+        offered = _offer(run, frame, node, beliefs) if are_examples else Seeded()
         untold = {} if beliefs.only_code else tell_untold(run, frame, node, beliefs.doubted)
         run.guessed_sizes = run.guessed_sizes | _guessed_sizes(frame, contexts)
         run.known = Known(facts=facts)
@@ -165,7 +165,7 @@ def _common(run: Interpreter, definition: Definition, contexts: list[Context]) -
 
     hinted = {n for names in uses.unpacked.values() for n in names if uses.bindings.get(n) == 1}
     ones = [c.ones for c in contexts]
-    examples = all(context.outside for context in contexts)
+    examples = run.contexts.are_examples(node, contexts)
     taken = set(uses.bindings) - hinted
     is_trial = all(context.is_trial for context in contexts)
     common = Generality(
@@ -279,6 +279,6 @@ def _offer(run: Interpreter, frame: Scope, node: t.FunctionDef, beliefs: Beliefs
                 run.guessed_sizes = run.guessed_sizes | (seeded.guessed_sizes & set(tensor.shape.names()))
         elif given is None and isinstance(param.default, t.Constant) and name not in seeded.guessed:
             frame.names[name] = own if isinstance(own, Maybe | Unknown) or own is None else Maybe(own, name)
-        elif isinstance(own, Opaque) and own.default is not None and given == own.default:
+        elif name in seeded.moved or (isinstance(own, Opaque) and own.default is not None and given == own.default):
             frame.names[name] = own
     return Seeded(guessed, told)

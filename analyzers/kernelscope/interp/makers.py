@@ -142,9 +142,9 @@ def _is_called(cls: Definition, init: t.FunctionDef, name: str) -> bool:
     return any(isinstance(n, t.Call) and t.dotted(n.func) == f"self.{kept}" for n in t.walk(*body))
 
 
-def given_at(call: t.Call, init: t.FunctionDef) -> Iterator[tuple[str, t.Expr]]:
-    """The arguments of a call that makes an object, by parameter."""
-    for param, argument in zip(init.args[1:], call.args, strict=False):
+def given_at(call: t.Call, init: t.FunctionDef, first: int = 1) -> Iterator[tuple[str, t.Expr]]:
+    """The arguments of a call that makes an object, by parameter; or of a function, from its `first` parameter on."""
+    for param, argument in zip(init.args[first:], call.args, strict=False):
         if isinstance(argument, t.Starred):
             return
         yield param.name, argument

@@ -112,8 +112,11 @@ def _functions(workspace: Workspace, path: str, result: FileRun) -> Generator[No
         if _was_followed(scope, result):
             result.waiting.discard(scope.node.span)
             continue
-        if not run.contexts.of(scope.node) and elsewhere.may_tell(scope) and _is_seeded_poorly(run, path, scope):
+        told = run.contexts.of(scope.node)
+        if not told and elsewhere.may_tell(scope) and _is_seeded_poorly(run, path, scope):
             elsewhere.tell(scope)
+        elif len(told) == 1 and not told[0].outside and elsewhere.tells_as_well(scope):
+            run.contexts.shared.add(scope.node)
         taken = run.steps - run.tried - run.doubting - elsewhere.taken
         steps = FUNCTION_STEPS if taken <= FILE_STEPS else LATE_STEPS
         if taken > MOST_STEPS or not attempt(run, path, scope, steps=steps):

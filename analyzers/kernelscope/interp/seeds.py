@@ -23,6 +23,7 @@ from kernelscope.interp.interpreter import Interpreter
 from kernelscope.interp.named_items import keys_of
 from kernelscope.interp.promised_objects import promised_object
 from kernelscope.interp.records import as_example
+from kernelscope.interp.switches import axes_set_otherwise
 from kernelscope.interp.uses import Uses
 from kernelscope.interp.values import (
     Alike,
@@ -108,6 +109,8 @@ class Seeded:
     """The parameters of which documentation calls two sizes differently that the code takes to be one."""
     is_whole: bool = True
     """Whether the function was followed to its end."""
+    moved: Set[str] = frozenset()
+    """The axes that some caller chooses otherwise than they are by default."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +140,7 @@ def seed(run: Interpreter, function: Function, scope: Scope, beliefs: Beliefs = 
         parameters = parameters[1:]
     is_forward = function.is_bound and node.name in ("forward", "__call__", "call")
     uses = Seeding(node, beliefs, _is_served(run, function.definition))
+    uses.moved = frozenset() if beliefs.only_code else axes_set_otherwise(run, function.definition)
     for index, param in enumerate(parameters):
         if param.kind == "args":
             scope.names[param.name] = Unknown("arguments of a caller that is not known")
@@ -146,7 +150,7 @@ def seed(run: Interpreter, function: Function, scope: Scope, beliefs: Beliefs = 
             first = is_forward and index == 0
             scope.names[param.name] = _value(run, function, scope, param, uses, first)
     run.symbols.widths = frozenset(WIDTHS & uses.guessed_sizes)
-    return Seeded(uses.guessed, uses.told, _oddest(uses.told, scope), uses.guessed_sizes)
+    return Seeded(uses.guessed, uses.told, _oddest(uses.told, scope), uses.guessed_sizes, moved=uses.moved)
 
 
 def _is_served(run: Interpreter, function: Definition) -> bool:
@@ -193,6 +197,8 @@ class Seeding(Uses):
         self.told: dict[str, bool] = {}
         self.words: set[str] = set()
         """Names of sizes in the documentation."""
+        self.moved: Set[str] = frozenset()
+        """The axes that some caller sets otherwise: what is documented is so for the axis that is usual."""
 
     def promised(self, name: str) -> tuple[str, ...] | None:
         """What the name of an input promises of its sizes: where tokens are in a row, each has one place."""
@@ -254,6 +260,8 @@ def _given(
     wants: Shape | None,
 ) -> Value:
     default = param.default
+    if param.name in uses.moved:
+        return Opaque(param.name)
     if isinstance(default, t.Constant) and type(default.value) is int:
         return Opaque(param.name, default.value)
     may_be_several = is_tensor and param.name not in uses.tensors and not uses.beliefs.only_code
@@ -349,7 +357,7 @@ def _shape(run: Interpreter, function: Function, param: t.Param, uses: Seeding, 
     pattern = None if param.name in uses.asked else uses.patterns.get(param.name)
     if pattern is not None and (shape := _pattern(pattern)) is not None:
         return shape
-    doubted = param.name in uses.beliefs.doubted
+    doubted = param.name in uses.beliefs.doubted or bool(uses.moved)
     documentation = None if doubted else documented(run, function, param.name)
     if documentation is not None:
         uses.told[param.name] = documentation.is_own
