@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from typing import NamedTuple
 
 from kernelscope.dims import Dim, dim
@@ -111,21 +111,23 @@ def global_axes(warp: KernelWarp) -> tuple[AccessAxes, ...]:
     if run is None:
         return ()
     block = _block(run)
+    reached = cache(lambda conditions: _reaching(run, block, conditions))
     found: list[AccessAxes] = []
     for verdict in warp.verdicts:
         if verdict.access.memory.space == "global" and verdict.outcome is not None and verdict.width:
-            axes = _axes(run, block, verdict, verdict.width)
+            axes = _axes(run, block, verdict, verdict.width, reached(verdict.access.conditions))
             if axes is not None:
                 found.append(AccessAxes(verdict, *axes))
     return tuple(found)
 
 
-def _axes(run: Run, block: Lanes | None, verdict: Verdict, width: int) -> tuple[AccessAxis, AccessAxis | None] | None:
+def _axes(
+    run: Run, block: Lanes | None, verdict: Verdict, width: int, reached: Numbers | None
+) -> tuple[AccessAxis, AccessAxis | None] | None:
     """Columns and rows; None where the address has another form."""
     size = run.setting.constants()
     bytes_each = getattr(verdict.access.memory.element, "size", None) or width
     found: dict[Monomial, AccessAxis] = {}
-    reached = _reaching(run, block, verdict.access.conditions)
     if reached is None:
         return None
     if any(name.startswith("gridDim.") for name in verdict.access.offset.names()):

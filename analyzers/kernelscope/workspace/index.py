@@ -432,7 +432,7 @@ class Index:
         """The same of C++ files alone, which are few: what they call is held in memory."""
         if self.stage < Stage.FACTS:
             return None
-        found = [path for path in self._mentioned().calling(name) if path.endswith(CUDA_SUFFIXES)]
+        found = self._mentioned().native.calling(name)
         opened = (p for p in self.files.open_paths() if p.endswith(CUDA_SUFFIXES) and self.files.is_indexed(p))
         return sorted({*found, *opened})
 

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 
-from kernelscope.workspace.files import PYTHON_SUFFIXES
+from kernelscope.workspace.files import CUDA_SUFFIXES, PYTHON_SUFFIXES
 
 _BASES = re.compile(rb"\n\((\w+)")
 """Base classes among what a file calls."""
@@ -37,6 +37,13 @@ class Mentions:
                 at = self._text.find(word, self._ends[number])
             else:
                 at = self._text.find(word, at + 1)
+
+    @cached_property
+    def native(self) -> Mentions:
+        """Those of C++ files alone, which are few and much asked for."""
+        starts = (0, *self._ends)
+        each = zip(self._paths, starts, self._ends, strict=False)
+        return Mentions(self.generation, [(p, self._text[a:b]) for p, a, b in each if p.endswith(CUDA_SUFFIXES)])
 
     def deriving(self, name: str) -> Sequence[str]:
         """The Python files with a class that names this one among its bases."""

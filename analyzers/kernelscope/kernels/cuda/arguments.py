@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,9 +13,8 @@ from kernelscope.syntax.cuda.expressions import split_arguments
 
 MAX_NAME = 200
 _BRACKET = re.compile(rb"[()\[\]{}]")
-_BEFORE = re.compile(rb"([(,])\s*&?\s*(?:\w+::)*\Z")
-_PASSED = rb"%b(?<!\w%b)(?=\s*[,)<])"
-"""Begins with the name, which is then searched for as a text."""
+_WORD = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_"
+_PASSED = re.compile(rb"\b(?>\w+)(?=\s*[,)<])")
 _LOOK_BACK = 1_000
 """Bytes in which the bracket around a place is looked for first; then ever more."""
 
@@ -49,19 +49,33 @@ class Arguments:
             self._passed[asked] = list(self._places(name.encode(), start, end))
         return self._passed[asked]
 
+    @cached_property
+    def _named(self) -> dict[bytes, list[int]]:
+        """Where each name stands before what may end an argument."""
+        found: dict[bytes, list[int]] = {}
+        for match in _PASSED.finditer(self.data):
+            found.setdefault(match[0], []).append(match.start())
+        return found
+
     def _places(self, name: bytes, start: int, end: int) -> Iterator[Argument]:
-        passed = re.compile(_PASSED % (re.escape(name), re.escape(name)))
-        place = self.data.find(name, start, end)
-        while place >= 0:
-            found = passed.search(self.data, place, end + MAX_NAME)
-            if found is None or found.start() >= end:
-                return
-            place = found.start()
-            before = _BEFORE.search(self.data, max(0, place - MAX_NAME), place)
-            opening = self.opening(before.start()) if before is not None else None
+        places = self._named.get(name, [])
+        for place in places[bisect_left(places, start) : bisect_left(places, end)]:
+            before = self._before(place)
+            opening = self.opening(before) if before is not None else None
             if before is not None and opening is not None:
-                yield Argument(place, before.start(), opening)
-            place = self.data.find(name, found.end(), end)
+                yield Argument(place, before, opening)
+
+    def _before(self, name: int) -> int | None:
+        """The bracket or comma before a name with its namespaces and an `&`; None where something else stands there."""
+        start = max(0, name - MAX_NAME)
+        head = self.data[start:name]
+        while head.endswith(b"::"):
+            space = head[:-2].rstrip(_WORD)
+            if len(space) == len(head) - 2:
+                return None
+            head = space
+        head = head.rstrip().removesuffix(b"&").rstrip()
+        return start + len(head) - 1 if head.endswith((b"(", b",")) else None
 
     def opening(self, before: int) -> int | None:
         """The round bracket around what stands behind a bracket or comma; None where it is another, or in a text."""
@@ -92,7 +106,7 @@ class Arguments:
                 if depth == 0:
                     head = head[:i].rstrip()
                     break
-        name = head[len(head.rstrip(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_:")) :]
+        name = head[len(head.rstrip(_WORD + b":")) :]
         return name.decode().removeprefix("::") if name and not name[:1].isdigit() else ""
 
     def position(self, argument: Argument) -> int:

@@ -40,12 +40,12 @@ class Compiled:
 
 def compiled(files: Files, source: str, kernel: str) -> tuple[Compiled, ...]:
     """What the logs near a source file say of a kernel: of its folder, those above it, and `build` folders in them."""
-    mangled = re.compile(rf"(?<!\d){len(kernel)}{re.escape(kernel)}(?![a-z0-9_])")
     found: dict[tuple[str, str], Compiled] = {}
     for path in _logs(files, source):
         data = files.read(path)
         if isinstance(data, LeftOut) or b"ptxas info" not in data:
             continue
+        mangled = re.compile(rf"(?<!\d){len(kernel)}{re.escape(kernel)}(?![a-z0-9_])")
         for entry in _entries(path, data):
             if mangled.search(entry.name) or entry.name == kernel:
                 found.setdefault((entry.name, entry.arch), entry)

@@ -22,7 +22,7 @@ from kernelscope.syntax.cuda.nodes import one_line
 
 MAX_HEAD = 300
 MAX_CHAIN = 6
-_NAME = re.compile(rb"((?:[A-Za-z_]\w*\s*::\s*)*[A-Za-z_]\w*)\s*\Z")
+_NAME = re.compile(rb"((?:(?<!\w)[A-Za-z_](?>\w*)\s*::\s*)*(?<!\w)[A-Za-z_](?>\w*))\s*\Z")
 _MADE = re.compile(r"(?:\w+\s*::\s*)*(\w+)\s*[({](.*)[)}]", re.DOTALL)
 _ASSIGNED = re.compile(r"(?<![\w.>])(?:this\s*->\s*)?([\w.]+)\s*=\s*(\w+)\s*;")
 _RETURNED = re.compile(r"\breturn\s+(\w+)\s*;")

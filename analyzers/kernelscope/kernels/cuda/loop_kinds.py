@@ -28,6 +28,7 @@ _START = re.compile(r"(\w+)\s*=\s*(.+?);?\s*\Z", re.DOTALL)
 _STEP = re.compile(r"\s*(\w+)\s*\+=\s*(.+)\Z", re.DOTALL)
 _ASKED = re.compile(r"\s*\w+\s*=\s*(\w+)\s*\.\s*(?:template\s+)?(\w+)\s*[(<]")
 _OF_BLOCK = re.compile(r"\[[^\[\]]*\bblockIdx\b[^\[\]]*\]")
+_WORD = re.compile(r"\w+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,16 +92,15 @@ def _runs(kernel: Reached, loops: Sequence[Node]) -> Iterator[LoopKind]:
 def _apart(kernel: Reached, loops: Sequence[Node]) -> Iterator[LoopKind]:
     """Loops from a place that the block's own number gives to an end that is the same for all, in steps that the host
     passes: other blocks lie between."""
-    passed = [param.name for param in kernel.function.params]
-    given = re.compile(rf"\b(?:{'|'.join(map(re.escape, passed))})\b") if passed else None
+    passed = {param.name for param in kernel.function.params}
     for node in loops:
         parts = [node.child_by_field_name(part) for part in ("initializer", "condition", "update")]
         initial, condition, update = (kernel.unit.source.text(part) if part is not None else "" for part in parts)
         start, bound, step = _START.search(initial), _BOUND.match(condition), _STEP.match(update)
-        if given is None or start is None or bound is None or step is None or len({start[1], bound[1], step[1]}) > 1:
+        if start is None or bound is None or step is None or len({start[1], bound[1], step[1]}) > 1:
             continue
         begins, ends = (in_full(kernel, text, node.start_byte) for text in (start[2], bound[2]))
-        if "blockIdx" in begins and "blockIdx" not in ends and given.search(step[2]):
+        if "blockIdx" in begins and "blockIdx" not in ends and not passed.isdisjoint(_WORD.findall(step[2])):
             by = " ".join(step[2].split())
             yield LoopKind(f"persistent: a block goes on by `{by}`, which the host passes", _span(node))
 
@@ -119,13 +119,15 @@ def _dealt_by_a_parameter(kernel: Reached, node: Node) -> Iterator[LoopKind]:
         yield LoopKind(text, _span(node))
 
 
+def _asks_for_block(text: str) -> bool:
+    return ("blockIdx" in text or "gridDim" in text) and _PLACE_OF_BLOCK.search(text) is not None
+
+
 def _scheduled(reached: Sequence[Reached], loops: Sequence[Node], shared: frozenset[str]) -> Iterator[LoopKind]:
     """Loops of the kernel that ask in every round which tile is next."""
     kernel = reached[0]
     source = kernel.unit.source
-    dealing = {
-        one.function.name for one in reached[1:] if _PLACE_OF_BLOCK.search(one.unit.source.text(one.function.body))
-    }
+    dealing = {one.function.name for one in reached[1:] if _asks_for_block(one.unit.source.text(one.function.body))}
     filling = {
         one.function.name
         for one in reached[1:]

@@ -23,6 +23,8 @@ def groups_in_flight(reached: Sequence[Reached]) -> list[Dim]:
     for one in reached:
         body = one.function.body
         text = one.unit.source.text(body)
+        if "wait" not in text:
+            continue
         for match in _PTX.finditer(text):
             written = match[1] or "0"
             if written.startswith("%"):

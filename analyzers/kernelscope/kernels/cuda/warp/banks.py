@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from functools import lru_cache
 
 from kernelscope.kernels.cuda.warp.lanes import UNIT, Numbers, Spread, Undecided
 from kernelscope.kernels.cuda.warp.sectors import WARP, pieces
@@ -45,7 +46,12 @@ def conflict(address: Spread, width: int, active: Numbers | None = None) -> Conf
 
             raise Undecided(f"depends on `{render(Dim(((monomial, 1),)))}`")
     plain = address.get(UNIT, (0,) * len(next(iter(address.values()), (0,) * WARP)))
-    piece = pieces(width)
+    return _counted(plain, pieces(width), active)
+
+
+@lru_cache(maxsize=1024)
+def _counted(plain: Numbers, piece: int, active: Numbers | None) -> Conflict:
+    """The conflicts of lanes with these addresses, each moving `piece` bytes at once."""
     lanes_at_once = max(1, WARP * WORD // max(piece, WORD))
     degree, words, lanes, sharing = 0, set[int](), 0, 1
     for start in range(0, len(plain), lanes_at_once):

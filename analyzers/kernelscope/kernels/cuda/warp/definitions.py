@@ -23,7 +23,8 @@ class Definitions:
     """Names of a file and its headers. `holding` gives the files in whose text a name stands, nearest first."""
 
     def __init__(self, holding: Callable[[str], Iterable[CudaSource]]) -> None:
-        self.holding = holding
+        self._holding = holding
+        self._held: dict[str, list[CudaSource]] = {}
         self._functions: dict[str, list[t.Function]] = {}
         self._structs: dict[str, t.Struct | None] = {}
         self._specialisations: dict[str, list[t.Struct]] = {}
@@ -34,6 +35,13 @@ class Definitions:
     @staticmethod
     def of(*sources: CudaSource) -> Definitions:
         return Definitions(lambda name: sources)
+
+    def holding(self, name: str) -> list[CudaSource]:
+        """The files in whose text a name stands, nearest first."""
+        found = self._held.get(name)
+        if found is None:
+            found = self._held[name] = list(self._holding(name))
+        return found
 
     def functions(self, name: str) -> list[t.Function]:
         found = self._functions.get(name)
@@ -88,11 +96,10 @@ class Definitions:
         return self._macros[name]
 
     def _macro_values(self, name: bytes) -> Iterator[t.Expr]:
-        itself = re.compile(rb"\b" + re.escape(name) + rb"\b")
         for source in self.holding(name.decode()):
             for macro in reversed(source.macros.get(name, ())):
                 short = macro.params is None and 0 < len(macro.body) < MAX_MACRO
-                if short and itself.search(macro.body) is None:
+                if short and re.search(rb"\b" + re.escape(name) + rb"\b", macro.body) is None:
                     yield parsed_expression(macro.body)
 
 
