@@ -111,7 +111,11 @@ def global_axes(warp: KernelWarp) -> tuple[AccessAxes, ...]:
     if run is None:
         return ()
     block = _block(run)
-    reached = cache(lambda conditions: _reaching(run, block, conditions))
+
+    @cache
+    def reached(conditions: tuple[Dim, ...]) -> Numbers | None:
+        return _reaching(run, block, conditions)
+
     found: list[AccessAxes] = []
     for verdict in warp.verdicts:
         if verdict.access.memory.space == "global" and verdict.outcome is not None and verdict.width:
