@@ -45,6 +45,8 @@ def launch_hover(kernels: Kernels, path: Path, span: Span, gpu: str = "H100") ->
     if len(launch.written) > 2:
         size = launch.shared
         rows.append(("Shared memory (dynamic)", f"{render(size)} B" if size is not None else launch.written[2]))
+    if launch.branch:
+        rows.append(("Branch", f"not taken, {launch.branch}"))
     blocks = _count(launch.grid)
     device = GPUS.get(gpu)
     if blocks is not None and device is not None:

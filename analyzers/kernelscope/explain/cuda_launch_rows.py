@@ -26,11 +26,13 @@ def place_of(launch: Launch) -> Location:
 
 def launch_lines(facts: KernelFacts) -> Iterator[Line]:
     told: dict[str, Line] = {}
-    for launch in facts.launches:
+    for launch in (*facts.launches, *facts.other_launches):
         parts = ", ".join(launch.written)
         templates = f" with <{', '.join(launch.templates)}>" if launch.templates else ""
         how = "" if launch.mechanism == "<<<>>>" else f" by {launch.mechanism}"
         text = f"`<<<{parts}>>>` L{launch.line} `{Path(launch.unit.path).name}`{templates}{how}"
+        if launch.branch:
+            text += f" in a branch that is not taken, {launch.branch}"
         told.setdefault(text, Line(text, place_of(launch)))
     yield from list(told.values())[:MAX_LAUNCHES]
     if not told:

@@ -85,6 +85,7 @@ class _Place:
             Span(self.unit.source.prepared.origin(start, start + 1).start, _end(self.unit, self.close)),
             how,
             None if own else Wrapper(inner.unit, host, inner.offset, given),
+            inner.branch,
         )
 
 

@@ -60,6 +60,8 @@ class KernelFacts:
     unit: Unit
     function: Function
     launches: tuple[Launch, ...]
+    """Those of branches that the preprocessor does not take only where there are no others."""
+    other_launches: tuple[Launch, ...] = ()
     derived: dict[type, object] = field(default_factory=dict[type, object])
     """What others make of these facts and keep with them, by its type."""
 
@@ -230,7 +232,9 @@ class Kernels:
             return kept[1]
         while len(self._facts) >= KEPT_KERNELS:
             self._facts.pop(next(iter(self._facts)))
-        facts = KernelFacts(unit, kernel, found)
+        taken = tuple(launch for launch in found if not launch.branch)
+        others = tuple(launch for launch in found if launch.branch)
+        facts = KernelFacts(unit, kernel, taken, others) if taken else KernelFacts(unit, kernel, others)
         self._facts[key] = (state, facts)
         return facts
 

@@ -70,6 +70,8 @@ class Launch:
     wrapper: Wrapper | None = None
     """The function that holds the launch, where this is a call that hands it the kernel: then the configuration is in
     its words."""
+    branch: str = ""
+    """The directive whose branch it stands in, where the preprocessor takes another one."""
 
     @property
     def names_a_parameter(self) -> bool:

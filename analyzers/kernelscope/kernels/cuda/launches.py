@@ -6,7 +6,7 @@ Read from the text, so that macros around a launch spoil nothing.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from kernelscope.kernels.cuda.host_values import HostValues
 from kernelscope.kernels.cuda.launch import MAX_CONFIGURATION, Launch
@@ -34,6 +34,8 @@ class _Api:
     config: int | None = None
     scalars: bool = False
     """Grid and block are three numbers each."""
+    threads: bool = False
+    """The grid is told in threads."""
 
 
 APIS: dict[str, _Api] = {
@@ -49,6 +51,7 @@ APIS: dict[str, _Api] = {
     "ClusterLauncher::launch": _Api(5, 0, 2, 3, 4, None),
     "cuLaunchKernel": _Api(0, 1, 4, 7, 8, None, None, True),
     "hipModuleLaunchKernel": _Api(0, 1, 4, 7, 8, None, None, True),
+    "hipExtModuleLaunchKernel": _Api(0, 1, 4, 7, 8, None, None, True, True),
 }
 """Launch functions by name (CUDA runtime and driver API, HIP, CUTLASS)."""
 _API = re.compile(r"(" + "|".join(APIS) + r")\s*\(")
@@ -56,8 +59,14 @@ _BEFORE_API = re.compile(r"(?<![\w.>])(?:::|cutlass::)?\Z")
 
 
 def launches(unit: Unit) -> tuple[Launch, ...]:
-    """Every launch in a file, in source order."""
-    return _Finder(unit).run()
+    """Every launch in a file, in source order; also those of branches that the preprocessor does not take."""
+    found = list(_Finder(unit).run())
+    for other, branches in unit.otherwise:
+        for launch in _Finder(other).run():
+            within = next((branch for branch in branches if launch.span.start in branch.span), None)
+            if within is not None:
+                found.append(replace(launch, branch=within.written))
+    return tuple(sorted(found, key=lambda launch: (launch.span.start, launch.offset)))
 
 
 class _Finder:
@@ -81,7 +90,7 @@ class _Finder:
                 if before is not None:
                     self._api(found, before.start())
         self._unused_macros()
-        return tuple(sorted(self.found, key=lambda launch: (launch.span.start, launch.offset)))
+        return tuple(self.found)
 
     def _chevrons(self, mark: int) -> None:
         end = _chevrons_end(self.plain, mark + 3)
@@ -136,7 +145,10 @@ class _Finder:
             function = self.unit.function_at(start)
             configuration = HostValues(self.unit, function).configuration(config, start)
         elif api.scalars and len(written) > 8:
-            configuration = (f"dim3({', '.join(written[1:4])})", f"dim3({', '.join(written[4:7])})", *written[7:9])
+            sizes = written[1:4]
+            if api.threads:
+                sizes = tuple(f"({whole}) / ({part})" for whole, part in zip(sizes, written[4:7], strict=True))
+            configuration = (f"dim3({', '.join(sizes)})", f"dim3({', '.join(written[4:7])})", *written[7:9])
         else:
             places = [place for place in (api.grid, api.block, api.shared, api.stream) if place is not None]
             configuration = tuple(written[place] for place in places if place < len(written))

@@ -19,9 +19,9 @@ from kernelscope.kernels.cuda.choices import Choices
 from kernelscope.kernels.cuda.includes import Include, Includes, written_includes
 from kernelscope.results import LeftOut
 from kernelscope.syntax.cuda.declarations import Declarations
-from kernelscope.syntax.cuda.directives import Given, given
+from kernelscope.syntax.cuda.directives import Given, OtherBranch, given
 from kernelscope.syntax.cuda.functions import Function, FunctionKind, functions
-from kernelscope.syntax.cuda.macros import Macro
+from kernelscope.syntax.cuda.macros import Macro, Macros
 from kernelscope.syntax.cuda.outer_names import outer_names
 from kernelscope.syntax.cuda.source import CudaSource, parse
 from kernelscope.workspace.files import CUDA_SUFFIXES
@@ -32,6 +32,8 @@ MAX_HEADERS = 300
 MAX_INCLUDERS = 6
 MAX_BESIDE = 60
 MAX_OUTWARDS = 2
+MAX_OTHERWISE = 3
+"""Versions of a file with other branches of its `#if`s."""
 """Folders around a header's and the one around that, in which files that include it are looked for."""
 MAX_PARSED_BYTES = 4 << 20
 KEPT_UNITS = 200
@@ -123,6 +125,7 @@ class Units:
         for name, agreed in self._agreed(includers, {**macros, **own.macros}).items():
             macros[name] = agreed
         unit = Unit(self, path, parse(own.data, macros, path), headers, includers)
+        unit.given = macros
         unit.versions = self._versions(unit)
         self._keep(unit)
         return unit
@@ -242,6 +245,8 @@ class Unit:
         """Workspace headers, each after those it includes itself."""
         self.includers = includers
         """Of a header: files that include it."""
+        self.given: Macros = {}
+        """What the files that it includes define."""
         self.versions: tuple[Version | None, ...] = ()
         """Of its file and those that it rests on, when it was parsed."""
         self._named: dict[str, tuple[tuple[Unit, Function], ...]] = {}
@@ -254,6 +259,21 @@ class Unit:
         """Whether it is HIP for AMD's GPUs alone: warps, banks and limits are not NVIDIA's there."""
         included = any(name.startswith("hip/") for name in self.source.includes)
         return included or self.path.endswith(".hip") or b"__builtin_amdgcn_" in self.source.expanded
+
+    @cached_property
+    def otherwise(self) -> tuple[tuple[Unit, tuple[OtherBranch, ...]], ...]:
+        """The same file with other branches that launch kernels, in place of those that the preprocessor takes."""
+        found: list[tuple[Unit, tuple[OtherBranch, ...]]] = []
+        for rank in range(MAX_OTHERWISE):
+            branches = tuple(branch for branch in self.source.launching if branch.rank == rank)
+            if not branches:
+                break
+            read = {branch.group: branch.span.start for branch in self.source.launching if branch.rank <= rank}
+            source = parse(self.source.source.data, self.given, self.path, frozenset(read.values()))
+            unit = Unit(self.units, self.path, source, self.headers, self.includers)
+            unit.versions = self.versions
+            found.append((unit, branches))
+        return tuple(found)
 
     @cached_property
     def functions(self) -> tuple[Function, ...]:

@@ -7,7 +7,7 @@ function bodies every branch that is balanced is read, because each may define a
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -53,6 +53,19 @@ PREDEFINED: dict[bytes, int] = {
 """What nvcc defines for Hopper. An `#if` about architectures of which none fits is read from its first branch."""
 
 
+@dataclass(frozen=True, slots=True)
+class OtherBranch:
+    """A branch that is not read, and launches kernels."""
+
+    span: Span
+    written: str
+    """The directive that it stands behind: `#else` of `#ifdef X`."""
+    group: int
+    """Where its `#if` stands."""
+    rank: int
+    """Which one of its group it is; one more in groups that stand in a branch that is not read themselves."""
+
+
 @dataclass(slots=True)
 class Directives:
     """What the preprocessor lines of one file say."""
@@ -64,6 +77,8 @@ class Directives:
     includes: list[str] = field(default_factory=list[str])
     inactive: list[Span] = field(default_factory=list[Span])
     """Branches that are read though the preprocessor would not take them."""
+    launching: list[OtherBranch] = field(default_factory=list[OtherBranch])
+    """Branches that are not read, because another one of theirs is, and launch kernels."""
 
 
 @dataclass(slots=True)
@@ -71,6 +86,8 @@ class _Branch:
     start: int
     end: int
     taken: bool
+    written: bytes
+    """The directive itself."""
 
 
 @dataclass(slots=True)
@@ -104,14 +121,18 @@ def _blank_comment(match: re.Match[bytes]) -> bytes:
     return match[0].translate(_BLANK) if match[0].startswith((b"//", b"/*")) else match[0]
 
 
-def directives(data: bytes, known: Mapping[bytes, list[Macro]], path: str = "") -> Directives:
-    """Reads the directives of a file that is compiled with `known` macros of the files it includes."""
+def directives(
+    data: bytes, known: Mapping[bytes, list[Macro]], path: str = "", instead: Collection[int] = ()
+) -> Directives:
+    """Reads the directives of a file that is compiled with `known` macros of the files it includes. Branches that begin
+    at one of the places of `instead` are read for those that the preprocessor takes."""
     found = Directives()
     text = without_comments(data)
     if b"#" not in text:
         found.text = text
         return found
     reader = _Reader(text, known, found, path)
+    reader.instead = instead
     reader.run()
     return found
 
@@ -146,6 +167,7 @@ class _Reader:
         self.unread: dict[bytes, list[Macro]] = {}
         self.skipped: list[tuple[str, tuple[tuple[_Group, _Branch], ...]]] = []
         """Includes in branches that are not taken, with these branches."""
+        self.instead: Collection[int] = ()
         self.braces: list[bool] = []
         self.header = 0
         self.scanned = 0
@@ -195,7 +217,8 @@ class _Reader:
         elif word in (b"if", b"ifdef", b"ifndef"):
             value = self._value(word, rest)
             keep = not self.macros_only and self._declarative(match.start())
-            group = _Group([_Branch(match.end(), len(self.text), value)], self.reading, _is_architecture(rest), keep)
+            branch = _Branch(match.end(), len(self.text), value, match[0])
+            group = _Group([branch], self.reading, _is_architecture(rest), keep)
             group.for_older = _FOR_OLDER.match(rest) is not None
             group.never = rest.strip() in (b"0", b"false")
             self.open.append(group)
@@ -205,7 +228,7 @@ class _Reader:
             before = any(branch.taken for branch in group.branches)
             condition = {b"elifdef": b"ifdef", b"elifndef": b"ifndef"}.get(word, b"if")
             taken = not before and (word == b"else" or self._value(condition, rest))
-            group.branches.append(_Branch(match.end(), len(self.text), taken))
+            group.branches.append(_Branch(match.end(), len(self.text), taken, match[0]))
         elif word == b"endif" and self.open:
             group = self.open.pop()
             group.branches[-1].end = match.start()
@@ -281,12 +304,18 @@ class _Reader:
         keep_all = group.keep_all and all(map(_balanced, parts)) and not _qualify(parts, group, text)
         if len(parts) == 1 and not group.never:  # a build decides
             keep_all |= _defines_kernels(parts[0]) if group.keep_all else _launches(parts[0]) and _balanced(parts[0])
-        for branch in group.branches:
+        taken = next((branch for branch in group.branches if branch.start in self.instead), taken)
+        rank = 0 if group.outer else 1
+        for branch, part in zip(group.branches, parts, strict=True):
             if branch is taken:
                 continue
             if keep_all:
                 self.found.inactive.append(Span(branch.start, branch.end))
             else:
+                if not group.never and _launches(part):
+                    span, start = Span(branch.start, branch.end), group.branches[0].start
+                    self.found.launching.append(OtherBranch(span, _told(group, branch), start, rank))
+                    rank += 1
                 blank = text[branch.start : branch.end].translate(_BLANK)
                 text = text[: branch.start] + blank + text[branch.end :]
         return text
@@ -312,7 +341,7 @@ def _refuses(text: bytes) -> bool:
 
 
 _KERNEL = re.compile(rb"\b__global__\b[^;{}]*\{")
-_LAUNCH = re.compile(rb"<<<[^;]*>>>\s*\(")
+_LAUNCH = re.compile(rb"<<<[^;]*>>>\s*\(|\w*Launch(?:Cooperative)?Kernel\w*\s*\(")
 
 
 _HEAD_GOES_ON = re.compile(rb"\s*(?:__(?:global|device|host)__|void\b)")
@@ -332,6 +361,13 @@ def _qualify(parts: list[bytes], group: _Group, text: bytes) -> bool:
 def _defines_kernels(text: bytes) -> bool:
     """Whether a branch holds whole kernels, though it may close a bracket from before it."""
     return _KERNEL.search(text) is not None and text.rstrip()[-1:] in (b"}", b";", b")")
+
+
+def _told(group: _Group, branch: _Branch) -> str:
+    """The directive of a branch on one line, that of the group with an `#else`."""
+    first, own = (b" ".join(one.written.replace(b"\\\n", b" ").split()) for one in (group.branches[0], branch))
+    told = [f"`{text.replace(b'# ', b'#').decode('utf-8', 'replace')}`" for text in (own, first)]
+    return " of ".join(told) if own.lstrip(b"# ").startswith(b"else") else told[0]
 
 
 def _launches(text: bytes) -> bool:

@@ -10,7 +10,7 @@ and `written(node)` what the user wrote. Never use a node's own points: they cou
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from functools import cache, cached_property
 
@@ -20,7 +20,7 @@ from tree_sitter import Language, Node, Parser, Query, Tree
 from kernelscope.results import Span
 from kernelscope.syntax.captures import captured
 from kernelscope.syntax.cuda import tree as t
-from kernelscope.syntax.cuda.directives import directives
+from kernelscope.syntax.cuda.directives import OtherBranch, directives
 from kernelscope.syntax.cuda.launch_brackets import with_joined_brackets
 from kernelscope.syntax.cuda.lowered import Lowered, by_name
 from kernelscope.syntax.cuda.macros import LIBRARY_MACROS, Expansion, Macro, Macros
@@ -77,6 +77,8 @@ class CudaSource:
     includes: tuple[str, ...]
     inactive: tuple[Span, ...]
     """Parts of the file that are read though the preprocessor would not take them."""
+    launching: tuple[OtherBranch, ...] = ()
+    """Branches that are not read and launch kernels."""
 
     @property
     def root(self) -> Node:
@@ -157,10 +159,11 @@ def _call_sites(body: Node) -> Iterator[CallSite]:
             around.append(node)
 
 
-def parse(data: bytes, macros: Macros | None = None, path: str = "") -> CudaSource:
-    """Parses a file that is compiled with the given macros of the files it includes."""
+def parse(data: bytes, macros: Macros | None = None, path: str = "", instead: Collection[int] = ()) -> CudaSource:
+    """Parses a file that is compiled with the given macros of the files it includes; branches that begin at the places
+    of `instead` are read for those that would be."""
     given: Macros = macros or {}
-    read = directives(with_line_feeds(data), given, path)
+    read = directives(with_line_feeds(data), given, path, instead)
     known: dict[bytes, list[Macro]] = {**LIBRARY_MACROS, **given}
     for name, own in read.macros.items():
         known[name] = [*known.get(name, ()), *own]
@@ -177,4 +180,5 @@ def parse(data: bytes, macros: Macros | None = None, path: str = "") -> CudaSour
         read.macros,
         tuple(read.includes),
         tuple(read.inactive),
+        tuple(read.launching),
     )
