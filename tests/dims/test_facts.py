@@ -50,6 +50,16 @@ def test_what_every_other_one_was_taken_of_was_even() -> None:
     assert NO_FACTS.with_same(2 * evens, S).rewrite(odds) == S // 2
 
 
+def test_what_is_as_long_as_before_behind_steps_and_back_is_a_multiple_of_them() -> None:
+    steps = (S - 1) // 8 + 1
+    facts = NO_FACTS.with_same(steps, S // 8)
+    assert facts.divides(dim(8), S)
+    assert facts.rewrite(steps) == S // 8
+    assert NO_FACTS.with_same(4 * ((S - 1) // 4) + 4, S).rewrite(4 * ((S - 1) // 4)) == S - 4
+    three_of_four = (S - 1) // 4 + 1, (S + 2) // 4 + (S - 1) // 4 + 1 - S // 4
+    assert not NO_FACTS.with_same(*three_of_four).divides(dim(4), S)
+
+
 def test_halves_that_meet_are_halves() -> None:
     head_dim = hidden // heads
     first, second = head_dim // 2, head_dim - head_dim // 2

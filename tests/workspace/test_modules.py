@@ -218,6 +218,31 @@ def test_an_absolute_import_in_a_package_means_no_file_beside_it(workspace: Work
     assert says(found, files) == "external flash.Part"
 
 
+ADDING = {
+    "the script's folder names it": ("main.py", 'sys.path.append("lib")'),
+    "the script lies in it": ("lib/run.py", "sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))"),
+    "from the script's folder up and down": ("lib/run.py", 'sys.path.append(str(Path(__file__).parent.parent / "lib"))'),
+}
+
+
+@pytest.mark.parametrize("case", ADDING, ids=str)
+def test_a_script_that_adds_the_folder_to_the_path_lets_files_in_it_import_each_other(
+    case: str, workspace: Workspace
+) -> None:
+    script, line = ADDING[case]
+    package = "## lib/__init__.py\n## lib/flash.py\nclass Part: ...\n## lib/whole.py\nfrom flash import Part\n"
+    files = workspace(f"{package}## {script}\nimport sys\n{line}\n")
+    found = Modules(files).resolve(files.roots[0] + "/lib/whole.py", "Part")
+    assert says(found, files) == "lib/flash.py:Part"
+
+
+def test_a_script_that_adds_another_folder_to_the_path_changes_nothing(workspace: Workspace) -> None:
+    package = "## lib/__init__.py\n## lib/flash.py\nclass Part: ...\n## lib/whole.py\nfrom flash import Part\n"
+    files = workspace(package + '## main.py\nimport sys\nsys.path.append("other/lib")\n')
+    found = Modules(files).resolve(files.roots[0] + "/lib/whole.py", "Part")
+    assert says(found, files) == "external flash.Part"
+
+
 def test_a_name_rebound_through_itself_is_the_earlier_one(workspace: Workspace) -> None:
     files = workspace("## main.py\nimport torch\ndef f(): ...\nf = torch.compile(f)\n")
     modules = Modules(files)

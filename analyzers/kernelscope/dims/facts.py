@@ -14,6 +14,8 @@ from kernelscope.dims.polynomial import ONE, ZERO, Dim, DimLike, TooLarge, apply
 
 MOST_MISSING = 8
 """Multiples of numbers up to this one are looked for behind a size that is a little smaller."""
+MOST_DIVISOR = 32
+"""How often images become half as large, as 32 of 2 five times: what may be known to divide them by coming back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,16 +83,33 @@ class Facts:
         for atom in (*left.atoms(), *right.atoms()):
             if isinstance(atom, Opaque) and atom.op in {"//", "cdiv"}:
                 one = self.with_divisible(*atom.args)
+                if not _is_so_only(left, right, *atom.args):
+                    continue
                 if one is not self and not one.rewrite(left - right).terms:
                     return one
                 known = known.with_divisible(*atom.args)
         if known is not self and not known.rewrite(left - right).terms:
             return known
+        if (whole := self._without_rest(left, right)) is not None:
+            return whole
         known = self.with_equal(*_without_sum(left, right))
         for quotient, other in ((left, right), (right, left)):
             if known is self and other != quotient and (parts := self._parts(quotient)) is not None:
                 known = self.with_equal(*sorted((parts[0], other * parts[1]), key=_is_name))  # n is w times n//w
         return known
+
+    def _without_rest(self, left: Dim, right: Dim) -> Facts | None:
+        """`2*((n - 1)//2) + 2 == n` says that `n` is even: what was halved and doubled is as long as before."""
+        names = (left - right).names()
+        for atom in (*left.atoms(), *right.atoms()) if len(names) == 1 else ():
+            divisor = atom.args[1].const if isinstance(atom, Opaque) and atom.op in {"//", "cdiv"} else None
+            if divisor is None or not 1 < divisor <= MOST_DIVISOR:
+                continue
+            number = dim(names[0])
+            known = self.with_divisible(number, divisor)
+            if known is not self and not known.rewrite(left - right).terms:
+                return known if _is_so_only(left, right, number, dim(divisor)) else None
+        return None
 
     def with_alike(self, a: DimLike, b: DimLike) -> Facts:
         """Know that two Dims are equal if that does not make a name a number: a step with no past is no rule."""
@@ -232,6 +251,8 @@ class Facts:
                     return rest * (args[0] // args[1]) ** exponent
             if atom.op == "cdiv" and (whole := self._rounded_up(*args)) is not None:
                 return rest * whole**exponent
+            if atom.op == "//" and (apart := self._apart(*args)) is not None:
+                return self.rewrite(rest * apart**exponent)
             if args != atom.args:
                 return rest * apply(atom.op, args) ** exponent
         return term
@@ -242,6 +263,14 @@ class Facts:
             return None
         more = (number + missing for missing in range(1, divisor.const))
         return next((multiple // divisor for multiple in more if self.divides(divisor, multiple)), None)
+
+
+    def _apart(self, number: Dim, divisor: Dim) -> Dim | None:
+        """`n//8 - 1` for `(n - 1)//8` of a multiple `n` of 8: what is beside it is divided for itself."""
+        beside = sum(count for monomial, count in number.terms if not monomial)
+        if divisor.const is None or not beside or not self.divides(divisor, whole := number - beside):
+            return None
+        return whole // divisor + beside // divisor.const
 
 
 @lru_cache(8192)
@@ -278,6 +307,20 @@ def _times(whole: Atom, part: Opaque) -> Dim | None:
     if whole.op != "//" or whole.args[0] != part.args[0]:
         return None
     return part.args[1].exact_div(whole.args[1])
+
+
+@lru_cache(2048)
+def _is_so_only(left: Dim, right: Dim, number: Dim, divisor: Dim) -> bool:
+    """Whether two sizes are equal only where one divides a number, as far as that can be tried: 0 is the rest of none
+    that makes them equal."""
+    names = {*left.names(), *right.names(), *number.names()}
+    if len(names) != 1 or divisor.const is None or divisor.const > MOST_DIVISOR:
+        return True
+    for n in range(1, 3 * divisor.const):
+        given = {name: dim(n) for name in names}
+        if (number.subs(given) % divisor) != 0 and left.subs(given) == right.subs(given):
+            return False
+    return True
 
 
 def _others(term: tuple[Monomial, int], atom: Atom) -> Dim:

@@ -1,6 +1,6 @@
 """Where modules live: source roots by package structure, dotted names to files and back.
 
-Looks at names of files only; nothing is read or parsed here.
+Looks at names of files, and where scripts add folders to the path; nothing is parsed here.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ import os
 import sys
 from dataclasses import dataclass
 
+from kernelscope.workspace.added_paths import AddedPaths
 from kernelscope.workspace.files import SKIPPED_FOLDERS, Files
 
 MAX_ROOT_DEPTH = 3
@@ -48,11 +49,13 @@ class Packages:
         self._found: dict[tuple[str, str], ModuleRef | None] = {}
         self._listing: dict[str, frozenset[str]] = {}
         self._roots: tuple[str, ...] | None = None
+        self._added = AddedPaths(files)
 
     def forget(self) -> None:
         """Files came or went."""
         self._found.clear()
         self._listing.clear()
+        self._added.forget()
         self._roots = None
 
     def top(self, path: str) -> str:
@@ -75,7 +78,7 @@ class Packages:
         folder = os.path.dirname(importer)
         key = (folder, dotted)
         if key not in self._found:
-            self._found[key] = self._search(dotted, importer)
+            self._found[key] = self._on_added_path(dotted, importer) or self._search(dotted, importer)
         return self._found[key]
 
     def relative(self, level: int, dotted: str, importer: str) -> ModuleRef | None:
@@ -125,6 +128,17 @@ class Packages:
                 return found
             namespace = namespace or found
         return namespace if "." in dotted or self._files.roots else None
+
+    def _on_added_path(self, dotted: str, importer: str) -> ModuleRef | None:
+        """A module beside the importer that a package does not reach so, where a script puts the folder on the path."""
+        folder, first = os.path.dirname(importer), dotted.partition(".")[0]
+        names, root = self._names(folder), self._files.root_of(importer)
+        if root is None or "__init__.py" not in names or (first not in names and f"{first}.py" not in names):
+            return None
+        if first in sys.stdlib_module_names or first in FRAMEWORKS or not self._added.holds(folder, root):
+            return None
+        found = self.below(folder, dotted)
+        return found if found and found.path else None
 
     def _search_roots(self, importer: str) -> list[str]:
         """Nearest first: the package's own root, the folders above, other source roots."""
