@@ -212,6 +212,17 @@ def test_source_roots_are_found_by_packages(workspace: Workspace) -> None:
     assert modules.packages.name_of(files.roots[0] + "/python/lib/core.py") == "lib.core"
 
 
+def test_a_library_that_we_describe_is_found_where_the_workspace_has_none(workspace: Workspace) -> None:
+    files = workspace("## main.py\nfrom timm.layers import DropPath, create_pool\n")
+    modules, main = Modules(files), files.roots[0] + "/main.py"
+    found = modules.resolve(main, "DropPath")
+    assert isinstance(found, Definition)
+    assert not found.path.startswith(files.roots[0])
+    assert says(modules.resolve(main, "create_pool"), files) == "external timm.layers.create_pool"
+    files = workspace("## main.py\nfrom timm.layers import DropPath\n## timm/layers.py\nclass DropPath: ...\n")
+    assert says(Modules(files).resolve(files.roots[0] + "/main.py", "DropPath"), files) == "timm/layers.py:DropPath"
+
+
 def test_an_absolute_import_in_a_package_means_no_file_beside_it(workspace: Workspace) -> None:
     files = workspace("## lib/__init__.py\n## lib/flash.py\nclass Part: ...\n## lib/whole.py\nfrom flash import Part\n")
     found = Modules(files).resolve(files.roots[0] + "/lib/whole.py", "Part")

@@ -30,13 +30,14 @@ from kernelscope.interp.values import (
 from kernelscope.ops import Module
 from kernelscope.syntax.python import tree as t
 from kernelscope.tensor import Shape, Size, Tensor, Unknown
-from kernelscope.workspace.modules import Definition
+from kernelscope.workspace.modules import Definition, Resolved
 
 MAX_DEPTH = 3
 """Functions that give a parameter on are followed so far."""
 WINDOWS = re.compile(r"(?:Conv(?:Transpose)?|BatchNorm|InstanceNorm|\w*Pool|\w+Pad)([123])d$")
 RECURRENT = ("RNN", "LSTM", "GRU")
 LAST_DIM_SETTINGS = ("in_features", "normalized_shape")
+TURNING = {"permute", "transpose", "movedim", "swapaxes", "moveaxis"}
 NAMED = ("positional", "normal", "keyword")
 ANY = Unknown(NOT_TOLD)
 
@@ -151,11 +152,12 @@ def _of(run: Interpreter, target: Value, place: int | str, depth: int) -> Shape 
             return _of_layer(target)
         case Instance():
             weight = instance_attribute(run, target, "weight")
-            if place == 0 and isinstance(target.layer, Module) and (shape := _of_layer(target.layer)) is not None:
-                return shape
-            if place == 0 and isinstance(weight, Tensor) and weight.rank == 1:
-                return Shape((), weight.shape.head, NOT_TOLD)
             method = run.classes.attribute(target.cls, "forward" if target.is_module else "__call__")
+            is_as_usual = place == 0 and not _is_of_other_axis(method)
+            if is_as_usual and isinstance(target.layer, Module) and (shape := _of_layer(target.layer)) is not None:
+                return shape
+            if is_as_usual and isinstance(weight, Tensor) and weight.rank == 1:
+                return Shape((), weight.shape.head, NOT_TOLD)
             if isinstance(method, Definition) and depth < MAX_DEPTH:
                 return _of_function(run, Function(method, target, True), place, depth)
         case Function() if depth < MAX_DEPTH:
@@ -163,6 +165,21 @@ def _of(run: Interpreter, target: Value, place: int | str, depth: int) -> Shape 
         case _:
             pass
     return None
+
+
+def _is_of_other_axis(method: Resolved) -> bool:
+    """Whether a method turns its axes, or gives its weight more of them: it is not the last axis that is weighted."""
+    if not isinstance(method, Definition) or not isinstance(method.node, t.FunctionDef):
+        return False
+    for node in t.walk(*method.node.body):
+        match node:
+            case t.Call(func=t.Attribute(attr=attr)) if attr in TURNING:
+                return True
+            case t.Subscript(value=t.Attribute(value=t.Name(), attr="weight"), slice=t.Tuple()):
+                return True
+            case _:
+                pass
+    return False
 
 
 def _of_layer(layer: Module) -> Shape | None:

@@ -122,6 +122,12 @@ def sizes(values: Value) -> tuple[Size, ...]:
     return (size(values),)
 
 
+def asked(values: Value) -> Shape:
+    """The shape that sizes are given for: also that of another tensor whose number of dims is not known."""
+    values = unpacked(values)
+    return values if isinstance(values, Shape) else Shape(sizes(values))
+
+
 def unpacked(values: Value) -> Value:
     """The sole sequence of a rest parameter, or the values themselves."""
     elements = items(values) if is_sequence(values) else ()

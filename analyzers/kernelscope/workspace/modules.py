@@ -342,6 +342,8 @@ class Modules:
             submodule = self.packages.below(module.folder, name, module.name)
             if submodule is not None:
                 return [submodule]
+        if not _any_definite(found) and self.packages.is_described(module):
+            return [External(f"{module.name}.{name}")]
         return found or [Missing(f"{name} is not defined in {module.name}")]
 
 

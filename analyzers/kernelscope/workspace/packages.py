@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 
 from kernelscope.workspace.added_paths import AddedPaths
 from kernelscope.workspace.files import SKIPPED_FOLDERS, Files
@@ -15,6 +16,9 @@ from kernelscope.workspace.files import SKIPPED_FOLDERS, Files
 MAX_ROOT_DEPTH = 3
 MAX_LISTED_FOLDERS = 2_000
 MAX_PACKAGE_DEPTH = 40
+
+LIBRARIES = str(Path(__file__).parents[1] / "libraries")
+"""Where layers of libraries are described as source that is interpreted like the workspace's."""
 
 FRAMEWORKS: dict[str, str] = {
     "torch": "nn",
@@ -78,8 +82,20 @@ class Packages:
         folder = os.path.dirname(importer)
         key = (folder, dotted)
         if key not in self._found:
-            self._found[key] = self._on_added_path(dotted, importer) or self._search(dotted, importer)
+            found = self._on_added_path(dotted, importer) or self._search(dotted, importer)
+            self._found[key] = found or self._described(dotted)
         return self._found[key]
+
+    def is_described(self, module: ModuleRef) -> bool:
+        """Whether a module only says what some of a library's layers are like."""
+        return (module.path or "").startswith(LIBRARIES + os.sep)
+
+    def _described(self, dotted: str) -> ModuleRef | None:
+        """A module of a library that the workspace does not hold, if we describe it."""
+        if dotted.partition(".")[0] not in self._names(LIBRARIES):
+            return None
+        found = self.below(LIBRARIES, dotted)
+        return found if found and found.path else None
 
     def relative(self, level: int, dotted: str, importer: str) -> ModuleRef | None:
         """The module that `from ..dotted import` with `level` dots reaches."""

@@ -13,6 +13,7 @@ from kernelscope.dims import dim as as_dim
 from kernelscope.ops.arguments import (
     Lost,
     Value,
+    asked,
     integer,
     is_number,
     is_sequence,
@@ -34,13 +35,13 @@ from kernelscope.tensor.dtypes import DEFAULTS, DTYPES
 @rule("t.zeros t.ones t.empty", dtype="new", kind="movement", name="zeros", label="a new tensor")
 def zeros(*size: Value, dtype: Value = None, **options: Value) -> Shape:
     """The given sizes."""
-    return Shape(sizes(size))
+    return asked(size)
 
 
 @rule("t.full", dtype="filled", kind="movement", label="a new tensor of one value")
 def full(size: Value, fill_value: Value, *, dtype: Value = None, **options: Value) -> Shape:
     """The given sizes."""
-    return Shape(sizes(size))
+    return asked(size)
 
 
 same(
@@ -56,19 +57,19 @@ same(
 @rule("T.new_zeros T.new_ones T.new_empty", dtype="asked", kind="movement", name="new_zeros", label="a new tensor")
 def new_zeros(self: Value, *size: Value, dtype: Value = None, **options: Value) -> Shape:
     """The given sizes, the dtype of the tensor."""
-    return Shape(sizes(size))
+    return asked(size)
 
 
 @rule("T.new_full", dtype="asked", kind="movement", label="a new tensor of one value")
 def new_full(self: Value, size: Value, fill_value: Value, *, dtype: Value = None, **options: Value) -> Shape:
     """The given sizes, the dtype of the tensor."""
-    return Shape(sizes(size))
+    return asked(size)
 
 
 @rule("t.empty_strided", dtype="new", kind="movement", label="a new tensor with strides")
 def empty_strided(size: Value, stride: Value, *, dtype: Value = None, **options: Value) -> Shape:
     """The given sizes."""
-    return Shape(sizes(size))
+    return asked(size)
 
 
 @rule("t.arange", dtype="ranged", kind="movement", label="a range of numbers")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from kernelscope.dims import NO_FACTS, Dim, Facts, same
 from kernelscope.dims import dim as as_dim
-from kernelscope.ops.arguments import Value, integer, items, known, sizes, tensor, unpacked
+from kernelscope.ops.arguments import Value, asked, integer, items, known, sizes, tensor, unpacked
 from kernelscope.ops.arguments import size as as_size
 from kernelscope.ops.registry import rule
 from kernelscope.tensor import Shape, ShapeError, Size, Tensor, Unknown, numel
@@ -16,8 +16,10 @@ ONE = as_dim(1)
 @rule("T.expand", kind="view", label="repeat axes of size 1 without copying")
 def expand(self: Value, *size: Value, facts: Facts = NO_FACTS) -> Shape:
     """-1 keeps a size; other sizes must equal it unless it is 1; new axes come in front."""
-    wanted = sizes(size)
-    shape = tensor(self).shape
+    given, shape = asked(size), tensor(self).shape
+    wanted = given.dims
+    if wanted is None:
+        return given
     if shape.dims is None:
         lost = Unknown(shape.reason or "the rank is not known")
         return Shape(tuple(lost if s == -1 else s for s in wanted))
@@ -27,7 +29,8 @@ def expand(self: Value, *size: Value, facts: Facts = NO_FACTS) -> Shape:
 @rule("t.broadcast_to T.broadcast_to", kind="view", label="repeat axes of size 1 without copying")
 def broadcast_to(input: Value, size: Value, *, facts: Facts = NO_FACTS) -> Shape:
     """As `expand`."""
-    return expanded(known(input), sizes(size), facts)
+    given = asked(size)
+    return given if given.dims is None else expanded(known(input), given.dims, facts)
 
 
 def expanded(dims: tuple[Size, ...], wanted: tuple[Size, ...], facts: Facts) -> Shape:

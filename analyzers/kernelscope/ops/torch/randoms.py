@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kernelscope.ops.arguments import Value, size, sizes, tensor
+from kernelscope.ops.arguments import Value, asked, size, sizes, tensor
 from kernelscope.ops.families import same
 from kernelscope.ops.registry import rule
 from kernelscope.tensor import Shape
@@ -12,7 +12,7 @@ from kernelscope.tensor.broadcasting import broadcast
 @rule("t.randn t.rand", dtype="new", kind="movement", name="randn", label="random numbers")
 def randn(*size: Value, dtype: Value = None, **options: Value) -> Shape:
     """The given sizes."""
-    return Shape(sizes(size))
+    return asked(size)
 
 
 @rule("t.randint", dtype="asked_integers", kind="movement", label="random integers")
@@ -44,7 +44,7 @@ same(
 def normal(mean: Value, std: Value = 1.0, size: Value = None, **options: Value) -> Shape:
     """The given sizes, or the means' and deviations' common shape."""
     if size is not None:
-        return Shape(sizes(size))
+        return asked(size)
     return broadcast((tensor(mean).shape, tensor(std).shape))
 
 

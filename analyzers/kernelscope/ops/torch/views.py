@@ -9,6 +9,7 @@ from kernelscope.dims import NO_FACTS, Dim, Facts, Opaque, dim
 from kernelscope.ops.arguments import (
     Lost,
     Value,
+    asked,
     axes,
     axis,
     integer,
@@ -40,13 +41,13 @@ def view(self: Value, *shape: Value, facts: Facts = NO_FACTS) -> Shape | Tensor:
     """At most one -1; the product of the sizes must equal the number of elements. `view(dtype)` reinterprets."""
     if len(shape) == 1 and isinstance(shape[0], _DType):
         return _reinterpreted(tensor(self), shape[0])
-    return reshaped(tensor(self).shape, sizes(shape), facts)
+    return _in_shape(tensor(self).shape, asked(shape), facts)
 
 
 @rule("t,T.reshape", kind="view", label="other sizes, same elements")
 def reshape(input: Value, *shape: Value, facts: Facts = NO_FACTS) -> Shape:
     """At most one -1; the product of the sizes must equal the number of elements."""
-    return reshaped(tensor(input).shape, sizes(shape), facts)
+    return _in_shape(tensor(input).shape, asked(shape), facts)
 
 
 @rule("T.view_as T.reshape_as", kind="view", name="view_as", label="the sizes of another tensor")
@@ -66,6 +67,15 @@ def resize_(self: Value, *sizes_: Value) -> Shape:
 def resize_as_(self: Value, other: Value) -> Shape:
     """The shape of `other`."""
     return tensor(other).shape
+
+
+def _in_shape(shape: Shape, wanted: Shape, facts: Facts) -> Shape:
+    """What is asked for; of -1 among sizes of which not all are known nothing is told."""
+    if wanted.dims is not None:
+        return reshaped(shape, wanted.dims, facts)
+    lost = Unknown(wanted.reason)
+    ends = (tuple(lost if size == -1 else size for size in end) for end in (wanted.head, wanted.tail or ()))
+    return Shape(*ends, wanted.reason)
 
 
 def reshaped(shape: Shape, wanted: tuple[Size, ...], facts: Facts) -> Shape:

@@ -1,0 +1,2 @@
+from . import layers, vision_transformer
+from .vision_transformer import VisionTransformer

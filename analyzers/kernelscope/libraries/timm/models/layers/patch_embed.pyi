@@ -1,0 +1,1 @@
+from timm.layers.patch_embed import *

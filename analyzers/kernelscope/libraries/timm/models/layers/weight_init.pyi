@@ -1,0 +1,1 @@
+from timm.layers.weight_init import *
