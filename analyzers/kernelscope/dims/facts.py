@@ -264,7 +264,6 @@ class Facts:
         more = (number + missing for missing in range(1, divisor.const))
         return next((multiple // divisor for multiple in more if self.divides(divisor, multiple)), None)
 
-
     def _apart(self, number: Dim, divisor: Dim) -> Dim | None:
         """`n//8 - 1` for `(n - 1)//8` of a multiple `n` of 8: what is beside it is divided for itself."""
         beside = sum(count for monomial, count in number.terms if not monomial)

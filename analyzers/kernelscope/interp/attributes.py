@@ -20,6 +20,7 @@ from kernelscope.interp.families import held_under
 from kernelscope.interp.interpreter import Interpreter
 from kernelscope.interp.joins import as_given
 from kernelscope.interp.limits import OBJECT_STEPS, OutOfBudget
+from kernelscope.interp.open_shapes import part_of
 from kernelscope.interp.outside_names import external
 from kernelscope.interp.promised_objects import promised_attribute
 from kernelscope.interp.sequences import Mapping, element_at, is_callable
@@ -73,7 +74,6 @@ LINEN_METHODS = {
 }  # fmt: skip
 INHERITED = {"torch.nn.": MODULE_METHODS, "flax.": LINEN_METHODS, "equinox.": {"__init__"}}
 """The methods that classes get from the layers of a library."""
-MOST_DIMS = 8
 SHAPING = ("view", "reshape", "permute", "expand")
 """Methods of tensors that tell how many dims come out, whatever they are asked of."""
 ABOUT = ("shape", "dtype", "device", "ndim", "config")
@@ -338,15 +338,6 @@ def _class_attribute(run: Interpreter, found: object, holder: Instance | Class) 
             return Unknown("no class of the workspace defines it")
 
 
-def _last_sizes(shape: Shape, index: slice) -> tuple[Value, ...] | None:
-    """`x.shape[-2:]` of a tensor of unknown rank: that many sizes."""
-    start = index.start.const if isinstance(index.start, Dim) and index.stop is None and index.step is None else None
-    if start is None or not -MOST_DIMS <= start < 0:
-        return None
-    found = [shape.size(axis) for axis in range(start, 0)]
-    return tuple(Number(size.reason, True) if isinstance(size, Unknown) else size for size in found)
-
-
 def chosen(entries: list[Value], span: Any) -> Value:
     """What a table of functions, classes or tensors gives for a key that is not known."""
     if entries and all(is_callable(e) for e in entries):
@@ -397,8 +388,8 @@ def subscript(run: Interpreter, value: Value, index: Value, span: Any) -> Value:
         case Shape():
             if value.dims is not None:
                 return element_at(tuple(value.dims), index, span)
-            if isinstance(index, slice) and (last := _last_sizes(value, index)) is not None:
-                return last
+            if isinstance(index, slice):
+                return part_of(value, index)
             number = index.const if isinstance(index, Dim) else None
             return Unknown("a size of a tensor of unknown rank", span) if number is None else value.size(number)
         case dict():

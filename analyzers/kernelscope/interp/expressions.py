@@ -16,6 +16,7 @@ from kernelscope.interp.joins import Join, as_given
 from kernelscope.interp.limits import MAX_NESTED
 from kernelscope.interp.operators import binary, compare, truth, unary
 from kernelscope.interp.sequences import MAX_ELEMENTS, any_of, is_callable, iterated, sequence
+from kernelscope.interp.sizes_asked import of_expression
 from kernelscope.interp.texts import joined_text, pattern_of
 from kernelscope.interp.values import (
     Alike,
@@ -76,6 +77,7 @@ def _evaluate(run: Interpreter, scope: Scope, node: t.Expr) -> Value:
         case t.Call():
             from kernelscope.interp.calls import call_node
 
+            of_expression(run, scope, node)
             return call_node(run, scope, node)
         case t.BinOp():
             return binary(run, node.op, evaluate(run, scope, node.left), evaluate(run, scope, node.right), node.span)
@@ -94,6 +96,8 @@ def _evaluate(run: Interpreter, scope: Scope, node: t.Expr) -> Value:
         case t.Dict():
             return _dict(run, scope, node)
         case t.Subscript():
+            if isinstance(node.value, t.Attribute | t.Call):
+                of_expression(run, scope, node)
             return subscript(run, evaluate(run, scope, node.value), index_of(run, scope, node.slice), node.span)
         case t.ListComp() | t.GeneratorExp() | t.SetComp():
             return _comprehension(run, scope, node)

@@ -12,6 +12,7 @@ from typing import Any
 
 from kernelscope import ops
 from kernelscope.dims import Dim, dim
+from kernelscope.interp import open_shapes
 from kernelscope.interp.calls import call
 from kernelscope.interp.interpreter import Interpreter
 from kernelscope.interp.limits import NoSuchWay
@@ -78,7 +79,9 @@ def call_tensor_method(run: Interpreter, target: TensorMethod, args: Arguments, 
         return target.picked
     spread = args[0] if len(args) == 1 and isinstance(args[0], tuple | list) else args
     if any(isinstance(a, Unpacked) for a in spread):
-        return _unpacked_method(target, list(spread))
+        if (shape := open_shapes.spread(spread)) is None:
+            return _unpacked_method(target, list(spread))
+        args = [shape]
     name = target.full
     op = ops.find(name)
     if op is None:
@@ -116,6 +119,8 @@ def _operator(run: Interpreter, name: str, args: Arguments, kwargs: Keywords) ->
     plain = op is not None and op.tier == "family"
 
     def given(value: Value) -> Value:
+        if type(value) in (tuple, list) and (shape := open_shapes.spread(value)) is not None:
+            return shape
         return 0.5 if plain and isinstance(value, Number) else for_op(value)
 
     if name.rpartition(".")[2] in PARTED and args and run.running:
@@ -211,6 +216,8 @@ def call_external(run: Interpreter, name: str, args: Arguments, kwargs: Keywords
             return leaves(made, _as_array)
     if plain is not None:
         return plain(run, args, kwargs, span)
+    if (shape := open_shapes.spread(args)) is not None:
+        args = [shape]
     if any(isinstance(a, Unpacked) for a in args):
         return Unknown(f"{name} of arguments that are not known", span)
     if name in LITERALS and args:

@@ -22,6 +22,7 @@ from kernelscope.interp.otherwise import leave_open
 from kernelscope.interp.proven_ranks import of_assertion, of_unpacking
 from kernelscope.interp.remarks import believe_comment
 from kernelscope.interp.sequences import any_of, iterated
+from kernelscope.interp.sizes_asked import of_targets
 from kernelscope.interp.targets import assign
 from kernelscope.interp.untaken import untaken
 from kernelscope.interp.values import Alike, Function, Instance, Maybe, Scope, Value, present
@@ -77,6 +78,7 @@ def execute(run: Interpreter, scope: Scope, body: list[t.Stmt], returns: Returns
             if ended or is_done:
                 return ended
         elif isinstance(statement, t.Assign) and isinstance(statement.value, t.Call):
+            of_targets(run, scope, statement.targets[0], statement.value)
             value = evaluate(run, scope, statement.value)
             outcomes = _as_taken_apart(statement.targets[0], run.outcomes_of(value) or [])
             rest = body[index + 1 :]
@@ -170,6 +172,7 @@ def _statement(run: Interpreter, scope: Scope, node: t.Stmt, returns: Returns) -
         case t.Assign():
             if isinstance(target := node.targets[0], t.Tuple):
                 of_unpacking(run, scope, target.elts, node.value)
+            of_targets(run, scope, target, node.value)
             value = evaluate(run, scope, node.value)
             if isinstance(node.value, t.Name) and isinstance(target, t.Tuple):
                 value = _as_it_must_be(scope, node.value.id, target, value)

@@ -14,6 +14,7 @@ from kernelscope import ops
 from kernelscope.dims import ARITHMETIC, Dim, Facts, difference, dim
 from kernelscope.dims.polynomial import cancel
 from kernelscope.interp.interpreter import Interpreter
+from kernelscope.interp.open_shapes import is_open, joined
 from kernelscope.interp.records import derives
 from kernelscope.interp.sequences import MAX_ELEMENTS, any_of, sequence
 from kernelscope.interp.texts import PERCENTS, filled
@@ -199,6 +200,10 @@ def _sequence_operator(run: Interpreter, op: str, left: Value, right: Value, spa
     one, two = sequence(left), sequence(right)
     if op == "+" and one is not None and two is not None:
         return one + two if isinstance(left, list) else tuple(one + two)
+    if op == "+" and isinstance(left, Shape) and two is not None and is_open(left):
+        return joined((), left, two)
+    if op == "+" and isinstance(right, Shape) and one is not None and is_open(right):
+        return joined(one, right, ())
     if op == "+" and (isinstance(left, Alike) or isinstance(right, Alike)):
         parts = [p for v in (left, right) for p in ([v.element] if isinstance(v, Alike) else sequence(v) or [])]
         if all(isinstance(v, Alike) or sequence(v) is not None for v in (left, right)):

@@ -15,13 +15,13 @@ from collections.abc import Callable, Sequence
 from kernelscope.dims import Dim
 from kernelscope.interp.expressions import evaluate
 from kernelscope.interp.interpreter import Interpreter
+from kernelscope.interp.open_shapes import MOST_DIMS
 from kernelscope.interp.uses import asked_for_dims, measured
 from kernelscope.interp.values import Maybe, Scope, Unpacked, Value, as_size, present
 from kernelscope.syntax.python import tree as t
 from kernelscope.syntax.python.blocks import start_of_way_to
 from kernelscope.tensor import Shape, Size, Tensor, Unknown
 
-MOST_DIMS = 8
 UNTOLD = Unknown("sizes that are not known")
 
 

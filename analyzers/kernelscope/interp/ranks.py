@@ -86,9 +86,10 @@ class _Candidates:
     """What was odd about those that were."""
 
     def best(self) -> int | None:
-        """The only rank with the fewest surprises."""
+        """The only rank with the fewest surprises; where all others cannot be, one that many tensors have."""
         if not self.surprises and len(self.left) == 1:
-            return next(iter(self.left))
+            rank = next(iter(self.left))
+            return rank if rank in LIKELY else None
         fewest = min(self.surprises.values(), default=0)
         best = [rank for rank, count in self.surprises.items() if count == fewest]
         is_open = any(odd <= fewest for odd in self.left.values())

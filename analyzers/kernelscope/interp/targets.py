@@ -13,6 +13,7 @@ from kernelscope.interp import containers, records
 from kernelscope.interp.expressions import evaluate, index_of
 from kernelscope.interp.interpreter import Interpreter
 from kernelscope.interp.limits import NoSuchWay
+from kernelscope.interp.open_shapes import part_of
 from kernelscope.interp.sequences import has_unknown_length, iterated, sequence, slice_of
 from kernelscope.interp.values import Alike, Function, Instance, Number, Opaque, Scope, Unpacked, Value, present
 from kernelscope.ops import Module, ShapeError
@@ -122,6 +123,8 @@ def _unpack(run: Interpreter, scope: Scope, targets: list[t.Expr], value: Value,
             part = Unknown("some of the values") if isinstance(target, t.Starred) else element
             if part is element and isinstance(part, Unknown | Tensor):
                 part = replace(part)  # what is proven of one of them is not proven of the others
+            if starred and isinstance(value, Shape):
+                part = _part_of_shape(value, index, starred[0], len(targets))
             if isinstance(value, Opaque) and starred and not isinstance(target, t.Starred):
                 part = value.element(index if index < starred[0] else index - len(targets))
             if run.trace is not None and isinstance(value, Opaque) and isinstance(target, t.Name):
@@ -146,6 +149,15 @@ def _unpack(run: Interpreter, scope: Scope, targets: list[t.Expr], value: Value,
         values = [Unknown("as many values as names were expected", span) for _ in targets]
     for target, part in zip(targets, values, strict=True):
         assign(run, scope, target, part)
+
+
+def _part_of_shape(shape: Shape, index: int, starred: int, count: int) -> Value:
+    """A size of a tensor of unknown rank, or those in the middle, for a target of `B, *middle, D = x.shape`."""
+    if index == starred:
+        rest = part_of(shape, slice(dim(starred), None, None))
+        return part_of(rest, slice(None, dim(starred + 1 - count), None)) if starred + 1 < count else rest
+    size = shape.size(index if index < starred else index - count)
+    return Number(size.reason, True) if isinstance(size, Unknown) else size
 
 
 def _spread(run: Interpreter, values: list[Value], count: int, span: Span) -> list[Value]:

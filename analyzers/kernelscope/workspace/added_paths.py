@@ -1,4 +1,4 @@
-"""Folders that scripts add to Python's path: `sys.path.append("core")`, `sys.path.insert(0, os.path.dirname(__file__))`.
+"""Folders that scripts add to Python's path: `sys.path.append("core")`, `sys.path.insert(0, dirname(__file__))`.
 
 Looks at the scripts around a file only, and at the texts and turns upwards in what they add, not at what computes it.
 """

@@ -281,6 +281,11 @@ def flatten(input: Value, start_dim: Value = 0, end_dim: Value = -1) -> Shape:
         if first > 0 and end_dim == -1:
             lost = Unknown(shape.reason or "the rank is not known")
             return Shape((*(shape.head[i] if i < len(shape.head) else lost for i in range(first)), lost))
+        end = integer(end_dim)
+        if first < 0 and end == -1:
+            return shape.replace_last(-first, numel(shape.last(-first)))
+        if first == 0 and end < 0:
+            return Shape((Unknown(shape.reason or "the rank is not known"), *shape.last(-1 - end)))
         raise Lost(shape.reason or "the rank is not known")
     dims = shape.dims
     if not dims:
@@ -294,6 +299,10 @@ def flatten(input: Value, start_dim: Value = 0, end_dim: Value = -1) -> Shape:
 @rule("t,T.unflatten", kind="view", label="split an axis")
 def unflatten(input: Value, dim: Value, sizes: Value, *, facts: Facts = NO_FACTS) -> Shape:
     """One axis becomes several; one of them may be -1."""
+    shape, number = tensor(input).shape, integer(dim)
+    if shape.dims is None and number < 0:
+        parts = reshaped(Shape((shape.size(number),)), _sizes(sizes), facts)
+        return shape.replace_last(-number, *parts.head, *shape.last(-1 - number))
     dims = known(input)
     place = axis(dim, len(dims))
     parts = reshaped(Shape((dims[place],)), _sizes(sizes), facts)
