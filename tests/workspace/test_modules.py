@@ -232,7 +232,7 @@ def test_an_absolute_import_in_a_package_means_no_file_beside_it(workspace: Work
 ADDING = {
     "the script's folder names it": ("main.py", 'sys.path.append("lib")'),
     "the script lies in it": ("lib/run.py", "sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))"),
-    "from the script's folder up and down": ("lib/run.py", 'sys.path.append(str(Path(__file__).parent.parent / "lib"))'),
+    "from the script's folder up and down": ("lib/run.py", 'sys.path.append(Path(__file__).parent.parent / "lib")'),
 }
 
 

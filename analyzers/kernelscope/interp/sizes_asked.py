@@ -27,18 +27,13 @@ def of_targets(run: Interpreter, scope: Scope, target: t.Expr, value: t.Expr) ->
             _give(run, scope, asked[0], (), (word, *["_"] * (-asked[1] - 1)))
         case t.Name(id=word), _ if (asked := _axis(value)) is not None:
             _give(run, scope, asked[0], (*["_"] * asked[1], word), ())
-        case t.Tuple(elts=targets), t.Subscript(value=whole, slice=t.Slice(lower=None, step=None)) if (
-            all(isinstance(part, t.Name) for part in targets)
-            and (name := _whole(whole)) is not None
-            and _number(value.slice.upper) == len(targets)
+        case t.Tuple(elts=targets), t.Subscript(value=whole, slice=t.Slice(lower=start, upper=stop, step=None)) if (
+            all(isinstance(part, t.Name) for part in targets) and (name := _whole(whole)) is not None
         ):
-            _give(run, scope, name, _words(targets), ())
-        case t.Tuple(elts=targets), t.Subscript(value=whole, slice=t.Slice(upper=None, step=None)) if (
-            all(isinstance(part, t.Name) for part in targets)
-            and (name := _whole(whole)) is not None
-            and _number(value.slice.lower) == -len(targets)
-        ):
-            _give(run, scope, name, (), _words(targets))
+            if start is None and _number(stop) == len(targets):
+                _give(run, scope, name, _words(targets), ())
+            elif stop is None and _number(start) == -len(targets):
+                _give(run, scope, name, (), _words(targets))
         case t.Tuple(elts=targets), _ if (name := _whole(value)) is not None:
             starred = [index for index, part in enumerate(targets) if isinstance(part, t.Starred)]
             if len(starred) == 1:
@@ -84,7 +79,7 @@ def _axis(node: t.Expr) -> tuple[str, int] | None:
 
 def _number(node: t.Expr | None) -> int | None:
     match node:
-        case t.Constant(value=int() as number) if not isinstance(number, bool):
+        case t.Constant(value=int() as number):
             return number
         case t.UnaryOp(op="-", operand=t.Constant(value=int() as number)):
             return -number

@@ -74,8 +74,8 @@ def _in_shape(shape: Shape, wanted: Shape, facts: Facts) -> Shape:
     if wanted.dims is not None:
         return reshaped(shape, wanted.dims, facts)
     lost = Unknown(wanted.reason)
-    ends = (tuple(lost if size == -1 else size for size in end) for end in (wanted.head, wanted.tail or ()))
-    return Shape(*ends, wanted.reason)
+    head, tail = (tuple(lost if size == -1 else size for size in end) for end in (wanted.head, wanted.tail or ()))
+    return Shape(head, tail, wanted.reason)
 
 
 def reshaped(shape: Shape, wanted: tuple[Size, ...], facts: Facts) -> Shape:
