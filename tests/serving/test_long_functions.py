@@ -6,7 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import cast
 
+import pytest
 from kernelscope.analysis import Analysis
+from kernelscope.explain import faq_answers
+from kernelscope.explain.faq_answers import Speaking
 from kernelscope.explain.faq_functions import compared, functions
 from kernelscope.serving.balancing import balancing
 from kernelscope.serving.claims import PythonSource
@@ -249,3 +252,10 @@ def test_stretches_begin_with_a_branch_rather_than_within_it(source: Source) -> 
     ways = "".join(f"    {'el' if at else ''}if way == {at}:\n{path}" for at in range(9))
     told = [p.steps.splitlines() for p in procedures(source(f"def choose_road(self, way):\n{ways}")) if p.weight]
     assert len(told) > 2 and all(lines[1].startswith("elif") for lines in told[1:])
+
+
+def test_what_texts_speak_of_is_remembered_up_to_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(faq_answers, "MOST_REMEMBERED", 2)
+    speaks = Speaking("queue")
+    asked = ("a Queue", "none", "a Queue", "queues", "none")
+    assert [speaks(text) for text in asked] == [True, False, True, True, False]

@@ -163,7 +163,7 @@ QUESTIONS: tuple[Question, ...] = (
                   functions(r"(?:choose|select|pick|assign|route|balance)\w*(?:server|worker|replica|engine|instance|peer|node|endpoint)")),
              "load balancers and data-parallel sizes"),
     Question("scalability.failures", "scalability", "What happens when a part fails or takes too long?",
-             both(functions(r"(?:^|_)(?:on|handle|check)?_?\w*(?:fail|crash|dead|unhealthy|timed?_?out)|(?:^|_)(?:retry|restart|recover|ban)(?:_|$)"),
+             both(functions(r"_fail(?:ed|ures?|s)?(?:_|$)|crash|unhealthy|timed?_?out|(?:^|_)(?:retry|restart|recover|ban)(?:_|$)"),
                   of_hosts(settings(r"(?:^|_)(?:retry|retries|backoff|timeout|timeout_s|timeout_ms|timeout_sec|timeout_seconds|ban)(?:_|$)"))),
              "functions about failures, and parameters about timeouts and retries"),
     Question("scalability.processes", "scalability", "Which processes run, and how do they talk?",

@@ -53,9 +53,27 @@ MOST_ROUTES = 12
 _ASKS_A_MODEL = re.compile(r"generat|complet|chat|embed|/models|health|infer|predict", re.IGNORECASE)
 """Paths of a server of models that are asked for most."""
 MOST_OWNERS = 3
+MOST_REMEMBERED = 20_000
+"""Texts of which it is remembered whether they speak of one thing."""
 MOST_PLACES = 8
 
 Answer = Callable[[System], Iterator[Claim]]
+
+
+class Speaking:
+    """Whether texts hold a pattern; it is remembered, for an edit changes few of them."""
+
+    def __init__(self, pattern: str) -> None:
+        self._pattern = re.compile(pattern, re.IGNORECASE)
+        self._known: dict[str, bool] = {}
+
+    def __call__(self, text: str) -> bool:
+        found = self._known.get(text)
+        if found is None:
+            if len(self._known) >= MOST_REMEMBERED:
+                self._known.clear()
+            found = self._known[text] = self._pattern.search(text) is not None
+        return found
 
 
 def both(*answers: Answer) -> Answer:
@@ -83,11 +101,11 @@ def first(*answers: Answer) -> Answer:
 
 def about(section: str, pattern: str = "") -> Answer:
     """Claims of a section whose name or value speaks of something."""
-    compiled = re.compile(pattern, re.IGNORECASE)
+    speaks = Speaking(pattern)
 
     def find(system: System) -> Iterator[Claim]:
         for claim in system.about(section):
-            if compiled.search(claim.name) or compiled.search(claim.value):
+            if speaks(claim.name) or speaks(claim.value):
                 guard = f" (if {claim.condition})" if claim.condition and claim.condition not in claim.value else ""
                 yield Claim(claim.name, f"{claim.text}{guard}", claim.evidence, confidence=claim.confidence)
 

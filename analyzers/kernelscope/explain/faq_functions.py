@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from kernelscope.explain.faq_answers import Answer
+from kernelscope.explain.faq_answers import Answer, Speaking
 from kernelscope.serving.claims import Claim
 from kernelscope.serving.procedures import COMPONENT, SAMPLES
 from kernelscope.serving.sections import STEMS, words
@@ -33,10 +33,10 @@ def _first_steps(steps: str) -> str:
 
 def procedures(section: str, pattern: str) -> Answer:
     """Functions of a section whose names speak of something, those that do most, by their steps."""
-    compiled = re.compile(pattern, re.IGNORECASE)
+    speaks = Speaking(pattern)
 
     def find(system: System) -> Iterator[Claim]:
-        meant = (p for p in system.procedures_of(section) if compiled.search(p.name))
+        meant = (p for p in system.procedures_of(section) if speaks(p.name))
         for p in sorted(meant, key=lambda p: -min(p.size, 30) * p.weight)[:MOST_FUNCTIONS]:
             yield Claim(p.name, f"{p.name}: {_first_steps(p.steps)}", p.evidence[:3])
 
@@ -45,12 +45,12 @@ def procedures(section: str, pattern: str) -> Answer:
 
 def functions(pattern: str) -> Answer:
     """The same of any section that has to do with serving, each function once."""
-    compiled = re.compile(pattern, re.IGNORECASE)
+    speaks = Speaking(rf"(?:{pattern})[^.]*$")
 
     def find(system: System) -> Iterator[Claim]:
         found = {
             p.evidence[0]: p for section in STEMS if section.startswith("serving.")
-            for p in system.procedures_of(section) if compiled.search(p.name.rpartition(".")[2])
+            for p in system.procedures_of(section) if speaks(p.name)
         }  # fmt: skip
         for p in sorted(found.values(), key=lambda p: -min(p.size, 30) * p.weight)[:MOST_FUNCTIONS]:
             yield Claim(p.name, f"{p.name}: {_first_steps(p.steps)}", p.evidence[:3])
@@ -60,12 +60,13 @@ def functions(pattern: str) -> Answer:
 
 def compared(pattern: str) -> Answer:
     """The functions of scheduling and batching that hold something against a limit, with the condition."""
-    compiled = re.compile(rf"\w*(?:{pattern})\w*", re.IGNORECASE)
+    speaks = Speaking(pattern)
 
     def find(system: System) -> Iterator[Claim]:
-        for p in dict.fromkeys(p for s in ("serving.batching", "serving.scheduling") for p in system.procedures_of(s)):
-            steps = p.steps.splitlines() if p.language == "python" else []
-            held = [step.strip().rstrip(":") for step in steps if _HELD.search(step) and compiled.search(step)]
+        meant = (p for section in ("serving.batching", "serving.scheduling") for p in system.procedures_of(section))
+        for p in {p.evidence[0]: p for p in meant if p.language == "python" and speaks(p.steps)}.values():
+            steps = (step for step in p.steps.splitlines() if _HELD.search(step) and speaks(step))
+            held = [step.strip().rstrip(":") for step in steps]
             if held:
                 yield Claim(p.name, f"{p.name}: {'; '.join(held[:3])}", p.evidence[:1])
 

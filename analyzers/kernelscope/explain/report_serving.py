@@ -18,7 +18,7 @@ from kernelscope.serving.system import System
 
 MOST_CLAIMS = 50
 MOST_PARAMETERS = 64
-MOST_PROCEDURES = 90
+MOST_PROCEDURES = 60
 MOST_ROWS = 90
 
 DECLARED: dict[str, re.Pattern[str]] = {

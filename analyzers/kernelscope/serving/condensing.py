@@ -47,7 +47,8 @@ class Condenser:
 
     def _made(self, function: t.FunctionDef) -> list[Step]:
         """A function that is given back: what the one around it makes."""
-        return self._under(f"def {function.name}({', '.join(p.name for p in function.args)}):", function, function.body)
+        head = f"def {function.name}({', '.join(p.name for p in function.args)}):"
+        return _under(head, function, self.block(function.body))
 
     def _steps(self, node: t.Stmt) -> list[Step]:
         quote = self.source.quote
@@ -55,18 +56,19 @@ class Condenser:
             case t.If():
                 return self._branches(node)
             case t.For():
-                return self._under(f"for {quote(node.target)} in {quote(node.iter)}:", node, node.body)
+                return _under(f"for {quote(node.target)} in {quote(node.iter)}:", node, self.block(node.body))
             case t.While():
-                return self._under(f"while {quote(node.test)}:", node, node.body)
+                return _under(f"while {quote(node.test)}:", node, self.block(node.body))
             case t.With():
-                return self._under(f"with {', '.join(quote(i.context_expr) for i in node.items)}:", node, node.body)
+                held = ", ".join(quote(item.context_expr) for item in node.items)
+                return _under(f"with {held}:", node, self.block(node.body))
             case t.Try():
                 return self._tried(node)
             case t.Return(value=t.BoolOp(op=op, values=values)) if len(quote(node)) > MAX_STEP:
                 first, *others = (self._operand(value) for value in values)
                 return [Step(f"return {first}", (node,)), *(Step(f"{op} {other}", (node,), 1) for other in others)]
             case t.Match():
-                cases = [step for c in node.cases for step in self._under(f"case {quote(c.pattern)}:", c, c.body)]
+                cases = [s for c in node.cases for s in _under(f"case {quote(c.pattern)}:", c, self.block(c.body))]
                 return [Step(f"match {quote(node.subject)}:", (node,)), *_indented(cases)]
             case _:
                 text = self._text(node)
@@ -74,41 +76,37 @@ class Condenser:
 
     def _branches(self, node: t.If) -> list[Step]:
         """A condition with what it leads to; nothing where no branch does more than to log."""
-        otherwise = self._otherwise(node.orelse)
-        if not otherwise and not self.block(node.body):
+        done, otherwise = self.block(node.body), self._otherwise(node.orelse)
+        if not otherwise and not done:
             return []
-        return [*self._under(f"if {self.source.quote(node.test)}:", node, node.body), *otherwise]
+        return [*_under(f"if {self.source.quote(node.test)}:", node, done), *otherwise]
 
     def _otherwise(self, body: list[t.Stmt]) -> list[Step]:
         if len(body) == 1 and isinstance(body[0], t.If):
             found = self._branches(body[0])
             return [replace(found[0], text=f"el{found[0].text}"), *found[1:]] if found else []
-        return self._under("else:", body[0], body) if self.block(body) else []
+        steps = self.block(body)
+        return _under("else:", body[0], steps) if steps else []
 
     def _tried(self, node: t.Try) -> list[Step]:
         """A body with what is done about its faults, where that is more than to pass them on."""
         handled = [step for handler in node.handlers for step in self._handled(handler)]
         if not handled:
             return self.block([*node.body, *node.orelse, *node.finalbody])
-        return [*self._under("try:", node, [*node.body, *node.orelse]), *handled, *self.block(node.finalbody)]
+        tried = self.block([*node.body, *node.orelse])
+        return [*_under("try:", node, tried), *handled, *self.block(node.finalbody)]
 
     def _handled(self, handler: t.ExceptHandler) -> list[Step]:
         done = self.block(handler.body)
         if not [step for step in done if step.text != "raise"]:
             return []
         of = f" {self.source.quote(handler.type)}" if handler.type is not None else ""
-        return self._under(f"except{of}:", handler, handler.body)
+        return _under(f"except{of}:", handler, done)
 
     def _operand(self, value: t.Expr) -> str:
         """An operand of `and` or `or`, in brackets where it is one itself."""
         text = self.source.quote(value, MAX_STEP)
         return f"({text})" if isinstance(value, t.BoolOp) else text
-
-    def _under(self, head: str, node: t.Node, body: list[t.Stmt]) -> list[Step]:
-        steps = self.block(body)
-        if len(steps) == 1 and len(head) + len(steps[0].text) < ONE_LINE:
-            return [Step(f"{head} {steps[0].text}", (node, *steps[0].nodes))]
-        return [Step(head, (node,)), *_indented(steps or [Step("pass", ())])]
 
     def _text(self, node: t.Stmt) -> str:
         quote = self.source.quote
@@ -132,6 +130,13 @@ class Condenser:
                 return (t.dotted(func) or "").partition(".")[0] in SILENT or "log" in (t.dotted(func) or "").split(".")
             case _:
                 return False
+
+
+def _under(head: str, node: t.Node, steps: list[Step]) -> list[Step]:
+    """Steps below their head; a single short one stands on its line."""
+    if len(steps) == 1 and len(head) + len(steps[0].text) < ONE_LINE:
+        return [Step(f"{head} {steps[0].text}", (node, *steps[0].nodes))]
+    return [Step(head, (node,)), *_indented(steps or [Step("pass", ())])]
 
 
 def _only_keeps(target: t.Expr, value: t.Expr) -> bool:

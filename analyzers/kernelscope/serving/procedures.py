@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
+from typing import TypeVar
 
 from kernelscope.results import Location
 from kernelscope.serving.claims import PythonSource, literal
@@ -19,6 +20,7 @@ from kernelscope.serving.stretches import stretches
 from kernelscope.syntax.python import tree as t
 from kernelscope.syntax.python.lower import Scope
 
+Place = TypeVar("Place")
 MIN_STATEMENTS = 2
 MAX_PLACES = 10
 MOST_CONSTANTS = 4
@@ -118,7 +120,7 @@ def _told(source: PythonSource, scope: Scope, steps: list[Step], constants: dict
         named = [name for name in dict.fromkeys(_CONSTANT.findall(text)) if name in constants][:MOST_CONSTANTS]
         if named:
             text += f"\nwhere {'; '.join(source.quote(constants[name], MAX_CONSTANT) for name in named)}"
-        places = spread([source.at(node) for node in nodes], MAX_PLACES - len(named))
+        places = map(source.at, spread(nodes, MAX_PLACES - len(named)))
         name = f"{scope.qualified_name} (from line {begin.line})" if number else scope.qualified_name
         evidence = (begin, *places, *(source.at(constants[name]) for name in named))
         yield Procedure(name, NOWHERE, 0, text, len(nodes), evidence, last_line=end)
@@ -172,7 +174,7 @@ def is_aside(path: Path) -> bool:
     return bool(SILENT_FOLDERS & set(folders)) or SILENT_NAMES.match(path.stem) is not None
 
 
-def spread(places: list[Location], count: int) -> list[Location]:
+def spread(places: list[Place], count: int) -> list[Place]:
     """At most `count` places, evenly from first to last."""
     if len(places) <= count:
         return places

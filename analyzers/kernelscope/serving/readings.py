@@ -69,7 +69,8 @@ class Readings:
         faults: list[Fault] = []
         ordered = sorted(paths)
         only_aside = all(map(self._is_aside, ordered))
-        beside = None if only_aside else self._helped(ordered)
+        versions = {path: self._workspace.files.version(path) for path in ordered}
+        beside = None if only_aside else self._helped(versions)
         try:
             for done, path in enumerate(ordered):
                 if cancelled():
@@ -77,7 +78,7 @@ class Readings:
                 if progress is not None and done % 50 == 0:
                     progress(IndexProgress(done, len(ordered), "reading the system"))
                 with part(path, faults):
-                    reading = self._asked(path) if only_aside else self._reading(path, beside)
+                    reading = self._asked(path) if only_aside else self._reading(path, versions[path], beside)
                     if reading is not None:
                         found.append(reading)
         finally:
@@ -116,13 +117,12 @@ class Readings:
         root = self._workspace.files.root_of(path) or ""
         return is_aside(Path(path[len(root) :].lstrip("/\\")))
 
-    def _helped(self, paths: list[str]) -> Beside | None:
+    def _helped(self, versions: dict[str, Version | None]) -> Beside | None:
         """A second process for the files that were not read yet, if these are many."""
         files = self._workspace.files
         todo: list[Asked] = []
         size = 0
-        for path in paths:
-            version = files.version(path)
+        for path, version in versions.items():
             if version is None or version.is_open or path.endswith(STUB_SUFFIX) or self._is_known(path, version):
                 continue
             todo.append(Asked(path, self._is_aside(path), files.max_file_bytes))
@@ -136,8 +136,7 @@ class Readings:
         known = self._kept.get(path)
         return (known is not None and known[0] == version) or self._on_disk.get(path, version) is not None
 
-    def _reading(self, path: str, beside: Beside | None) -> Reading | None:
-        version = self._workspace.files.version(path)
+    def _reading(self, path: str, version: Version | None, beside: Beside | None) -> Reading | None:
         known = self._kept.get(path)
         if known is not None and known[0] == version:
             return known[1]
