@@ -141,6 +141,11 @@ class Analysis:
         """Whether all files with kernels, launches and registrations have been read."""
         return self.workspace.index.stage >= Stage.OPERATORS
 
+    @property
+    def knows_calls(self) -> bool:
+        """Whether the calls of all files have been read; before, callers in files that are not open are missing."""
+        return self.workspace.index.stage >= Stage.FACTS
+
     def left_out(self) -> Sequence[LeftOut]:
         """Files that are not analysed, and why."""
         return self.workspace.left_out()

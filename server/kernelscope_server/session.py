@@ -185,6 +185,12 @@ class Session:
             raise NotYet(answer, self._has_links)
         return answer
 
+    def unless_calls_come(self, answer: list[Json]) -> list[Json]:
+        """The same for the calls of all files, which come last: nobody is told that nothing calls a function before."""
+        if not answer and not self._has_calls():
+            raise NotYet(answer, self._has_calls)
+        return answer
+
     def unless_names_come(self, answer: list[Json]) -> list[Json]:
         """The same for the names of all files, which come long before."""
         if not answer and not self._has_names():
@@ -197,6 +203,9 @@ class Session:
     def _has_links(self) -> bool:
         """Whether links are known, or nobody is reading them."""
         return self._indexing is None or not self._indexing.running or self.analysis.knows_links
+
+    def _has_calls(self) -> bool:
+        return self._indexing is None or not self._indexing.running or self.analysis.knows_calls
 
     # -- files -------------------------------------------------------------------------------------------
 

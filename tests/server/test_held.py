@@ -119,3 +119,22 @@ def test_a_search_for_a_symbol_waits_for_the_names_of_all_files(start: Callable[
         assert [symbol["name"] for symbol in found[:1]] == ["filler299"]
         assert server.ask("workspace/symbol", {"query": "nothing_is_called_so"}) == []
         server.close()
+
+
+LEAF = "def leaf(n):\n    return n\n"
+
+
+def test_who_calls_a_function_waits_for_the_calls_of_all_files(start: Callable[..., Any], tmp_path: Path) -> None:
+    """A client that was told of no callers does not ask again."""
+    folder = tmp_path / "workspace"
+    folder.mkdir()
+    (folder / "leaf.py").write_text(LEAF)
+    (folder / "zones.py").write_text("from leaf import leaf\n\ndef zone(n):\n    return leaf(n)\n")
+    for number in range(300):
+        (folder / f"filler{number}.py").write_text(f"def filler{number}(n):\n    return other(n)\n" * 20)
+    server = start(window={"workDoneProgress": True})
+    uri = server.open((folder / "leaf.py").as_uri(), LEAF)
+    name = {"start": {"line": 0, "character": 4}, "end": {"line": 0, "character": 8}}
+    item = {"name": "leaf", "kind": 12, "uri": uri, "range": name, "selectionRange": name}
+    calls = server.ask("callHierarchy/incomingCalls", {"item": item})
+    assert [call["from"]["name"] for call in calls] == ["zone"]

@@ -46,7 +46,7 @@ def register(session: Session) -> None:
 
     def incoming(params: Json) -> list[Json]:
         calls = session.analysis.incoming_calls(*_item(session, params))
-        return session.unless_links_come(_calls(session, calls, "from"))
+        return session.unless_calls_come(_calls(session, calls, "from"))
 
     def outgoing(params: Json) -> list[Json]:
         calls = session.analysis.outgoing_calls(*_item(session, params))
