@@ -46,16 +46,19 @@ class LaunchedKernels:
         itself = parted(callee)
         if function is None or itself[0] in self._kernels or not re.fullmatch(r"\w+", one_line(callee).strip()):
             return [itself]
-        asked = (function.body.start_byte, itself[0])
+        declared = self.unit.declarations.at(itself[0], offset)
+        begin = declared.node.start_byte if declared is not None else function.body.start_byte
+        asked = (max(begin, function.body.start_byte), itself[0])
         if asked not in self._told:
-            self._told[asked] = list(self._kernels_given(function, itself[0]))
+            self._told[asked] = list(self._kernels_given(function, *asked))
         return [meaning for end, meaning in self._told[asked] if end <= offset] or [itself]
 
-    def _kernels_given(self, function: Function, name: str) -> Iterator[tuple[int, Meaning]]:
-        """What a function gives a variable: each meaning once, with the end of the name where it is first given."""
+    def _kernels_given(self, function: Function, begin: int, name: str) -> Iterator[tuple[int, Meaning]]:
+        """What a function gives a variable from its declaration on: each meaning once, with the end of the name where
+        it is first given."""
         told: set[Meaning] = set()
         starts, given = self._given.get(name, ([], []))
-        first = bisect_left(starts, function.body.start_byte)
+        first = bisect_left(starts, begin)
         for start, end in given[first : bisect_left(starts, function.body.end_byte)]:
             for meaning, stop in self._named(start, end):
                 if meaning[0] not in ("nullptr", "NULL") and meaning not in told:

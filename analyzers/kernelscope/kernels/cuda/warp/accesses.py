@@ -13,7 +13,7 @@ from math import lcm
 from kernelscope.dims import Dim, TooLarge, dim
 from kernelscope.kernels.cuda.warp.alignment import names_of, row_starts
 from kernelscope.kernels.cuda.warp.banks import Conflict, conflict
-from kernelscope.kernels.cuda.warp.implications import implied
+from kernelscope.kernels.cuda.warp.implications import implied, refusals
 from kernelscope.kernels.cuda.warp.kernel_run import Run, Shape
 from kernelscope.kernels.cuda.warp.lanes import (
     UNIT,
@@ -310,11 +310,21 @@ class _Judge:
         try:
             spread = self._lanes(shape, warp).spread(known)
         except (Undecided, NeedsCases):
-            return None
+            return self._decided(known, shape, warp)
         if all(not monomial for monomial in spread):
             return spread.get(UNIT)
         # what is the same in all lanes may let them pass; those with nothing but zeros never do
         return tuple(int(any(lane)) for lane in zip(*spread.values(), strict=True))
+
+    def _decided(self, condition: Dim, shape: tuple[int, int, int], warp: int) -> Numbers | None:
+        """Which lanes may pass a condition of which only parts are followed: none does where these alone refuse it."""
+        passed: Numbers | None = None
+        for part, refusing in refusals(condition):
+            lanes = self._condition(Dim(((((part, 1),), 1),)), shape, warp)
+            if lanes is not None:
+                let = tuple(int(bool(lane) != bool(refusing)) for lane in lanes)
+                passed = let if passed is None else tuple(a and b for a, b in zip(passed, let, strict=True))
+        return passed
 
     def _outcomes(
         self, access: Access, offset: Dim, width: int, shape: tuple[int, int, int]

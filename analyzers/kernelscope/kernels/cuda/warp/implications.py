@@ -1,10 +1,11 @@
-"""What the conditions on the way to an access say of sizes: behind `if (4 * N == 16)` the size `N` is 4."""
+"""What the conditions on the way to an access say of sizes: behind `if (4 * N == 16)` the size `N` is 4. Which parts of
+a condition refuse it alone."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 
-from kernelscope.dims import Dim
+from kernelscope.dims import Dim, total
 from kernelscope.dims.monomial import Opaque
 
 
@@ -62,3 +63,24 @@ def _solved(equation: Dim, is_same: Callable[[str], bool]) -> tuple[str, int | N
     if not name or not is_same(name):
         return None
     return name, -rest // factor if rest % factor == 0 else None
+
+
+def refusals(condition: Dim) -> Iterator[tuple[Opaque, int]]:
+    """Comparisons within a condition that refuse it whatever else holds, each with the truth by which it does so."""
+    parts = [atom for atom in dict.fromkeys(condition.atoms()) if isinstance(atom, Opaque) and atom.op in ("<", "==")]
+    if len(condition.terms) == 1 and len(condition.terms[0][0]) == 1:
+        return  # it is its only part
+    for part in parts:
+        for truth in (0, 1):
+            if not _where(condition, part, truth).terms:
+                yield part, truth
+
+
+def _where(condition: Dim, part: Opaque, truth: int) -> Dim:
+    """A condition where a part of it is true or false."""
+    rest = (
+        (tuple(factor for factor in monomial if factor[0] != part), coefficient)
+        for monomial, coefficient in condition.terms
+        if truth or all(factor[0] != part for factor in monomial)
+    )
+    return total(Dim((term,)) for term in rest)
