@@ -1,5 +1,7 @@
-"""What the conditions on the way to an access say of sizes: behind `if (4 * N == 16)` the size `N` is 4. Which parts of
-a condition refuse it alone."""
+"""What the conditions on the way to an access say of sizes and lanes: behind `if (4 * N == 16)` the size `N` is 4.
+
+A part of a condition may refuse it alone, whatever is not known of the rest.
+"""
 
 from __future__ import annotations
 
