@@ -33,8 +33,9 @@ def _collective(c: Collective, places: Places) -> Json:
         "primitive": c.primitive, "in": f"{c.where} ({c.call})", "tensor": c.tensor, "group": c.group,
         "after": c.after, "phase": c.phase, "condition": c.condition, "async": c.is_async,
     }  # fmt: skip
-    if not c.after:
-        del row["after"]
+    for key in ("after", "phase"):
+        if not row[key]:
+            del row[key]
     if c.backward:
         row["backward"] = c.backward
     if c.overlapped:

@@ -93,6 +93,7 @@ def declared(system: System, name: str) -> list[Parameter]:
         p for p in system.declared
         if (p.name in meant or _is_of(name, p)) and importance(p) <= TELLING and p.owner not in system.enums
         and not (name == "batching" and OF_ONE_REQUEST & set(words(p.owner)))
+        and not (name == "scheduling" and p.kind == "define" and not hits("serving.scheduling", p.location.path.stem))
         and (p.kind != "argument" or p.value is not None)
     ]  # fmt: skip
     return sorted(

@@ -132,6 +132,8 @@ def _imports(body: list[t.Stmt]) -> set[tuple[str, str]]:
 def c_bindings(source: CSource) -> Iterator[Native]:
     """Operators that a C++ file registers: TORCH_LIBRARY blocks, pybind modules, FFI exports."""
     for r in source.facts.registrations:
+        if r.library.startswith("#"):
+            continue  # a macro of which no file says that it registers something
         where = source.at(r.start)
         op = f"{r.library}.{r.name}" if r.library else r.name
         if r.mechanism == "define":

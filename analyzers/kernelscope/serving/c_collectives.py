@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from kernelscope.serving.c_functions import CSource
 from kernelscope.serving.claims import Claim
-from kernelscope.serving.collectives import Collective
+from kernelscope.serving.collectives import Collective, phase_of
 from kernelscope.serving.sections import words
 
 NCCL: dict[str, str] = {
@@ -58,13 +58,6 @@ def c_collectives(source: CSource) -> Iterator[Collective]:
                 overlapped = f"the compute stream: it runs on {stream}, which waits for an event only"
             yield Collective(
                 NCCL[name], arguments[0] if arguments else "", group, function.name,
-                " and ".join(source.guards(function, offset)), bool(overlapped), _phase(function.name),
+                " and ".join(source.guards(function, offset)), bool(overlapped), phase_of(function.name),
                 source.at(offset), name, overlapped=overlapped,
             )  # fmt: skip
-
-
-def _phase(name: str) -> str:
-    parts = words(name)
-    if "backward" in parts or any(part.startswith("grad") for part in parts):
-        return "backward"
-    return "init" if "init" in parts else "forward"

@@ -12,6 +12,7 @@ from kernelscope.graph.collectives import collective
 from kernelscope.results import Location
 from kernelscope.serving.claims import PythonSource, literal
 from kernelscope.serving.guards import Guard, all_guards_text, calls, last_name, statements
+from kernelscope.serving.sections import words
 from kernelscope.syntax.python import tree as t
 
 BLANK = {"empty", "zeros", "empty_like", "zeros_like", "new_empty", "range", "len", "print", "contiguous"}
@@ -85,8 +86,16 @@ def _group_in_place(call: t.Call, aliases: dict[str, str]) -> t.Expr | None:
     return call.args[place] if place is not None and place < len(call.args) else None
 
 
+PHASES = {"backward": {"backward", "backwards", "bwd", "grad", "grads", "gradient", "gradients"},
+          "init": {"init", "initialize", "setup", "profile", "warmup", "determine", "load", "create"},
+          "forward": {"forward", "fwd", "call", "apply", "run", "execute", "step"}}  # fmt: skip
+"""Words of functions that run then."""
+
+
 def phase_of(name: str) -> str:
-    return "backward" if "backward" in name else "init" if "init" in name else "forward"
+    """When a function runs, as far as its name says it."""
+    said = set(words(name))
+    return next((phase for phase, of in PHASES.items() if of & said), "")
 
 
 def calls_with_guards(

@@ -45,12 +45,13 @@ def addresses(source: PythonSource) -> Iterator[Claim]:
     for scope in source.module.functions():
         nodes = inside(scope.node)
         parts = {part for node in nodes if isinstance(node, t.JoinedStr) for part in node.values}
+        longer: dict[t.Node, t.Node] = {n.left: n for n in nodes if isinstance(n, t.BinOp) and n.op == "+"}
         for node in nodes:
             match = _SCHEME.match(_text(node))
             if match is None or node in parts:
                 continue
             transport = TRANSPORTS.get(match[1], match[1])
-            address = f"{source.quote(node)} ({transport})"
+            address = f"{source.quote(longer.get(node, node))} ({transport})"
             value = f"{scope.qualified_name} gives the address {address}: sockets that use it meet there"
             yield Claim(f"{scope.qualified_name} {match[1]} address", value, (source.at(node), source.at(scope.node)))
 

@@ -15,6 +15,7 @@ from kernelscope.serving.claims import Claim, Literal, PythonSource, literal
 from kernelscope.serving.guards import Guard, guarded, guards_text, inside, own, own_calls, statements
 from kernelscope.serving.sections import words
 from kernelscope.syntax.python import tree as t
+from kernelscope.workspace.files import PYTHON_SUFFIXES
 
 MAX_EXPRESSION = 1_000
 """Longest default that is quoted, in characters: tables of a configuration are worth reading."""
@@ -51,9 +52,10 @@ class Parameter:
 
     @property
     def is_bare(self) -> bool:
-        """Whether it is a field that says nothing but its type, outside of a configuration."""
+        """Whether it is a field that says nothing but its type: outside of a configuration, or in C++."""
         says = self.expression or self.choices or self.overrides
-        return self.kind == "field" and not says and not self.is_of_configuration
+        is_required = self.is_of_configuration and self.location.path.suffix in PYTHON_SUFFIXES
+        return self.kind == "field" and not says and not is_required
 
     @property
     def is_of_configuration(self) -> bool:

@@ -15,6 +15,8 @@ from kernelscope.syntax.python import tree as t
 
 CEILING = {"cdiv", "ceil_div", "ceildiv", "ceil", "div_up", "divup", "div_ceil", "round_up_div"}
 PAGES = {"block", "blocks", "page", "pages"}
+OTHERS = {"moe", "expert", "experts", "gemm", "matmul", "tile", "tiles", "kernel", "quant", "quantize"}
+"""Words of functions whose blocks are tiles of a product or groups of a quantisation."""
 
 
 def blocks_needed(source: PythonSource) -> Iterator[Claim]:
@@ -22,6 +24,8 @@ def blocks_needed(source: PythonSource) -> Iterator[Claim]:
     if source.aside:
         return
     for scope in source.module.functions():
+        if OTHERS & {*words(scope.qualified_name), *words(source.path.parent.name)}:
+            continue
         known = assignments(scope.node)
         for node in own(scope.node):
             if not isinstance(node, t.Assign) or not counts_pages(source, node):

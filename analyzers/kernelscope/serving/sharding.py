@@ -70,7 +70,8 @@ def sharded(source: PythonSource) -> Iterator[Sharded]:
         bases = tuple(b for base in scope.node.bases if (b := (t.dotted(base) or "").rpartition(".")[2]))
         runs = any(m.name in CALLS or words(m.name)[:1] in RUNS for m in scope.node.methods())
         name, divided = scope.node.name, tuple(dict.fromkeys(axes))
-        is_called = any(m.name in CALLS or m.name == "forward" for m in scope.node.methods())
+        called = CALLS if bases else CALLS - {"call"}  # of an engine it hands a message on
+        is_called = any(m.name in called or m.name == "forward" for m in scope.node.methods())
         built = tuple(m.name for m in building)
         yield Sharded(name, bases, divided, source.at(scope.node), tuple(places), runs, is_called, built)
 

@@ -1,0 +1,77 @@
+"""What reports of real systems said wrongly or out of place, each where the code shows that it is not so."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import cast
+
+import pytest
+from kernelscope.analysis import Analysis
+from kernelscope.serving.claims import PythonSource
+from kernelscope.serving.collectives import phase_of
+from kernelscope.serving.endpoints import addresses
+from kernelscope.serving.parallel import layer_claims, sharded_layers
+from kernelscope.serving.rounding import blocks_needed
+from kernelscope.serving.sharding import made, sharded
+
+Source = Callable[[str], PythonSource]
+Json = dict[str, object]
+
+
+def test_an_engine_that_hands_messages_on_is_no_layer_divided_by_heads(source: Source) -> None:
+    text = """
+        class Runner:
+            def __init__(self, config):
+                self.make_cache()
+
+            def make_cache(self):
+                heads = self.config.num_kv_heads // self.world_size
+
+            def call(self, name, *args):
+                return getattr(self, name)(*args)
+
+        class Engine:
+            def __init__(self, config):
+                self.runner = Runner(config)
+    """
+
+    def told(text: str) -> list[str]:
+        file = source(text)
+        return [claim.name for claim in layer_claims(sharded_layers(sharded(file), made(file), ()))]
+
+    assert not told(text)
+    assert told(text.replace("class Runner:", "class Runner(Layer):")) == ["Runner sharding"]
+
+
+def test_blocks_of_experts_are_none_of_a_cache(source: Source) -> None:
+    text = "def align_{}(tokens, block_size):\n    num_blocks = cdiv(tokens, block_size)\n    return num_blocks\n"
+    assert list(blocks_needed(source(text.format("prompts")))) and not list(blocks_needed(source(text.format("moe"))))
+
+
+def test_an_address_is_told_whole(source: Source) -> None:
+    (claim,) = addresses(source('def place(self):\n    return "ipc:///tmp/desk_" + self.suffix\n'))
+    assert 'gives the address "ipc:///tmp/desk_" + self.suffix (ZeroMQ ipc)' in claim.value
+
+
+@pytest.mark.parametrize(
+    ("name", "phase"),
+    [("forward", "forward"), ("_determine_num_pages", "init"), ("sum_bwd", "backward"), ("sync_memory", "")],
+)
+def test_a_phase_is_what_a_name_says(name: str, phase: str) -> None:
+    assert phase_of(name) == phase
+
+
+def test_constants_and_bare_fields_of_headers_are_no_settings_of_scheduling(tmp_path: Path) -> None:
+    (tmp_path / "library.h").write_text(
+        "#define LIB_CTA_POLICY_ZERO 2\n"
+        "typedef struct libConfig_v2 {\n  int centricSched;\n  int busySched = 4;\n} libConfig_t;\n"
+    )
+    (tmp_path / "bind.cpp").write_text(
+        'class Desk : public Object {\n  DECLARE_OBJECT_INFO("lib.Desk", Desk, Object);\n  int size;\n};\n'
+    )
+    report = cast("dict[str, dict[str, list[Json]]]", Analysis([tmp_path]).report())
+    assert not [row for row in report["serving"]["scheduling"] if "POLICY" in str(row["name"])]
+    (switches,) = (e for e in cast("list[Json]", report["faq"]) if str(e["id"]).startswith("scheduling.switches"))
+    assert "busySched default 4" in str(switches["answer"]) and "centricSched" not in str(switches["answer"])
+    assert not report["topology"]["bindings"]
