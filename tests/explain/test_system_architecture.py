@@ -274,3 +274,117 @@ def test_what_captures_graphs_stands_aside_where_nothing_leads_to_it(tmp_path: P
         b.graph for b in analysis.document("architecture", Target(tmp_path)).blocks if isinstance(b, d.Diagram)
     )
     assert "Runner" not in {box.lines[0] for box in graph.boxes}
+
+
+WEB = """
+from fastapi import FastAPI
+from desk import Clerk
+
+app = FastAPI()
+clerk = Clerk()
+
+
+@app.post("/ask")
+def ask(question: str):
+    return clerk.ask(question)
+"""
+DESK = """
+import zmq
+
+
+class Lines:
+    def __init__(self, lines):
+        self.to_rooms = zmq.Context().socket(zmq.ROUTER, lines.inputs[0])
+        self.to_sorter = zmq.Context().socket(zmq.PUSH, lines.sorter_addr)
+
+
+class Clerk(Lines):
+    def ask(self, question):
+        return self.send(question)
+
+    def send(self, question):
+        self.to_rooms.send_multipart([b"1", question])
+        self.to_sorter.send(question)
+"""
+SORTER = """
+import zmq
+
+
+def sort(config):
+    inbox = zmq.Context().socket(zmq.PULL, config.sorter_addr)
+    while True:
+        inbox.recv()
+"""
+ROOM = """
+import zmq
+from collections import deque
+from multiprocessing import Process
+from threading import Thread
+
+
+class Listening:
+    def __init__(self, addresses):
+        Thread(target=self.listen, args=(addresses.inputs,)).start()
+
+    def listen(self, input_addresses):
+        doors = [open_socket(zmq.DEALER, addr) for addr in input_addresses]
+        for door in doors:
+            self.waiting.append(door.recv())
+
+
+class Scheduler(Listening):
+    def __init__(self, addresses):
+        super().__init__(addresses)
+        self.waiting, self.running = deque(), []
+
+    def schedule(self, budget):
+        while self.waiting and len(self.running) < budget:
+            self.running.append(self.waiting.popleft())
+
+
+def work(addresses):
+    Scheduler(addresses).schedule(4)
+
+
+def start(addresses):
+    from sorter import sort
+
+    Process(target=work, args=(addresses,)).start()
+    Process(target=sort, args=(addresses,)).start()
+"""
+
+
+def test_a_server_is_joined_by_the_sockets_that_its_calls_go_through(tmp_path: Path) -> None:
+    """The sockets are opened by a base of the class that handlers call, and by one that the scheduler derives from."""
+    for name, text in (("web", WEB), ("desk", DESK), ("room", ROOM), ("sorter", SORTER)):
+        (tmp_path / f"{name}.py").write_text(text)
+    found = calls(architecture(tmp_path))
+    assert ("API server", "Scheduler", "ZeroMQ DEALER↔ROUTER") in found, (
+        "both may send; a request comes from the server"
+    )
+    assert ("API server", "sort", "ZeroMQ PUSH→PULL") in found, (
+        "a process whose function is imported where it is started"
+    )
+    assert ("work", "Scheduler", "schedule") in found
+
+
+def test_an_end_in_the_file_of_the_routes_is_the_server(tmp_path: Path) -> None:
+    web = """
+from fastapi import FastAPI
+import zmq
+
+app = FastAPI()
+
+
+@app.post("/ask")
+def ask(question: str):
+    return state.ask(question)
+
+
+def run(config):
+    global state
+    state = State(outbox=zmq.Context().socket(zmq.PUSH, config.sorter_addr))
+"""
+    for name, text in (("web", web), ("room", ROOM), ("sorter", SORTER)):
+        (tmp_path / f"{name}.py").write_text(text)
+    assert ("API server", "sort", "ZeroMQ PUSH→PULL") in calls(architecture(tmp_path))

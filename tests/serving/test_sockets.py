@@ -131,3 +131,33 @@ def test_what_joins_programs_comes_first(source: Source) -> None:
     """
     found = join([read_python(source(text))]).links
     assert [link.channel.transport for link in found] == ["ZeroMQ", "queue", "event"]
+
+
+LINES = """
+import zmq
+from threading import Thread
+
+class Desk:
+    def __init__(self, lines):
+        self.to_rooms = zmq.Context().socket(zmq.ROUTER, lines.inputs[0])
+
+    def send(self, letter):
+        self.to_rooms.send_multipart([b"1", letter])
+
+class Room:
+    def __init__(self, addresses):
+        Thread(target=self.listen, args=(addresses.inputs, b"1"), daemon=True).start()
+
+    def listen(self, input_addresses, identity):
+        doors = [open_socket(zmq.DEALER, addr, identity=identity) for addr in input_addresses]
+        while True:
+            for door in doors:
+                door.recv_multipart()
+"""
+
+
+def test_a_thread_that_is_given_addresses_by_position_opens_a_socket_for_each(source: Source) -> None:
+    (link,) = (link for link in join([read_python(source(LINES))]).links if link.pattern)
+    assert link.pattern == "DEALER → ROUTER"
+    assert (link.senders, link.receivers) == (("Room.listen",), ("Desk.__init__",))
+    assert link.channel.address == "addresses.inputs"

@@ -13,12 +13,15 @@ from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
 
+from kernelscope.explain.channel_ends import Ends
 from kernelscope.graph.kinds import EdgeKind, Node, NodeKind
 from kernelscope.graph.module_tree import ModuleTrees, is_module_class
 from kernelscope.graph.operator_graph import OperatorGraph
 from kernelscope.graph.paths import MAX_ASKED_NODES, Reached, kernels_from
 from kernelscope.results import Location
-from kernelscope.serving.channels import owner_of
+from kernelscope.serving.channels import TWO_WAY
+from kernelscope.serving.guards import own
+from kernelscope.serving.processes import Started
 from kernelscope.serving.system import System
 from kernelscope.syntax.python import tree as t
 from kernelscope.workspace.facts import DefKind
@@ -95,6 +98,8 @@ class _Search:
         self._of_function: dict[Node, Component] = {}
         self._passed: dict[Node, Component] = {}
         """Functions of no component, with the first one whose calls go through them."""
+        self._served: dict[Path, Component] = {}
+        """The files that declare routes, with the server that answers these."""
 
     def parts(self) -> Parts:
         classes = list(self._classes())
@@ -134,22 +139,29 @@ class _Search:
             notes = _few(f"{route.method} {route.path}" for route in here)
             name = "API server" if len(several) == 1 else "API servers"
             where = f"{several[0].parent.name}/{several[0].name}" if len(several) == 1 else f"{len(several)} files"
-            yield self._with_functions(Component(name, SERVER, here[0].location, functions, (where, *notes)))
+            server = Component(name, SERVER, here[0].location, functions, (where, *notes))
+            self._served |= dict.fromkeys(several, server)
+            yield self._with_functions(server)
 
     def _processes(self) -> Iterator[Component]:
         """Functions that run in processes and threads of their own."""
         seen = set[Node]()
         for started in self._system.running:
             words = started.target.replace("(", " ").split()
-            node = self._function(started.location.path, words[0]) if words else None
+            node = self._function(started, words[0]) if words else None
             if node is not None and node not in seen and "." not in node.name:
                 seen.add(node)
                 place = node.location or started.location
                 yield self._with_functions(Component(node.name, PROCESS, place, (node,), (started.kind,)))
 
-    def _function(self, path: Path, name: str) -> Node | None:
-        """The function that a name of a file stands for."""
-        match self._workspace.modules.resolve(str(path), name):
+    def _function(self, started: Started, name: str) -> Node | None:
+        """The function that a name stands for where something is started: of its file, or imported on the spot."""
+        path, modules = str(started.location.path), self._workspace.modules
+        module = modules.module(path)
+        starts = [s.node for s in (module.functions() if module else ()) if s.qualified_name == started.where]
+        imports = [n for node in starts for n in own(node) if isinstance(n, t.ImportFrom)]
+        here = [modules.imported(path, n, name) for n in imports if any(a.bound == name for a in n.names)]
+        match here[0] if here else modules.resolve(path, name):
             case Definition(path=where, name=called):
                 return self._graph.named(where, called)
             case _:
@@ -205,7 +217,9 @@ class _Search:
         asked = {node.name.rpartition(".")[2] for component in schedulers for node in component.functions}
         calls = [f".{name}(".encode() for name in sorted(asked) if not name.startswith("_")]
         sought = 0
-        for path, data in self._mentioning([name for component in schedulers for name in self._lineage(component)]):
+        for path, data in self._mentioning(
+            [name for c in schedulers for name in self._lineage(str(c.location.path), c.name)]
+        ):
             facts = self._graph.facts(path)
             for index, definition in enumerate(facts.defs if facts is not None else ()):
                 text = data[definition.start : definition.end]
@@ -225,12 +239,14 @@ class _Search:
             if (place := self._class_at(*key)) is not None:
                 yield self._known(key, Component(key[1], DRIVER, place, tuple(self._methods(*key))))
 
-    def _lineage(self, component: Component) -> Iterator[str]:
+    def _lineage(self, path: str, name: str) -> Iterator[str]:
         """The names of a class and of those that it derives from: an engine may know its scheduler by one of these."""
-        cls = self._workspace.modules.resolve(str(component.location.path), component.name)
-        bases = self._workspace.classes.mro(cls) if isinstance(cls, Definition) else ()
-        yield component.name
-        yield from (base.name for base in bases if isinstance(base, Definition))
+        cls = self._workspace.modules.resolve(path, name)
+        bases = (
+            self._workspace.classes.mro(cls) if isinstance(cls, Definition) and isinstance(cls.node, t.ClassDef) else ()
+        )
+        yield name
+        yield from (base.name for base in bases if isinstance(base, Definition) and base.name != name)
 
     def _mentioning(self, names: list[str]) -> Iterator[tuple[str, bytes]]:
         """The Python files outside tests that hold one of some names, central ones first."""
@@ -324,32 +340,23 @@ class _Search:
             if owner is not None and edge.location is not None and owner is not self._owner(edge.source):
                 yield Call(model, owner, node.name.rpartition(".")[2], edge.location, edge.certain)
 
-    def _sent(self, components: Iterable[Component]) -> Iterator[Call]:
+    def _sent(self, components: list[Component]) -> Iterator[Call]:
         """What goes over channels between components; a side that only a name tells is no line."""
-        named: dict[str, dict[Component, None]] = {}
-        passed: dict[str, dict[Component, None]] = {}
-        for component in components:
-            for name in (component.name, *(f.name for f in component.functions)):
-                named.setdefault(name, {}).setdefault(component)
-        for function, component in self._passed.items():
-            passed.setdefault(function.name, {}).setdefault(component)
-
-        def called(end: str, path: Path) -> Component | None:
-            """The component that an end of a channel is of: of several of one name the one in the channel's file."""
-            for name, known in product((end.partition(" ")[0], owner_of(end)), (named, passed)):
-                found = list(known.get(name, ()))
-                here = [component for component in found if component.location.path == path]
-                if found:
-                    return here[0] if len(here) == 1 else found[0] if len(found) == 1 else None
-            return None
-
+        ends = Ends(components, self._passed, self._served, self._lineage)
+        places = {component: number for number, component in enumerate(components)}
         for link in (link for link in self._system.links if not link.is_by_name):
             label = " ".join(filter(None, (link.channel.transport, link.pattern.replace(" ", ""))))
             place = link.channel.location
-            ends = [{called(end, place.path): None for end in side} for side in (link.senders, link.receivers)]
-            for source, target in product(*ends):
-                if source is not None and target is not None and source != target:
-                    yield Call(source, target, label, place)
+            other = link.evidence[1].path if link.pattern and len(link.evidence) > 1 else place.path
+            senders = {ends.component(end, place.path): None for end in link.senders}
+            receivers = {ends.component(end, other): None for end in link.receivers}
+            for source, target in product(senders, receivers):
+                if source is None or target is None or source == target:
+                    continue
+                if link.channel.pattern in TWO_WAY:  # from the one that a request meets first
+                    source, target = sorted((source, target), key=lambda end: places[end])
+                    label = label.replace("→", "↔")
+                yield Call(source, target, label, place)
 
 
 def model_class(workspace: Workspace, forward: Node) -> Definition | None:

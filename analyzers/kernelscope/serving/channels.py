@@ -31,12 +31,16 @@ from kernelscope.syntax.python.lower import Scope
 SOCKETS = {"PUSH", "PULL", "PUB", "SUB", "REQ", "REP", "ROUTER", "DEALER", "PAIR", "XPUB", "XSUB"}
 PARTNERS = {"PUSH": "PULL", "PUB": "SUB", "REQ": "REP", "DEALER": "ROUTER", "XPUB": "XSUB", "PAIR": "PAIR"}
 """Socket kinds that send, with the kind that receives from them."""
+TWO_WAY = {"DEALER", "PAIR"}
+"""Kinds of these whose other end may be the first to send."""
 QUEUES = {"Queue": "queue", "SimpleQueue": "queue", "JoinableQueue": "queue", "Pipe": "pipe",
           "SharedMemory": "shared memory", "Event": "event", "Barrier": "barrier"}  # fmt: skip
 CONCURRENT = ("multiprocessing", "torch.multiprocessing", "queue", "threading", "asyncio")
 SENDS = {"put", "put_nowait", "set"}
 RECEIVES = {"get", "get_nowait", "wait"}
 MOST_ENDS = 4
+_ONE_OF = re.compile(r"\[\w+\]$")
+"""The index behind what is one of several."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +114,7 @@ def channels(source: PythonSource) -> Iterator[Channel]:
                 condition = " and ".join(guards_text(source, guards))
                 kinds = [a.attr for a in call.args if isinstance(a, t.Attribute) and a.attr in SOCKETS]
                 if kinds:
-                    address = _address(source, call) or _bound_to(source, scope, held, guards)
+                    address = _address(source, scope.node, call) or _bound_to(source, scope, held, guards)
                     yield Channel("ZeroMQ", kinds[0], address, scope.qualified_name, source.at(call), held, condition)
                 elif last in QUEUES and _is_concurrent(source, name):
                     address = next((source.quote(k.value) for k in call.keywords if k.arg == "name"), "")
@@ -118,11 +122,27 @@ def channels(source: PythonSource) -> Iterator[Channel]:
                     yield Channel(QUEUES[last], "", address, where, source.at(call), _last(held), condition)
 
 
-def _address(source: PythonSource, call: t.Call) -> str:
+def _address(source: PythonSource, function: t.FunctionDef | t.ClassDef, call: t.Call) -> str:
     """The address that a socket is opened with: what follows its kind, or precedes it and is no context of sockets."""
     place = next(i for i, a in enumerate(call.args) if _is_socket(a))
     given = [*call.args[place + 1 :], *call.args[:place]]
-    return next((source.quote(a) for a in given if not _is_socket(a) and not _is_context(a)), "")
+    address = next((a for a in given if not _is_socket(a) and not _is_context(a)), None)
+    return source.quote(_looped_over(function, address)) if address is not None else ""
+
+
+def _looped_over(function: t.FunctionDef | t.ClassDef, node: t.Expr) -> t.Expr:
+    """What a name goes through: `addresses` of `open(addr) for addr in addresses`, one socket for each."""
+    if isinstance(node, t.Name):
+        for around in inside(function):
+            match around:
+                case (
+                    t.For(target=t.Name(id=node.id), iter=several)
+                    | t.Comprehension(target=t.Name(id=node.id), iter=several)
+                ):
+                    return several
+                case _:
+                    pass
+    return node
 
 
 def _is_context(node: t.Expr) -> bool:
@@ -288,9 +308,10 @@ def _partner(sender: Channel, opened: list[Channel]) -> Channel | None:
 
 
 def _key(address: str) -> str:
-    """`self.config.backend_addr` and `config.backend_addr` are one address, so are two hosts with one port."""
+    """`self.config.backend_addr` and `config.backend_addr` are one address, so are two hosts with one port; one of
+    several addresses, `config.inputs[0]`, is told by what holds them."""
     written = re.match(r"""[rbf]*["'](?:\w+)://(?:[^:/]*:)?(.+)["']$""", address)
-    named = written[1].strip("{}") if written is not None else address
+    named = written[1].strip("{}") if written is not None else _ONE_OF.sub("", address)
     return named.rpartition(".")[2].strip("\"'() ")
 
 

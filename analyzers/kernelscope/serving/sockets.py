@@ -16,7 +16,8 @@ from kernelscope.serving.guards import guards_text, last_name, own_calls, statem
 from kernelscope.serving.sections import words
 from kernelscope.syntax.python import tree as t
 
-ADDRESSES = {"addr", "address", "addresses", "endpoint", "url", "ipc", "uri", "port", "path", "host"}
+ADDRESSES = {"addr", "addrs", "address", "addresses", "endpoint", "endpoints", "url", "urls", "ipc", "uri", "port",
+             "ports", "path", "paths", "host"}  # fmt: skip
 """Words of what may be the address of a socket."""
 
 
@@ -116,19 +117,34 @@ def _may_be_address(node: t.Expr) -> bool:
 
 
 def arguments(source: PythonSource) -> Iterator[Argument]:
-    """What processes and threads are given by name: `Process(target=f, kwargs={"addr": config.addr})`."""
+    """What processes and threads are given that may be an address: `Process(target=f, kwargs={"addr": config.addr})`,
+    and by position to functions of the file, `Thread(target=self.take, args=(config.inputs,))`."""
     if source.aside:
         return
     for scope in source.module.functions():
         for call in own_calls(scope.node):
             keywords = {k.arg: k.value for k in call.keywords}
-            table = keywords.get("kwargs")
-            if "target" not in keywords or not isinstance(table, t.Dict):
+            if "target" not in keywords:
                 continue
-            for key, value in zip(table.keys, table.values, strict=True):
-                name = literal(key) if key is not None else None
-                if isinstance(name, str) and _may_be_address(value):
-                    yield Argument(last_name(keywords["target"]), name, source.quote(value))
+            function = last_name(keywords["target"])
+            for name, value in _given(source, function, keywords):
+                if _may_be_address(value) or ADDRESSES & set(words(name)):
+                    yield Argument(function, name, source.quote(value))
+
+
+def _given(source: PythonSource, function: str, keywords: dict[str | None, t.Expr]) -> Iterator[tuple[str, t.Expr]]:
+    """The arguments of what is run, by the names that it has for them."""
+    table, several = keywords.get("kwargs"), keywords.get("args")
+    if isinstance(table, t.Dict):
+        for key, value in zip(table.keys, table.values, strict=True):
+            name = literal(key) if key is not None else None
+            if isinstance(name, str):
+                yield name, value
+    if isinstance(several, t.Tuple | t.List):
+        named = [s.node for s in source.module.functions() if s.node.name == function]
+        if len(named) == 1 and isinstance(named[0], t.FunctionDef):
+            names = [p.name for p in named[0].args if p.name != "self"]
+            yield from zip(names, several.elts, strict=False)
 
 
 def unwrapped(
@@ -155,4 +171,11 @@ def unwrapped(
         function = wrapping.end.where.rpartition(".")[2]
         for value in dict.fromkeys(passed.get((function, address), [address])):
             ends.append(replace(wrapping.end, pattern=wrapper.pattern, address=value))
-    return [*(c for c in opened if c.location not in replaced), *ends]
+    plain = (channel for channel in opened if channel.location not in replaced)
+    return [*(_in_words_of_giver(channel, passed) for channel in plain), *ends]
+
+
+def _in_words_of_giver(channel: Channel, passed: dict[tuple[str, str], list[str]]) -> Channel:
+    """A socket at an address that the process or thread which opens it is given."""
+    values = set(passed.get((channel.where.rpartition(".")[2], channel.address), ())) if channel.pattern else set[str]()
+    return replace(channel, address=values.pop()) if len(values) == 1 else channel
