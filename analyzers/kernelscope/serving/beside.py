@@ -42,6 +42,7 @@ class Asked(msgspec.Struct, array_like=True):
     path: str
     is_aside: bool
     most_bytes: int
+    whole: bool = True
 
 
 class Answer(msgspec.Struct, array_like=True):
@@ -130,11 +131,11 @@ def can_help(size: int) -> bool:
     return size >= LEAST_BYTES and (os.cpu_count() or 1) > 1
 
 
-def read_source(path: str, data: bytes, is_aside: bool) -> Reading:
+def read_source(asked: Asked, data: bytes) -> Reading:
     """The reading of a file of Python, C++ or CUDA by its bytes."""
-    if path.endswith(PYTHON_SUFFIXES):
-        return read_python(PythonSource(Path(path), parse_module(data), is_aside))
-    return read_c(CSource(Path(path), SourceText(data), is_aside))
+    if asked.path.endswith(PYTHON_SUFFIXES):
+        return read_python(PythonSource(Path(asked.path), parse_module(data), asked.is_aside), asked.whole)
+    return read_c(CSource(Path(asked.path), SourceText(data), asked.is_aside), asked.whole)
 
 
 def main() -> None:
@@ -148,5 +149,5 @@ def main() -> None:
         is_lowered = not asked.path.endswith(PYTHON_SUFFIXES) or version.size <= MAX_LOWERED_BYTES
         blob = b""
         if is_lowered and not isinstance(data, LeftOut):
-            blob = encoded(read_source(asked.path, data, asked.is_aside))
+            blob = encoded(read_source(asked, data))
         write_message(stdout, msgspec.msgpack.encode(Answer(version.mtime_ns, version.size, blob)))

@@ -175,6 +175,10 @@ FINDERS: tuple[tuple[str, Finder], ...] = (
     ("dependencies.order", work.intersections),
 )
 """Who finds claims in a Python file, and the section where they stand."""
+PARTS = frozenset(
+    {"serving.kv_cache", "serving.prefix_cache", "serving.scheduling", "serving.batching", "topology.execution"}
+)
+"""The sections whose claims tell which classes a system is made of."""
 
 
 @dataclass(slots=True)
@@ -235,19 +239,9 @@ class Reading:
         self.claims.setdefault(section, []).extend(claims)
 
 
-def read_python(source: PythonSource) -> Reading:
-    """The records of one Python file."""
+def read_python(source: PythonSource, whole: bool = True) -> Reading:
+    """The records of one Python file: all, or only those of what a system is made of and how that hangs together."""
     reading = Reading(source.path, source.aside, source.text.line_count, _frameworks(source), _imports(source))
-    reading.scripts += reading.told(_scripts, source)
-    reading.has_kernels = execution.has_kernels(source)
-    reading.parameters += reading.told(parameters, source)
-    reading.stores += reading.told(stored, source)
-    reading.constraints += reading.told(constraints, source)
-    reading.registries += reading.told(registries, source)
-    reading.collectives += reading.told(collectives, source)
-    with part(f"reaching of {source.path.name}", reading.faults):
-        reading.reaches += reaches(source, reading.collectives)
-        reading.wrapped += wrapped_collectives(source, reading.reaches)
     reading.started += reading.told(started, source)
     reading.started += reading.told(running_classes, source)
     reading.launchers += reading.told(launchers, source)
@@ -260,11 +254,40 @@ def read_python(source: PythonSource) -> Reading:
     reading.wrappings += reading.told(wrappings, source)
     reading.arguments += reading.told(arguments, source)
     reading.routes += reading.told(routes, source)
+    reading.moves += reading.told(moves, source)
+    reading.registries += reading.told(registries, source)
+    if whole:
+        _read_rest(reading, source)
+    for section, claim in reading.told(_queue_claims, source):
+        reading.add(section, [claim])
+    for section, find in FINDERS:
+        if whole or section in PARTS:
+            reading.add(section, reading.told(find, source))
+    for find_with_section in (
+        (layers.orders, stacks, rankings, alternatives) if whole else (stacks, rankings, alternatives)
+    ):
+        for section, claim in reading.told(find_with_section, source):
+            reading.add(section, [claim])
+    if whole:
+        reading.procedures = also_told(reading.procedures, reading.claims, _recorded(reading))
+    return reading
+
+
+def _read_rest(reading: Reading, source: PythonSource) -> None:
+    """What only reports and single documents tell."""
+    reading.scripts += reading.told(_scripts, source)
+    reading.has_kernels = execution.has_kernels(source)
+    reading.parameters += reading.told(parameters, source)
+    reading.stores += reading.told(stored, source)
+    reading.constraints += reading.told(constraints, source)
+    reading.collectives += reading.told(collectives, source)
+    with part(f"reaching of {source.path.name}", reading.faults):
+        reading.reaches += reaches(source, reading.collectives)
+        reading.wrapped += wrapped_collectives(source, reading.reaches)
     reading.metrics += reading.told(metrics, source)
     reading.transitions += reading.told(lifecycle.initial_states, source)
     reading.transitions += reading.told(lifecycle.transitions, source)
     reading.transitions += reading.told(lifecycle.state_classes, source)
-    reading.moves += reading.told(moves, source)
     reading.procedures += reading.told(procedures, source)
     reading.syncs += reading.told(syncs, source)
     reading.numberings += reading.told(numberings, source)
@@ -274,21 +297,21 @@ def read_python(source: PythonSource) -> Reading:
     reading.made += reading.told(sharding.made, source)
     reading.plans += reading.told(sharding.plans, source)
     reading.add("serving.topology.addresses", reading.told(endpoints.endpoints, reading.parameters))
-    for section, claim in reading.told(_queue_claims, source):
-        reading.add(section, [claim])
-    for section, find in FINDERS:
-        reading.add(section, reading.told(find, source))
-    for find_with_section in (layers.orders, stacks, rankings, alternatives):
-        for section, claim in reading.told(find_with_section, source):
-            reading.add(section, [claim])
-    reading.procedures = also_told(reading.procedures, reading.claims, _recorded(reading))
+
+
+def read_c(source: CSource, whole: bool = True) -> Reading:
+    """The records of one C++ or CUDA file: all, or only those of how a system hangs together."""
+    path, text = source.path, source.text
+    reading = Reading(path, source.aside, text.line_count, ("cuda" if path.suffix in (".cu", ".cuh") else "cpp",))
+    reading.started += reading.told(c_threads, source)
+    reading.routes += reading.told(c_routes, source)
+    if whole:
+        _read_rest_of_c(reading, source)
     return reading
 
 
-def read_c(source: CSource) -> Reading:
-    """The records of one C++ or CUDA file."""
-    path, text = source.path, source.text
-    reading = Reading(path, source.aside, text.line_count, ("cuda" if path.suffix in (".cu", ".cuh") else "cpp",))
+def _read_rest_of_c(reading: Reading, source: CSource) -> None:
+    """What only reports and single documents tell of C++ and CUDA."""
     reading.has_kernels = any(function.is_kernel for function in source.functions)
     reading.parameters += reading.told(c_constants, source)
     reading.registries += reading.told(c_enums, source)
@@ -297,8 +320,6 @@ def read_c(source: CSource) -> Reading:
     reading.parameters += reading.told(c_settings, source)
     reading.collectives += reading.told(c_collectives, source)
     reading.add("distributed.groups", reading.told(c_groups, source))
-    reading.started += reading.told(c_threads, source)
-    reading.routes += reading.told(c_routes, source)
     reading.metrics += reading.told(c_metrics, source)
     reading.procedures += reading.told(c_procedures, source)
     reading.syncs += reading.told(c_syncs, source)
@@ -318,7 +339,7 @@ def read_c(source: CSource) -> Reading:
     host = c_hosts.host_source(source)
     if host is not None:
         reading.transitions += reading.told(lifecycle.transitions, host)
-        with part(f"states of {path.name}", reading.faults):
+        with part(f"states of {source.path.name}", reading.faults):
             reading.transitions += lifecycle.bare_states(host, reading.registries)
         reading.moves += reading.told(c_hosts.host_moves, host)
         for section, claim in reading.told(_queue_claims, host):
@@ -326,7 +347,6 @@ def read_c(source: CSource) -> Reading:
         for section, find in c_hosts.FINDERS:
             reading.add(section, map(c_hosts.in_cpp, reading.told(find, host)))
     reading.procedures = also_told(reading.procedures, reading.claims, _recorded(reading))
-    return reading
 
 
 def _recorded(reading: Reading) -> Iterator[tuple[str, Location]]:

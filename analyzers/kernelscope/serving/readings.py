@@ -1,6 +1,7 @@
 """The readings of a workspace's files, each made once per version of the file, and the systems joined from them.
 
-An edit costs the reading of one file and the join; readings stay on disk, so a run that was interrupted goes on.
+An edit costs the reading of one file and the join; readings stay on disk, so a run that was interrupted goes on. Who
+only asks what a system is made of gets readings in part where there are no whole ones.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from kernelscope.serving.reading import Reading, read_c, read_python
 from kernelscope.serving.system import System, join
 from kernelscope.syntax.text import SourceText
 from kernelscope.workspace.files import PYTHON_SUFFIXES
+from kernelscope.workspace.kept import Kept
 from kernelscope.workspace.reading import Version
 from kernelscope.workspace.workspace import Workspace
 
@@ -49,28 +51,44 @@ def _path(text: str) -> Path:
     return Path(text)
 
 
+class _Made:
+    """The readings of one sort that were made: in memory, and on disk."""
+
+    def __init__(self, on_disk: Kept) -> None:
+        self.kept: dict[str, tuple[Version | None, Reading | None]] = {}
+        self.on_disk = on_disk
+
+    def has(self, path: str, version: Version | None) -> bool:
+        known = self.kept.get(path)
+        return (known is not None and known[0] == version) or self.on_disk.get(path, version) is not None
+
+
 class Readings:
     """Readings by path; not thread-safe."""
 
     def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace
-        self._kept: dict[str, tuple[Version | None, Reading | None]] = {}
         self._kept_asked: dict[str, tuple[Version | None, Reading | None]] = {}
-        self._on_disk = workspace.kept("readings", MAKERS)
+        self._whole = _Made(workspace.kept("readings", MAKERS))
+        self._in_part = _Made(workspace.kept("readings in part", MAKERS))
 
     def system(
         self,
         paths: Iterable[str],
         progress: Callable[[IndexProgress], None] | None = None,
         cancelled: Callable[[], bool] = lambda: False,
+        whole: bool = True,
     ) -> System:
-        """The facts of source files of the workspace; where all are tests or examples, those are what is asked."""
+        """The facts of source files of the workspace; where all are tests or examples, those are what is asked.
+
+        Not `whole` are those of what the system is made of and how that hangs together.
+        """
         found: list[Reading] = []
         faults: list[Fault] = []
         ordered = sorted(paths)
         only_aside = all(map(self._is_aside, ordered))
         versions = {path: self._workspace.files.version(path) for path in ordered}
-        beside = None if only_aside else self._helped(versions)
+        beside = None if only_aside else self._helped(versions, whole)
         try:
             for done, path in enumerate(ordered):
                 if cancelled():
@@ -78,14 +96,15 @@ class Readings:
                 if progress is not None and done % 50 == 0:
                     progress(IndexProgress(done, len(ordered), "reading the system"))
                 with part(path, faults):
-                    reading = self._asked(path) if only_aside else self._reading(path, versions[path], beside)
+                    reading = self._asked(path) if only_aside else self._reading(path, versions[path], beside, whole)
                     if reading is not None:
                         found.append(reading)
         finally:
             if beside is not None:
                 beside.close()
-        self._on_disk.flush()
-        self._on_disk.forget()
+        for made in (self._whole, self._in_part):
+            made.on_disk.flush()
+            made.on_disk.forget()
         system = join(found)
         system.faults += faults
         return system
@@ -95,14 +114,14 @@ class Readings:
         paths = list(paths)
         return [path for path in paths if not self._is_aside(path)] or paths
 
-    def _answered(self, beside: Beside, path: str, version: Version) -> Reading | None:
+    def _answered(self, beside: Beside, path: str, version: Version, made: _Made) -> Reading | None:
         """What the other process read of a file, if it was this version."""
         answer = beside.take(path)
         if answer is None or answer[0] != replace(version, edit=0):
             return None
         reading = _decoded(answer[1])
         if reading is not None:
-            self._on_disk.put(path, version, answer[1])
+            made.on_disk.put(path, version, answer[1])
         return reading
 
     def _asked(self, path: str) -> Reading | None:
@@ -117,46 +136,49 @@ class Readings:
         root = self._workspace.files.root_of(path) or ""
         return is_aside(Path(path[len(root) :].lstrip("/\\")))
 
-    def _helped(self, versions: dict[str, Version | None]) -> Beside | None:
+    def _helped(self, versions: dict[str, Version | None], whole: bool) -> Beside | None:
         """A second process for the files that were not read yet, if these are many."""
         files = self._workspace.files
         todo: list[Asked] = []
         size = 0
         for path, version in versions.items():
-            if version is None or version.is_open or path.endswith(STUB_SUFFIX) or self._is_known(path, version):
+            if version is None or version.is_open or path.endswith(STUB_SUFFIX):
                 continue
-            todo.append(Asked(path, self._is_aside(path), files.max_file_bytes))
+            if self._made(path, version, whole).has(path, version):
+                continue
+            todo.append(Asked(path, self._is_aside(path), files.max_file_bytes, whole))
             size += version.size
         try:
             return Beside(todo) if can_help(size) else None
         except OSError:
             return None
 
-    def _is_known(self, path: str, version: Version) -> bool:
-        known = self._kept.get(path)
-        return (known is not None and known[0] == version) or self._on_disk.get(path, version) is not None
+    def _made(self, path: str, version: Version | None, whole: bool) -> _Made:
+        """Where the reading of a file is looked for: in part will do only where there is no whole one."""
+        return self._whole if whole or self._whole.has(path, version) else self._in_part
 
-    def _reading(self, path: str, version: Version | None, beside: Beside | None) -> Reading | None:
-        known = self._kept.get(path)
+    def _reading(self, path: str, version: Version | None, beside: Beside | None, whole: bool) -> Reading | None:
+        made = self._made(path, version, whole)
+        known = made.kept.get(path)
         if known is not None and known[0] == version:
             return known[1]
-        blob = self._on_disk.get(path, version)
+        blob = made.on_disk.get(path, version)
         reading = _decoded(blob) if blob else None
         if reading is None and beside is not None and version is not None:
-            reading = self._answered(beside, path, version)
+            reading = self._answered(beside, path, version, made)
         if reading is None:
-            reading = self._read(path, self._is_aside(path))
+            reading = self._read(path, self._is_aside(path), whole)
             if blob := encoded(reading):  # what has faults is read again in the next run
-                self._on_disk.put(path, version, blob)
-        self._kept[path] = (version, reading)
+                made.on_disk.put(path, version, blob)
+        made.kept[path] = (version, reading)
         return reading
 
-    def _read(self, path: str, aside: bool) -> Reading | None:
+    def _read(self, path: str, aside: bool, whole: bool = True) -> Reading | None:
         files = self._workspace.files
         if path.endswith(STUB_SUFFIX):
             return None
         if path.endswith(PYTHON_SUFFIXES):
             module = self._workspace.modules.module(path)
-            return read_python(PythonSource(Path(path), module, aside)) if module is not None else None
+            return read_python(PythonSource(Path(path), module, aside), whole) if module is not None else None
         data = files.read(path)
-        return read_c(CSource(Path(path), SourceText(data), aside)) if isinstance(data, bytes) else None
+        return read_c(CSource(Path(path), SourceText(data), aside), whole) if isinstance(data, bytes) else None
