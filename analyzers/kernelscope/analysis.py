@@ -439,7 +439,7 @@ class Analysis:
 
             folder, paths = files_around(self.workspace, target.path)
             system = self.readings.system(self.readings.of_the_product(paths), whole=False)
-            return system_architecture(self.workspace, self.navigation.graph(), system, folder, target)
+            return system_architecture(self.workspace, self.navigation.graph(), system, folder, target, options)
         if kind in ("serving", "faq", "distributed", "report"):
             from kernelscope.explain.system_documents import system_document
 

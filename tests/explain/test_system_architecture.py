@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 from kernelscope.analysis import Analysis
+from kernelscope.diagrams.flow import draw
 from kernelscope.explain import document as d
-from kernelscope.results import Target, UserError
+from kernelscope.results import Target, UserError, ViewOptions
 from kernelscope.serving import readings
 from kernelscope.serving.claims import PythonSource
 from kernelscope.serving.reading import Reading
@@ -42,6 +43,16 @@ def test_a_request_is_followed_from_the_server_to_the_kernels() -> None:
     assert {frames[name] for name in ("ModelRunner", "Decoder", "kernels", "collectives")} == {"Model"}
     assert ("Decoder", "Layer ×config.num_layers") in {box.lines for box in graph.boxes}
     assert ("kernels", "store_kernel") in {box.lines for box in graph.boxes}
+
+
+def test_a_crowded_system_is_drawn_in_parts_with_its_names_whole() -> None:
+    document = Analysis([SERVICE], cache_dir=None).document("architecture", Target(SERVICE), ViewOptions(width=40))
+    pictures = [block for block in document.blocks if isinstance(block, d.Diagram)]
+    titles = [block.text for block in document.blocks if isinstance(block, d.Heading)]
+    assert len(pictures) > 1
+    assert len(titles) == len(pictures), "the parts have titles, and what shows them all"
+    assert not any(draw(picture.graph, width=40).is_narrow for picture in pictures)
+    assert all(picture.places for picture in pictures)
 
 
 def test_parts_lead_to_their_source() -> None:
@@ -176,9 +187,9 @@ def test_what_tests_make_is_not_read_for_it(tmp_path: Path, monkeypatch: pytest.
     read = list[str]()
     original = readings.read_python
 
-    def recorded(source: PythonSource) -> Reading:
+    def recorded(source: PythonSource, whole: bool) -> Reading:
         read.append(source.path.parent.name)
-        return original(source)
+        return original(source, whole)
 
     monkeypatch.setattr(readings, "read_python", recorded)
     assert calls(architecture(tmp_path)) == calls(architecture(SERVICE))

@@ -6,9 +6,12 @@ Lines are calls and channels that the code shows, each listed with its place; no
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
+from kernelscope.diagrams.flow import draw
 from kernelscope.diagrams.model import Border, Box, Edge, Graph, Group
+from kernelscope.diagrams.parts import parts as apart
 from kernelscope.explain.document import Block, Diagram, Document, Heading, Line, Paragraph, Table
 from kernelscope.explain.system_components import (
     CACHE,
@@ -27,7 +30,7 @@ from kernelscope.graph.kinds import Node, NodeKind
 from kernelscope.graph.module_tree import ModuleTrees, Part
 from kernelscope.graph.operator_graph import OperatorGraph
 from kernelscope.graph.paths import Reached
-from kernelscope.results import Location, Target, UserError
+from kernelscope.results import Location, Target, UserError, ViewOptions
 from kernelscope.serving.moves import last_part
 from kernelscope.serving.system import System
 from kernelscope.workspace.workspace import Workspace
@@ -39,12 +42,12 @@ CLIENTS = "clients"
 
 
 def system_architecture(
-    workspace: Workspace, graph: OperatorGraph, system: System, folder: Path, target: Target
+    workspace: Workspace, graph: OperatorGraph, system: System, folder: Path, target: Target, options: ViewOptions
 ) -> Document:
     """The document. Raises UserError where nothing of a serving system hangs together."""
     parts = parts_of(workspace, graph, system)
-    picture = system_picture(workspace, system, parts)
-    if picture is None:
+    pictures = system_pictures(workspace, system, parts, options.width)
+    if not pictures:
         raise UserError(
             f"no scheduler, cache or model of a serving system that call each other was found below {folder.name}; "
             "architecture of a model: FILE or FILE::Class"
@@ -54,7 +57,7 @@ def system_architecture(
          Line(call.by if call.is_certain else f"{call.by} ?"), Line(str(call.location), call.location))
         for call in parts.calls[:MOST_ROWS]
     )  # fmt: skip
-    blocks: list[Block] = [picture, Heading("Shown by"), Table(("From", "To", "By", "Source"), rows)]
+    blocks: list[Block] = [*pictures, Heading("Shown by"), Table(("From", "To", "By", "Source"), rows)]
     if len(parts.calls) > MOST_ROWS:
         blocks.append(Paragraph((Line(f"{len(parts.calls) - MOST_ROWS} more calls"),)))
     notes = ["calls through objects that are chosen at run time only are missing"]
@@ -63,9 +66,17 @@ def system_architecture(
     return Document(f"Architecture of {folder.name}", tuple(blocks), "architecture", target, tuple(notes))
 
 
-def system_picture(workspace: Workspace, system: System, parts: Parts) -> Diagram | None:
-    """The picture of some parts; None where nothing calls anything."""
-    return _Drawn(workspace, system, parts).picture() if parts.calls else None
+def system_pictures(workspace: Workspace, system: System, parts: Parts, width: int) -> list[Block]:
+    """The picture of some parts, in several where names would be broken in one; none where nothing calls anything."""
+    if not parts.calls:
+        return []
+    picture = _Drawn(workspace, system, parts).picture()
+    if not draw(picture.graph, width=width).is_narrow:
+        return [picture]
+    blocks: list[Block] = []
+    for part in apart(picture.graph, width):
+        blocks += [*([Heading(part.title)] if part.title else []), replace(picture, graph=part.graph)]
+    return blocks
 
 
 class _Drawn:

@@ -14,7 +14,7 @@ from kernelscope.explain.cache_pictures import batch_timeline, block_table, radi
 from kernelscope.explain.document import Block, Document, Heading, Line, Paragraph, Table
 from kernelscope.explain.faq import QUESTIONS, Question, answer_of, groups_of
 from kernelscope.explain.report_serving import declared
-from kernelscope.explain.system_architecture import system_picture
+from kernelscope.explain.system_architecture import system_pictures
 from kernelscope.explain.system_components import parts_of
 from kernelscope.explain.system_pictures import sharding_map, state_diagram, topology
 from kernelscope.faults import part
@@ -51,19 +51,19 @@ def system_document(
     title, make = DOCUMENTS[kind]
     blocks = list(make(system, options))
     if kind == "serving" and blocks and len(paths) <= MOST_DRAWN:
-        blocks[:0] = whole("architecture", _drawn(workspace, graph(), system), system)
+        blocks[:0] = whole("architecture", _drawn(workspace, graph(), system, options.width), system)
     if not blocks:
         raise UserError(f"nothing that a {title.lower()} tells of was found in {len(paths)} files of {folder.name}")
     notes = (f"from {len(paths)} source files below {folder}", *_not_read(workspace, folder))
     return Document(f"{title} of {folder.name}", tuple(blocks), kind, target, notes)
 
 
-def _drawn(workspace: Workspace, graph: OperatorGraph, system: System) -> Iterator[Block]:
+def _drawn(workspace: Workspace, graph: OperatorGraph, system: System, width: int) -> Iterator[Block]:
     """Who takes requests, who schedules them, and what runs them, where these call each other."""
-    picture = system_picture(workspace, system, parts_of(workspace, graph, system))
-    if picture is not None:
+    pictures = system_pictures(workspace, system, parts_of(workspace, graph, system), width)
+    if pictures:
         yield Heading("Architecture")
-        yield picture
+        yield from pictures
 
 
 def _not_read(workspace: Workspace, folder: Path) -> Iterator[str]:
