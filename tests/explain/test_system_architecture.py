@@ -399,3 +399,91 @@ def run(config):
     for name, text in (("web", web), ("room", ROOM), ("sorter", SORTER)):
         (tmp_path / f"{name}.py").write_text(text)
     assert ("API server", "sort", "ZeroMQ PUSH→PULL") in calls(architecture(tmp_path))
+
+
+HOLDER = """
+from collections import deque
+from models import make_model
+
+
+class Scheduler:
+    def __init__(self, config):
+        self.waiting, self.running = deque(), []
+        self.net = make_model(config)
+
+    def schedule(self, budget):
+        while self.waiting and len(self.running) < budget:
+            self.running.append(self.waiting.popleft())
+        return self.net(self.running)
+"""
+CHOSEN = """
+import importlib
+
+TABLE = {{
+    "first": ("{first}", "First"),
+    "second": ("{second}", "Second"),
+}}
+
+
+def make_model(config):
+    return chosen(config.name)(config)
+
+
+def chosen(name):
+    file, cls = TABLE[name]
+    return getattr(importlib.import_module(f"models.{{file}}"), cls)
+"""
+NET = """
+from torch import nn
+
+
+class {name}(nn.Module):
+    def __init__(self, config):
+        super().__init__()
+        self.layers = nn.ModuleList([nn.Linear(8, 8) for _ in range(config.num_layers)])
+
+    def {method}(self, x):
+        for layer in self.layers:
+            x = layer(x)
+        return x
+"""
+
+
+def chosen(folder: Path, method: str) -> d.Document:
+    (folder / "models").mkdir()
+    (folder / "engine.py").write_text(HOLDER)
+    (folder / "models" / "__init__.py").write_text(CHOSEN.format(first="first", second="second"))
+    for name in ("first", "second"):
+        (folder / "models" / f"{name}.py").write_text(NET.format(name=name.title(), method=method))
+    return architecture(folder)
+
+
+def test_what_holds_a_model_that_a_registry_chooses_runs_one_of_its_classes(tmp_path: Path) -> None:
+    document = chosen(tmp_path, "forward")
+    assert ("Scheduler", "First, one of 2", "forward ?") in calls(document)
+    graph = next(block.graph for block in document.blocks if isinstance(block, d.Diagram))
+    assert ("First, one of 2", "Linear ×config.num_layers") in {box.lines for box in graph.boxes}
+
+
+def test_a_registry_of_what_is_no_model_is_none_of_models(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="that call each other"):
+        chosen(tmp_path, "count")
+
+
+FRONT = """
+import zmq
+
+
+class Front:
+    def __init__(self, config):
+        self.outbox = zmq.Context().socket(zmq.PUSH, config.sorter_addr)
+
+    def handle(self, request):
+        self.outbox.send(request)
+"""
+
+
+def test_a_class_that_sends_to_a_part_is_one_though_no_call_is_seen_to_lead_to_it(tmp_path: Path) -> None:
+    for name, text in (("front", FRONT), ("room", ROOM), ("sorter", SORTER)):
+        (tmp_path / f"{name}.py").write_text(text)
+    assert ("Front", "sort", "ZeroMQ PUSH→PULL") in calls(architecture(tmp_path))

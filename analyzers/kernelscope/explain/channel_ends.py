@@ -5,13 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from itertools import product
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from kernelscope.explain.system_parts import Component
 from kernelscope.graph.kinds import Node
 from kernelscope.serving.channels import owner_of
-
-if TYPE_CHECKING:
-    from kernelscope.explain.system_components import Component
 
 
 class Ends:

@@ -13,7 +13,8 @@ from kernelscope.diagrams.flow import draw
 from kernelscope.diagrams.model import Border, Box, Edge, Graph, Group
 from kernelscope.diagrams.parts import parts as apart
 from kernelscope.explain.document import Block, Diagram, Document, Heading, Line, Paragraph, Table
-from kernelscope.explain.system_components import (
+from kernelscope.explain.system_components import model_class, parts_of
+from kernelscope.explain.system_parts import (
     CACHE,
     DRIVER,
     EXECUTION,
@@ -23,8 +24,6 @@ from kernelscope.explain.system_components import (
     SERVER,
     Component,
     Parts,
-    model_class,
-    parts_of,
 )
 from kernelscope.graph.kinds import Node, NodeKind
 from kernelscope.graph.module_tree import ModuleTrees, Part
@@ -67,11 +66,12 @@ def system_architecture(
 
 
 def system_pictures(workspace: Workspace, system: System, parts: Parts, width: int) -> list[Block]:
-    """The picture of some parts, in several where names would be broken in one; none where nothing calls anything."""
+    """The picture of some parts, in several where one would break names or leave out frames; none without calls."""
     if not parts.calls:
         return []
     picture = _Drawn(workspace, system, parts).picture()
-    if not draw(picture.graph, width=width).is_narrow:
+    drawn = draw(picture.graph, width=width)
+    if not drawn.is_narrow and not drawn.remarks:
         return [picture]
     blocks: list[Block] = []
     for part in apart(picture.graph, width):

@@ -9,17 +9,30 @@ from __future__ import annotations
 import re
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 
 from kernelscope.explain.channel_ends import Ends
+from kernelscope.explain.registered_models import RegisteredModels
+from kernelscope.explain.system_parts import (
+    CACHE,
+    DRIVER,
+    EXECUTION,
+    MODEL,
+    PROCESS,
+    SCHEDULING,
+    SERVER,
+    Call,
+    Component,
+    Parts,
+)
 from kernelscope.graph.kinds import EdgeKind, Node, NodeKind
 from kernelscope.graph.module_tree import ModuleTrees, is_module_class
 from kernelscope.graph.operator_graph import OperatorGraph
 from kernelscope.graph.paths import MAX_ASKED_NODES, Reached, kernels_from
 from kernelscope.results import Location
-from kernelscope.serving.channels import TWO_WAY
+from kernelscope.serving.channels import TWO_WAY, owner_of
 from kernelscope.serving.guards import own
 from kernelscope.serving.processes import Started
 from kernelscope.serving.system import System
@@ -29,8 +42,6 @@ from kernelscope.workspace.files import PYTHON_SUFFIXES
 from kernelscope.workspace.modules import Definition
 from kernelscope.workspace.workspace import Workspace
 
-SERVER, PROCESS, DRIVER = "server", "process", "driver"
-SCHEDULING, CACHE, EXECUTION, MODEL = "Scheduling", "KV cache", "Execution", "Model"
 ROLES = (("scheduling", SCHEDULING), ("batching", SCHEDULING), ("kv_cache", CACHE), ("prefix_cache", CACHE))
 """The sections of claims whose classes are components, with the part of the system that they belong to."""
 MOST_CLASSES = 10
@@ -42,6 +53,7 @@ MOST_NOTES = 3
 LONGEST_NOTE = 44
 ASIDE = re.compile(r" \([^()]*\)")
 MOST_DRIVERS = 3
+MOST_AT_ENDS = 4
 LEAST_ASKED = 3
 """Methods of a scheduler that is chosen at run time which its driver calls at least."""
 MOST_SOUGHT = 60
@@ -51,37 +63,6 @@ MOST_BETWEEN = 5
 MOST_VISITED = 400
 MOST_MODELS = 3
 """Where a call may lead to more models than this, they are one component."""
-
-
-@dataclass(frozen=True, slots=True)
-class Component:
-    """One part; `functions` are where its calls begin."""
-
-    name: str
-    role: str
-    location: Location
-    functions: tuple[Node, ...] = ()
-    notes: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """`source` reaches `target` by calling `by`, or sends to it over a channel that is named so."""
-
-    source: Component
-    target: Component
-    by: str
-    location: Location
-    is_certain: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class Parts:
-    """Servers and the other components that hang together, the calls between them, and what models reach."""
-
-    components: tuple[Component, ...]
-    calls: tuple[Call, ...]
-    reached: dict[Component, Reached]
 
 
 def parts_of(workspace: Workspace, graph: OperatorGraph, system: System) -> Parts:
@@ -106,8 +87,16 @@ class _Search:
         found = [*self._servers(), *self._processes(), *self._drivers(classes), *classes, *self._runners()]
         calls: list[Call] = []
         models: dict[Component, None] = {}
+        registered = RegisteredModels(self._workspace, self._graph, self._system)
         for component in found:
             calls += self._calls(component, models)
+            held = list(registered.held_by(component)) if component.role not in (SERVER, PROCESS) else []
+            models.update(dict.fromkeys(call.target for call in held))
+            calls += held
+        for component in self._at_ends(found):
+            found.append(component)
+            for source in (*(c for c in found if c.role == SERVER), component):
+                calls += self._calls(source, models)
         models = self._outermost(models)
         calls = [call for call in calls if call.target.role != MODEL or call.target in models]
         runs = {call.source: replace(call.source, role=MODEL) for call in calls if _runs_a_model(call)}
@@ -286,6 +275,24 @@ class _Search:
                 node = self._graph.function(path, facts, index)
                 if node.name.startswith(f"{name}."):
                     yield node
+
+    def _at_ends(self, found: list[Component]) -> list[Component]:
+        """Classes of which nothing is told and no call is seen, and that talk to a part over a socket."""
+        ends = Ends(found, self._passed, self._served, self._lineage)
+        apart: dict[tuple[str, str], None] = {}
+        for link in (link for link in self._system.links if link.pattern):
+            paths = (link.channel.location.path, link.evidence[min(1, len(link.evidence) - 1)].path)
+            sides = [
+                [(end, path) for end in side] for side, path in zip((link.senders, link.receivers), paths, strict=True)
+            ]
+            known = [{ends.component(*end) for end in side} - {None} for side in sides]
+            for side, own_known, other in ((sides[0], known[0], known[1]), (sides[1], known[1], known[0])):
+                apart.update({(str(path), owner_of(end)): None for end, path in side if other and not own_known})
+        placed = [(key, place) for key in apart if (place := self._class_at(*key)) is not None]
+        return [
+            self._known(key, Component(key[1], DRIVER, place, tuple(self._methods(*key))))
+            for key, place in placed[:MOST_AT_ENDS]
+        ]
 
     # -- calls -------------------------------------------------------------------------------------------
 
