@@ -1269,6 +1269,12 @@ GAPS = {
                          "other.ops.scale lies outside of the workspace"),
     "declared only": ("a.cu", "void made_by_build(int n);\nvoid f(int n) { made_by_build(n); }\n",
                       "made_by_build is declared, but defined nowhere in the workspace (made by the build?)"),
+    "declared only in a header below": (
+        "a.cu",
+        '#include "inner/made.h"\nvoid f(int n) { made_by_build<int>(n); }\n'
+        "## inner/made.h\ntemplate <class T>\nvoid made_by_build(int const n);\n",
+        "made_by_build is declared, but defined nowhere in the workspace (made by the build?)",
+    ),
     "device libraries": ("a.cu", "void f(int n) { cusolverDnSgetrf(n); cudaGetDevice(&n); }\n",
                          "cusolverDnSgetrf lies outside of the workspace"),
     "receivers": ("m.py", "class C:\n    def scaled(self): ...\ndef f(x):\n    x.scaled()\n",

@@ -115,6 +115,6 @@ def _native_gaps(graph: OperatorGraph, node: Node) -> Iterator[tuple[str, int]]:
             if name.partition("::")[0] not in LIBRARY_NAMESPACES and not graph.is_defined_natively(_tail(name)):
                 count += 1
                 yield f"{name} is defined nowhere in the workspace", call.line
-        elif graph.is_declared_only(node.path, name):
+        elif graph.declarations.is_declared_only(node.path, name):
             count += 1
             yield f"{name} is declared, but defined nowhere in the workspace (made by the build?)", call.line

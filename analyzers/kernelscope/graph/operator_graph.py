@@ -5,12 +5,11 @@ Follows Python in either direction on demand. Which paths are worth showing is d
 
 from __future__ import annotations
 
-import os
-import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from kernelscope.graph.cpp_links import function_node
+from kernelscope.graph.declarations import Declarations
 from kernelscope.graph.edge_table import EdgeTable
 from kernelscope.graph.function_nodes import RUNS, named_around
 from kernelscope.graph.kinds import Edge, EdgeKind, Node, NodeKind, add
@@ -18,10 +17,9 @@ from kernelscope.graph.links import Links, python_files_calling
 from kernelscope.graph.python_calls import PythonCalls
 from kernelscope.graph.receivers import Receivers
 from kernelscope.graph.registrations import ANY_LIBRARY
-from kernelscope.results import LeftOut
 from kernelscope.workspace.classes import is_class, own_attribute
 from kernelscope.workspace.facts import TOP, Call, DefKind, FileFacts
-from kernelscope.workspace.files import CUDA_SUFFIXES, PYTHON_SUFFIXES
+from kernelscope.workspace.files import PYTHON_SUFFIXES
 from kernelscope.workspace.index import Stage
 from kernelscope.workspace.modules import Definition
 from kernelscope.workspace.workspace import Workspace
@@ -32,10 +30,6 @@ if TYPE_CHECKING:
 MAX_FAMILY = 40
 FAMILY_BYTES = 1_500_000
 """Source text that is looked through for the classes below another."""
-_PARAMETER = re.compile(
-    rb"\s*(?:void\s*|[A-Za-z_][\w:<>\[\]. ]*[ \t\n*&>]\s*[\w&*.]+[\[\]\d ]*\s*(?:=.*)?)?", re.DOTALL
-)
-"""Of a prototype: a type and a name. What constructs a variable is given other expressions."""
 _RUN_BY_INSTANCES = (*RUNS, "__init__")
 
 
@@ -51,6 +45,7 @@ class OperatorGraph:
         self._python = PythonCalls(
             workspace.modules, workspace.classes, workspace.index, self._exported, receivers, links.native
         )
+        self.declarations = Declarations(workspace, self.is_defined_natively)
         self._followed_edges = EdgeTable()
         self._followed: set[Node] = set()
         self._sought: set[Node] = set()
@@ -273,24 +268,6 @@ class OperatorGraph:
             return True
         found = self._workspace.modules.definition(path, name)
         return found is not None and is_class(found)
-
-    def is_declared_only(self, path: str, name: str) -> bool:
-        """Whether C++ files of a folder declare a function that no C++ file of the workspace defines."""
-        folder = os.path.dirname(path)
-        if self.is_defined_natively(name):
-            return False
-        prototype = re.compile(
-            rb"(?m)^(?!return\b|else\b)[\w:\[][\w:<>,&*\[\] \t\n]*[ \t\n&*]%b\s*\(([^;{}()]*)\)[^;{}()]*;"
-            % re.escape(name.encode())
-        )
-        for near in (path, *self._workspace.files.beside(folder, CUDA_SUFFIXES)[:MAX_FAMILY]):
-            data = self._workspace.files.read(near)
-            if isinstance(data, LeftOut) or name.encode() not in data:
-                continue
-            found = prototype.search(data)
-            if found is not None and all(map(_PARAMETER.fullmatch, found[1].split(b","))):
-                return True
-        return False
 
     # -- nodes ----------------------------------------------------------------------------------------------
 
