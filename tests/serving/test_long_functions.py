@@ -8,9 +8,11 @@ from typing import cast
 
 import pytest
 from kernelscope.analysis import Analysis
-from kernelscope.explain import faq_answers
+from kernelscope.explain import faq_answers, report_layout
 from kernelscope.explain.faq_answers import Speaking
 from kernelscope.explain.faq_functions import compared, functions
+from kernelscope.explain.report_layout import steps_of
+from kernelscope.explain.report_serving import SERVING
 from kernelscope.serving.balancing import balancing
 from kernelscope.serving.claims import PythonSource
 from kernelscope.serving.condensing import Condenser
@@ -259,3 +261,19 @@ def test_what_texts_speak_of_is_remembered_up_to_a_bound(monkeypatch: pytest.Mon
     speaks = Speaking("queue")
     asked = ("a Queue", "none", "a Queue", "queues", "none")
     assert [speaks(text) for text in asked] == [True, False, True, True, False]
+
+
+def test_small_systems_are_told_of_more_functions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    functions = "".join(f"def abort_request_{i}(a):\n    a.run({i})\n    a.stop()\n\n\n" for i in range(8))
+    (tmp_path / "queue.py").write_text(functions)
+
+    def told() -> int:
+        report = Analysis([tmp_path]).report()
+        serving = cast("dict[str, dict[str, list[Json]]]", report["serving"])
+        return len(serving["lifecycle"]["steps"])
+
+    rows = steps_of("serving.lifecycle", 3)
+    monkeypatch.setitem(cast("dict[str, object]", SERVING["lifecycle"]), "steps", rows)
+    assert told() == 6
+    monkeypatch.setattr(report_layout, "FEW_FILES", 0)
+    assert told() == 3

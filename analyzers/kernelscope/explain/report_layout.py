@@ -15,6 +15,9 @@ from kernelscope.serving.system import System
 
 MOST_CLAIMS = 60
 MOST_STEPS = 30
+FEW_FILES = 300
+MORE = 2
+"""How many times as many functions are told of a system that has so few files."""
 
 Rows = Callable[[System, Places], list[Json]]
 """Makes one list of a report."""
@@ -45,9 +48,10 @@ def steps_of(section: str, most: int = MOST_STEPS) -> Rows:
 
     def rows(system: System, places: Places) -> list[Json]:
         ranked = sorted(system.procedures_of(section), key=lambda p: _importance(system, p))
-        own = [p for p in ranked if p.section == section]
+        more = MORE if len(system.readings) <= FEW_FILES else 1
+        own = [p for p in ranked if p.section == section][: more * most]
         others = [p for p in ranked if p.section != section]
-        return [places.procedure(p) for p in (*own[:most], *others[:most])]
+        return [places.procedure(p) for p in (*own, *others)[: more * (most + most // 5)]]
 
     return rows
 
