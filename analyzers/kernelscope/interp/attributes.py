@@ -51,7 +51,7 @@ from kernelscope.interp.values import (
 )
 from kernelscope.ops import Module, ShapeError
 from kernelscope.syntax.python import tree as t
-from kernelscope.tensor import NUMPY, Fields, Several, Shape, Tensor, Unknown
+from kernelscope.tensor import NUMPY, Called, Fields, Several, Shape, Tensor, Unknown
 from kernelscope.workspace.modules import Definition, ModuleRef
 from kernelscope.workspace.modules import External as OutsideName
 
@@ -151,6 +151,8 @@ def attribute(run: Interpreter, value: Value, name: str, span: Any) -> Value:
             return PlainMethod(value, name)
         case Unknown() if name in SHAPING:
             return shaping_method(run, value.reason, name, value)
+        case Called() if run.running:
+            return run.symbols.part(run.running[-1], value, name)
         case Unknown():
             return replace(value) if name in ABOUT else value
         case Choice():
@@ -431,6 +433,8 @@ def subscript(run: Interpreter, value: Value, index: Value, span: Any) -> Value:
         case Choice():
             return _of_any([subscript(run, entry, index, span) for entry in value.followed])
         case Unknown(reason=reason):
-            return Number(ELEMENT) if reason == ELEMENT and isinstance(index, str) else value  # a setting of one kind
+            if reason == ELEMENT and isinstance(index, str):
+                return Number(ELEMENT)  # a setting of one kind
+            return Unknown(reason, value.span) if isinstance(value, Called) else value
         case _:
             return Unknown("a subscript that is not followed", span)

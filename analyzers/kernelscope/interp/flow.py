@@ -130,13 +130,20 @@ def _assign_all(
     run: Interpreter, scope: Scope, node: t.Assign, value: Value, outcomes: list[Value] | None = None
 ) -> None:
     for target in node.targets:
-        assign(run, scope, target, value)
+        assign(
+            run, scope, target, run.symbols.called(scope, value, t.dotted(target) or "") if _may_count(node) else value
+        )
         if isinstance(target, t.Name) and outcomes:
             scope.outcomes[target.id] = outcomes
         if scope.usual and isinstance(target, t.Name):
             follows = isinstance(value, bool | str) and scope.is_usual(node.value)
             (scope.usual.add if follows else scope.usual.discard)(target.id)
     believe_comment(run, scope, node)
+
+
+def _may_count(node: t.Assign) -> bool:
+    """Whether what is bound may be a number of which only a function or an object that is not followed knows."""
+    return isinstance(node.value, t.Call | t.Attribute | t.Subscript)
 
 
 def _apart(

@@ -40,7 +40,7 @@ from kernelscope.interp.values import (
     Value,
 )
 from kernelscope.ops import Module
-from kernelscope.tensor import DType, Fields, Several, Shape, Size, Tensor, Unknown
+from kernelscope.tensor import Called, DType, Fields, Several, Shape, Size, Tensor, Unknown
 from kernelscope.workspace.modules import Definition
 
 MAX_DEPTH = 12
@@ -82,6 +82,9 @@ class Form:
                 return self.size(value)
             case None | bool() | str() | float() | int() | DType() | External() | Builtin() | Flag() | Number():
                 return type(value), value
+            case Called():
+                self.fixed.extend(() if value.size is None else value.size.names())
+                return Called, value.reason, value.size
             case Unknown():
                 return Unknown, value.reason
             case Maybe():

@@ -39,7 +39,7 @@ from kernelscope.interp.values import (
 )
 from kernelscope.ops import Module
 from kernelscope.ops.registry import OPERATORS
-from kernelscope.tensor import DType, Shape, Tensor, Unknown
+from kernelscope.tensor import Called, DType, Shape, Tensor, Unknown
 
 IDENTITY = {"torch.nn.Identity", "torch.nn.modules.linear.Identity"}
 
@@ -79,7 +79,7 @@ def binary(run: Interpreter, op: str, left: Value, right: Value, span: Any) -> V
         return _sequence_operator(run, op, left, right, span)
     left, right = as_size(left), as_size(right)
     if isinstance(left, Unknown) or isinstance(right, Unknown):
-        lost = Unknown((left if isinstance(left, Unknown) else right).reason, span)
+        lost = _unknown(op, left, right, span)
         return run.operated(operator_name(op), [left, right], {}, span, lost)
     if isinstance(left, Dim) and isinstance(right, Dim):
         if op in ARITHMETIC:
@@ -109,6 +109,18 @@ def binary(run: Interpreter, op: str, left: Value, right: Value, span: Any) -> V
     if isinstance(left, str) and isinstance(right, str) and op == "+":
         return left + right
     return Unknown(f"{op} is not followed here", span)
+
+
+def _unknown(op: str, left: Value, right: Value, span: Any) -> Unknown:
+    """An operation on what is not known; if that is a number with a name, the result has one as well."""
+    reason = (left if isinstance(left, Unknown) else right).reason
+    one, two = (value.size if isinstance(value, Called) else value for value in (left, right))
+    if op in ARITHMETIC and isinstance(one, Dim) and isinstance(two, Dim):
+        try:
+            return Called(reason, span, ARITHMETIC[op](one, two))
+        except ArithmeticError:
+            pass
+    return Unknown(reason, span)
 
 
 def operator_name(op: str) -> str:

@@ -21,7 +21,7 @@ from kernelscope.interp.trace import Trace
 from kernelscope.interp.trials import Trial
 from kernelscope.interp.values import Alike, Maybe, Number, Opaque, Scope, Value
 from kernelscope.syntax.python import tree as t
-from kernelscope.tensor import Fields, Several, Shape, Size, Tensor, Unknown
+from kernelscope.tensor import Called, Fields, Several, Shape, Size, Tensor, Unknown
 
 OF_SOME_CALL = re.compile(f"([^{SEPARATOR}]*){SEPARATOR}([0-9]+)(.*)")
 """A symbol's name, its call, and which part of what it names is meant."""
@@ -67,6 +67,8 @@ class Symbols:
         default_factory=dict[tuple[int, int], "tuple[Unknown, Tensor]"]
     )
     """Optional arguments, by identity and call, with what either they are or what is made where they are not given."""
+    parts: dict[tuple[str, str], Dim] = field(default_factory=dict[tuple[str, str], Dim])
+    """What attributes of things that are not known are called, by what these are called."""
     trace: Trace | None = None
     trial: Trial | None = None
 
@@ -135,6 +137,8 @@ class Symbols:
                 return self.new(scope, name, value.reason) if value.is_integer else value
             case Dim():
                 return self._settled(scope, value, name)
+            case Called(size=Dim() as size):
+                return replace(value, size=self._settled(scope, size, name))
             case Opaque() if value.name in self.reasons:
                 called = self._settled(scope, value.as_dim(), name).name
                 return value if called is None else replace(value, name=called)
@@ -150,6 +154,21 @@ class Symbols:
                 return Maybe(self.named(scope, value.value, name), value.name)
             case _:
                 return value
+
+    def called(self, scope: Scope, value: Value, name: str) -> Value:
+        """What is not known and is bound to a name: if it is a number, that is what it is called."""
+        if type(value) is not Unknown or not name.strip("_") or self.trace is not None:
+            return value
+        return Called(value.reason, value.span, self.new(scope, name, value.reason))
+
+    def part(self, scope: Scope, whole: Called, name: str) -> Unknown:
+        """An attribute of what is not known, the same whenever it is asked for."""
+        holder = None if whole.size is None else whole.size.name
+        if holder is None:
+            return Unknown(whole.reason, whole.span)
+        if (key := (holder, name)) not in self.parts:
+            self.parts[key] = self.new(scope, f"{holder.partition(SEPARATOR)[0]}.{name}", whole.reason)
+        return Called(whole.reason, whole.span, self.parts[key])
 
     def _size(self, scope: Scope, size: Size, name: str) -> Size:
         if isinstance(size, Unknown):

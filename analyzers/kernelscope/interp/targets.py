@@ -19,7 +19,7 @@ from kernelscope.interp.values import Alike, Function, Instance, Number, Opaque,
 from kernelscope.ops import Module, ShapeError
 from kernelscope.results import Span
 from kernelscope.syntax.python import tree as t
-from kernelscope.tensor import Several, Shape, Tensor, Unknown
+from kernelscope.tensor import Called, Several, Shape, Tensor, Unknown
 
 
 def assign(run: Interpreter, scope: Scope, target: t.Expr, value: Value) -> None:
@@ -184,4 +184,6 @@ def _is_guessed(run: Interpreter, sizes: Sequence[Value]) -> bool:
 def _part_of(value: Value, span: Span) -> Value:
     if isinstance(value, Shape):
         return Number(value.reason, True)
+    if isinstance(value, Called):
+        return Unknown(value.reason, value.span)
     return value if isinstance(value, Unknown) else Unknown("a part of something that is not known", span)

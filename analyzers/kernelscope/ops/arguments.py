@@ -9,7 +9,7 @@ from contextvars import ContextVar
 from typing import Any
 
 from kernelscope.dims import Dim, Facts, dim
-from kernelscope.tensor import Shape, ShapeError, Size, Tensor, Unknown
+from kernelscope.tensor import Called, Shape, ShapeError, Size, Tensor, Unknown
 from kernelscope.tensor.dtypes import DEFAULTS, DTYPES, DType
 from kernelscope.tensor.size import is_batch, is_length
 
@@ -101,6 +101,8 @@ def integer(value: Value) -> int:
 
 def size(value: Value) -> Size:
     """A size, possibly symbolic or unknown."""
+    if isinstance(value, Called) and value.size is not None:
+        return value.size
     if isinstance(value, (Dim, Unknown)):
         return value
     if isinstance(value, int):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from kernelscope.dims import Dim
 from kernelscope.results import Span
 
 
@@ -25,6 +26,16 @@ class Unknown:
 
     def __neg__(self) -> Unknown:
         return self
+
+    def __repr__(self) -> str:
+        return "?"
+
+
+@dataclass(frozen=True, slots=True)
+class Called(Unknown):
+    """What is not known but has a name: where nothing but a size will do, it is the size of that name."""
+
+    size: Dim | None = None
 
     def __repr__(self) -> str:
         return "?"
