@@ -5,7 +5,8 @@ A size that is the same in every call stays; sizes that differ become symbols, o
 
 from __future__ import annotations
 
-from collections.abc import Sequence, Set
+from collections.abc import Generator, Sequence, Set
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from kernelscope.dims import Dim, difference, dim
@@ -45,6 +46,16 @@ class CommonSizes:
 
     def __post_init__(self) -> None:
         self.prefixes = [{} for _ in range(self.count)]
+
+    @contextmanager
+    def own(self, name: str) -> Generator[None]:
+        """Inside, the size that a parameter is gets a word: it may be called what the parameter is."""
+        is_taken = name in self.taken
+        self.taken.discard(name)
+        try:
+            yield
+        finally:
+            self.taken.update({name} if is_taken else ())
 
     def example(self, found: Sequence[Size], hint: str, axis: int) -> Dim | None:
         """A symbol for a number that the few callers of other files happen to give; 1 is none by chance, but as the

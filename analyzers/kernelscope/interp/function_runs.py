@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence, Set
+from contextlib import ExitStack, nullcontext
 from dataclasses import replace
 
 from kernelscope.dims import Dim, Facts
@@ -178,7 +179,11 @@ def _common(run: Interpreter, definition: Definition, contexts: list[Context]) -
     if isinstance(receiver, Instance) and parameters:
         own_name = parameters.pop(0)
         same = all(isinstance(r, Instance) and r.cls.node is receiver.cls.node for r in receivers)
-        receiver = common.instance(own_name, receivers, receivers, 0) if same else receiver
+        with ExitStack() as stack:
+            for name in parameters if node.name == "__init__" else ():  # the object is made with them
+                if uses.bindings.get(name) == 1 and all(_is_size(c.names.get(name)) for c in contexts):
+                    stack.enter_context(common.own(name))
+            receiver = common.instance(own_name, receivers, receivers, 0) if same else receiver
         names[own_name] = receiver
         if isinstance(receiver, Instance):
             prepare(run, receiver)
@@ -188,7 +193,9 @@ def _common(run: Interpreter, definition: Definition, contexts: list[Context]) -
         given = [c.names[name] for c in contexts if name in c.names]
         if len(given) == len(contexts):
             hints = [h if h in hinted else "_" for h in uses.unpacked.get(name, [])]
-            names[name] = value = common.value(name, given, hints)
+            is_own = uses.bindings.get(name) == 1 and all(map(_is_size, given))
+            with common.own(name) if is_own else nullcontext():
+                names[name] = value = common.value(name, given, hints)
             if _is_nobody_told(present(value)) and _may_be_tensor(run, definition.path, names, uses, name):
                 lost = Tensor(Shape.unknown(NOT_TOLD))
                 names[name] = Maybe(lost, value.name) if isinstance(value, Maybe) else lost
