@@ -386,6 +386,42 @@ Python use()
       └─ Triton kernel k
 """,
     ),
+    "kernels that members of a class stand for": (
+        "a.cu::host",
+        """
+## a.cu
+template <int W> __global__ void scaled(int* x) {}
+template <int W, class T> __global__ void shifted(int* x) {}
+template <int W> struct Scale {
+  static constexpr auto kernel = scaled<W>;
+  static void by(int* x) { Launch(1, 32).on(0)(kernel, x); }
+};
+template <int W> struct Shift {
+  template <class T>
+  static constexpr auto kernel =
+      shifted<W, T>;
+  static void by(int* x, bool wide) {
+    const auto picked = wide ? kernel<long> : kernel<int>;
+    Launch(1, 32)(picked, x);
+  }
+};
+template <int W> struct Other {
+  static void by(int* x, Given kernel) { Launch(1, 32)(kernel, x); }
+};
+void host(int* x, bool wide, Given given) {
+  Scale<4>::by(x);
+  Shift<4>::by(x, wide);
+  Other<4>::by(x, given);
+}
+""",
+        """
+C++ host()
+├─ C++ Scale::by()
+│  └─ ? CUDA kernel scaled
+└─ C++ Shift::by()
+   └─ ? CUDA kernel shifted
+""",
+    ),
     "kernels in tables, elements launched at once and through variables": (
         "a.cu::host",
         """

@@ -24,6 +24,11 @@ _PASSED = re.compile(
     rb"((?>(?:\w++::)*)[A-Za-z_]\w*+)\s*+(?=[,)<;:])(?!<<<|::)"
 )
 
+_MEMBER = re.compile(
+    rb"\bstatic\s++(?:inline\s++)?(?:constexpr|const)\s++auto\s++(\w++)\s*+=\s*+&?\s*+"
+    rb"((?>(?:\w++::)*)[A-Za-z_]\w*+)\s*+(?=[<;])"
+)
+
 
 def add_mentions(found: Findings) -> None:
     """Adds the references of a file of which all definitions and calls are known."""
@@ -55,14 +60,16 @@ def _passed(found: Findings, held: frozenset[int]) -> None:
         if reference.variable and name.rpartition(b"::")[2] in kernels:
             key = (reference.variable.encode(), found.owner_at(reference.start))
             variables.setdefault(key, {})[name] = None
-    names = {variable for variable, _ in variables}
+    members = _members(found, kernels) if kernels else {}
+    names = {variable for variable, _ in (*variables, *members)}
     names -= launched_names(text) if names else names
     for match in _PASSED.finditer(text):
         name = match[1]
         if match.start(1) in held:
             continue
-        if name in names and match[0][:1] in b"(," and (scope := found.owner_at(match.start(1))) != TOP:
-            for kernel in variables.get((name, scope), ()):
+        if name in names and (scope := found.owner_at(match.start(1))) != TOP:
+            given = variables.get((name, scope), ()) if match[0][:1] in b"(," else ()
+            for kernel in given or members.get((name, found.defs[scope].scope), ()):
                 found.refer(b"", kernel, match.start(1), scope)
         is_known = name.rpartition(b"::")[2] in local or MACRO_NAME.match(name)
         is_address = b"&" in match[0] or (b"::" in name and match[0][:1] in b"(,")
@@ -70,6 +77,21 @@ def _passed(found: Findings, held: frozenset[int]) -> None:
             continue
         if (scope := found.owner_at(match.start(1))) != TOP:
             found.refer(b"", name, match.start(1), scope)
+
+
+def _members(found: Findings, kernels: set[bytes]) -> dict[tuple[bytes, int], list[bytes]]:
+    """The kernels that members of classes stand for, by the member and the class.
+
+    `static constexpr auto kernel = norm_kernel<T>;`
+    """
+    members: dict[tuple[bytes, int], list[bytes]] = {}
+    classes = [(d.start, d.end, index) for index, d in enumerate(found.defs) if d.kind is DefKind.STRUCT]
+    for match in _MEMBER.finditer(found.text) if classes else ():
+        around = [index for start, end, index in classes if start <= match.start() < end]
+        if around and match[2].rpartition(b"::")[2] in kernels and found.owner_at(match.start()) == TOP:
+            found.refer(match[1], match[2], match.start(2), around[-1])
+            members.setdefault((match[1], around[-1]), []).append(match[2])
+    return members
 
 
 def _handed_functions(found: Findings) -> None:
