@@ -56,12 +56,19 @@ drive tables \
   --expect-editor 'Held until' --shot lifetimes \
   --key Control+1 --wait 300 --command 'Kernelscope: Show Pseudocode' --expect-tab 'Pseudocode of' --shot pseudocode \
   --key Control+1 --wait 300 --open tinyllm/schedule.py:60 --command 'Kernelscope: Show Execution Timeline' --expect-tab 'Timeline of' \
-  --expect-editor 'queue 0' --shot timeline --no-notification
+  --expect-editor 'queue 0' --shot timeline \
+  --key Control+1 --wait 300 --open tinyllm/model.py:92 --command 'Kernelscope: Show Shapes' --expect-tab 'Shapes in model' \
+  --expect-editor 'num_attention_heads' --expect-readonly --shot shapes --no-notification
 drive serving \
   --open tinyllm/engine.py --wait 3000 --command 'Kernelscope: Explain Serving' --expect-tab 'Serving' --expect-readonly \
   --shot serving --key Control+1 --wait 300 --command 'Kernelscope: Technical FAQ' --expect-tab 'FAQ' --shot faq \
   --key Control+1 --wait 300 --command 'Kernelscope: Full Report' --expect-tab 'Report' \
   --shot report --no-notification
+drive folders \
+  --open tinyllm/engine.py --wait 1000 --command 'Kernelscope: Show Architecture of Folder' --expect-tab 'Architecture of' \
+  --expect-editor 'Scheduling' --expect-readonly --shot folder-architecture \
+  --key Control+1 --wait 300 --command 'Kernelscope: Explain Folder' --expect-tab 'Overview of' \
+  --expect-editor 'Model TinyLLM' --expect-readonly --shot folder-overview --no-notification
 drive across-languages \
   --open csrc/silu_and_mul.cu:20 --lang 'CUDA' --command 'Kernelscope: Show Call Path' --expect-tab 'Call path' \
   --expect-editor 'TinyLLM.forward' --expect-readonly --shot call-path \

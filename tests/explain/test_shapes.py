@@ -35,3 +35,12 @@ def test_names_of_a_function_inside_another_stand_once(workspace: Callable[[str]
     assert [hint.label for hint in hints] == [": [B, D]"] * 4
     table = to_text(analysis.document("shapes", Target(path, None, None))).text
     assert [line.split("│")[2].strip() for line in table.splitlines() if "[B, D]" in line] == ["x", "z", "h", "y"]
+
+
+def test_only_tables_with_something_unknown_have_a_column_for_it(workspace: Callable[[str], Files]) -> None:
+    def table(text: str) -> str:
+        path = Path(workspace(text).roots[0]) / "model.py"
+        return to_text(Analysis([path.parent]).document("shapes", Target(path, None, None))).text
+
+    assert "Unknown because" not in table(INSIDE)
+    assert "Unknown because" in table(INSIDE.replace("h * 2", "h.view(*rounds)"))

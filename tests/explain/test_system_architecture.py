@@ -53,6 +53,8 @@ def test_a_crowded_system_is_drawn_in_parts_with_its_names_whole() -> None:
     assert len(titles) == len(pictures), "the parts have titles, and what shows them all"
     assert not any(draw(picture.graph, width=40).is_narrow for picture in pictures)
     assert all(picture.places for picture in pictures)
+    ends = [[(edge.source, edge.target) for edge in picture.graph.edges] for picture in pictures]
+    assert all(len(set(pairs)) == len(pairs) for pairs in ends), "one line between two boxes"
 
 
 def test_parts_lead_to_their_source() -> None:
@@ -481,6 +483,32 @@ class Front:
     def handle(self, request):
         self.outbox.send(request)
 """
+
+
+CLERK = """
+import zmq
+from collections import deque
+
+
+class Clerk:
+    def __init__(self, lines):
+        self.to_rooms = zmq.Context().socket(zmq.ROUTER, lines.inputs[0])
+        self.waiting, self.running = deque(), []
+
+    def ask(self, question):
+        while self.waiting and len(self.running) < 4:
+            self.running.append(self.waiting.popleft())
+        self.to_rooms.send_multipart([b"1", question])
+"""
+
+
+def test_over_a_line_of_two_ways_a_request_goes_on_from_where_calls_led_it(tmp_path: Path) -> None:
+    texts = {"web": WEB, "desk": CLERK, "a_room": ROOM, "sorter": SORTER}  # the scheduler's file is the first of all
+    for name, text in texts.items():
+        (tmp_path / f"{name}.py").write_text(text)
+    found = calls(architecture(tmp_path))
+    assert ("API server", "Clerk", "ask") in found
+    assert ("Clerk", "Scheduler", "ZeroMQ DEALER↔ROUTER") in found
 
 
 def test_a_class_that_sends_to_a_part_is_one_though_no_call_is_seen_to_lead_to_it(tmp_path: Path) -> None:

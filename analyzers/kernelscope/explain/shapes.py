@@ -37,7 +37,7 @@ def shapes(run: FileRun, module: Module, path: Path, target: Target, bindings: M
         guessed += _lines(run, module, scope, lambda seen: seen.by_name)
         known += sum("?" not in row[2].text and "..." not in row[2].text for row in rows)
         blocks.append(Heading(scope.qualified_name, location=module.text.location(path, scope.node.name_span)))
-        blocks.append(Table(tuple(header), tuple(rows)))
+        blocks.append(_table(header, rows))
     if not blocks:
         raise UserError(f"{path.name} binds no tensors" + (f" in {only}" if only else ""))
     notes = [f"{known} of {total} tensors are known in every dim"]
@@ -47,6 +47,13 @@ def shapes(run: FileRun, module: Module, path: Path, target: Target, bindings: M
         if at
     ]
     return Document(f"Shapes in {path.name}", tuple(blocks), "shapes", target, tuple(notes))
+
+
+def _table(header: list[str], rows: list[tuple[Line, ...]]) -> Table:
+    """The rows, without the reasons where all is known."""
+    if any(row[-1].text for row in rows):
+        return Table(tuple(header), tuple(rows))
+    return Table(tuple(header[:-1]), tuple(row[:-1] for row in rows))
 
 
 def _rows(

@@ -5,7 +5,7 @@ Lines are calls and channels that the code shows, each listed with its place; no
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -75,8 +75,26 @@ def system_pictures(workspace: Workspace, system: System, parts: Parts, width: i
         return [picture]
     blocks: list[Block] = []
     for part in apart(picture.graph, width):
-        blocks += [*([Heading(part.title)] if part.title else []), replace(picture, graph=part.graph)]
+        blocks += [*([Heading(part.title)] if part.title else []), replace(picture, graph=_joined(part.graph))]
     return blocks
+
+
+def _joined(graph: Graph) -> Graph:
+    """The graph with one line between two boxes: those that stand for several parts are called in many ways."""
+    by: dict[tuple[str, str], dict[str, None]] = {}
+    for edge in graph.edges:
+        names = by.setdefault((edge.source, edge.target), {})
+        names.update(dict.fromkeys(name for name in edge.label.removesuffix(" …").split(", ") if name))
+        if edge.label.endswith(" …"):
+            names["…"] = None
+    return replace(graph, edges=tuple(Edge(*ends, _label(names)) for ends, names in by.items()))
+
+
+def _label(names: Mapping[str, None]) -> str:
+    """The first of some names of calls."""
+    told = [name for name in names if name != "…"]
+    more = " …" if len(told) > MOST_LABELLED or "…" in names else ""
+    return ", ".join(told[:MOST_LABELLED]) + more
 
 
 class _Drawn:
@@ -102,8 +120,7 @@ class _Drawn:
             name = call.by if call.is_certain else f"{call.by} ?"
             by.setdefault((self._keys[call.source], self._keys[call.target]), {}).setdefault(name)
         for (source, target), names in by.items():
-            more = " …" if len(names) > MOST_LABELLED else ""
-            self._edges.setdefault(Edge(source, target, ", ".join(list(names)[:MOST_LABELLED]) + more))
+            self._edges.setdefault(Edge(source, target, _label(names)))
         graph = Graph(tuple(self._boxes), tuple(self._edges), tuple(self._groups.values()))
         return Diagram(graph, self._places)
 

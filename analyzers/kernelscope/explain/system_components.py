@@ -108,7 +108,7 @@ class _Search:
         for model in models:
             reached[model] = kernels_from(self._graph, model.functions[0], MAX_ASKED_NODES)
             calls += self._used_by(model, reached[model])
-        calls += self._sent([*found, *models])
+        calls += list(self._sent([*found, *models], calls))
         calls = list({(call.source, call.target, call.by): call for call in reversed(calls)}.values())[::-1]
         calls = _without_lone_runners(calls)
         joined = {end for call in calls for end in (call.source, call.target)}
@@ -347,10 +347,10 @@ class _Search:
             if owner is not None and edge.location is not None and owner is not self._owner(edge.source):
                 yield Call(model, owner, node.name.rpartition(".")[2], edge.location, edge.certain)
 
-    def _sent(self, components: list[Component]) -> Iterator[Call]:
+    def _sent(self, components: list[Component], calls: list[Call]) -> Iterator[Call]:
         """What goes over channels between components; a side that only a name tells is no line."""
         ends = Ends(components, self._passed, self._served, self._lineage)
-        places = {component: number for number, component in enumerate(components)}
+        places = {component: number for number, component in enumerate(_as_met(components, calls))}
         for link in (link for link in self._system.links if not link.is_by_name):
             label = " ".join(filter(None, (link.channel.transport, link.pattern.replace(" ", ""))))
             place = link.channel.location
@@ -371,6 +371,19 @@ def model_class(workspace: Workspace, forward: Node) -> Definition | None:
     module, name = workspace.modules.module(forward.path), forward.name.rpartition(".")[0]
     scopes = (scope for scope in (module.classes() if module is not None else ()) if scope.qualified_name == name)
     return next((Definition(forward.path, scope.node.name, scope.node) for scope in scopes), None)
+
+
+def _as_met(components: list[Component], calls: list[Call]) -> list[Component]:
+    """Components in the order in which calls lead a request from the servers to them; then those that none leads to."""
+    met = dict.fromkeys(component for component in components if component.role == SERVER)
+    queue = deque(met)
+    while queue:
+        source = queue.popleft()
+        for target in (call.target for call in calls if call.source == source):
+            if target not in met:
+                met[target] = None
+                queue.append(target)
+    return [*met, *(component for component in components if component not in met)]
 
 
 def _without_lone_runners(calls: list[Call]) -> list[Call]:
