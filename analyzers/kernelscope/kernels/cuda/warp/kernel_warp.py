@@ -104,10 +104,11 @@ class KernelWarp:
         others = [other for other in self._ways if (other.launch.unit.path, other.launch.span) == place]
         if all(other.bound == way.bound for other in others):
             return ""
-        setting, given = self.setting, way.setting
+        numbers = self.setting.numbers
         told = (
-            p.name if p.name in given.numbers and p.name not in setting.numbers else way.bound.get(p.name, "?")
+            p.name if p.name not in numbers and number_of(text) is not None else text
             for p in self.facts.function.templates
+            for text in (way.bound.get(p.name, "?"),)
         )
         return f"<{', '.join(told)}>"
 
