@@ -29,3 +29,23 @@ template <class T> void run(T *x, float *f, half2 *h, Store<float, 1> *one, int 
   named_twice<half2><<<n, 128>>>(h);
   named_twice<T><<<n, 256>>>(x);
 }
+
+// Traits of a width that the launch leaves open, with constants that are named as the parameters are but for their ends.
+template <int kRows_, typename T> struct shape_of { using element = T; };
+
+template <int kRows_, int kWarps_, typename T = float, typename Base = shape_of<kRows_, T>>
+struct shaped : public Base {
+    static constexpr int kWarps = kWarps_;
+    static constexpr int kThreads = kWarps * 32;
+    static constexpr int kRows = kRows_;
+};
+
+template <typename Shape> __global__ void by_shape(float* x) {
+    constexpr int kWarps = Shape::kWarps;
+    constexpr int kThreads = Shape::kThreads;
+    x[blockIdx.x * kThreads + threadIdx.x] = kWarps;
+}
+
+template <typename Shape> void run_by_shape(float* x) { by_shape<Shape><<<4, 128>>>(x); }
+
+template <int Rows, int Warps> void run_shaped(float* x) { run_by_shape<shaped<Rows, Warps>>(x); }

@@ -230,6 +230,7 @@ class Resolver:
         """A static constant of a struct, or of one that it derives from."""
         key = (owner, name)
         if key not in self._constants:
+            self._constants[key] = None  # while it is worked out: what names itself there is another of its name
             self._constants[key] = self._written_constant(owner, name, depth)
         return self._constants[key]
 
