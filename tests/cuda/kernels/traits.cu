@@ -49,3 +49,15 @@ template <typename Shape> __global__ void by_shape(float* x) {
 template <typename Shape> void run_by_shape(float* x) { by_shape<Shape><<<4, 128>>>(x); }
 
 template <int Rows, int Warps> void run_shaped(float* x) { run_by_shape<shaped<Rows, Warps>>(x); }
+
+// A struct that seems to hold itself, because one of another namespace has its name.
+#include "traits.cuh"
+
+namespace outer { struct Pair { inner::Pair first; int last; }; }
+struct Pairs { outer::Pair pair; int last; };
+
+__global__ void by_pairs(const Pairs* x, float* y) {
+    __shared__ float last[32];
+    last[threadIdx.x] = x[threadIdx.x].last;
+    y[threadIdx.x] = last[31 - threadIdx.x];
+}

@@ -57,6 +57,8 @@ class Resolver:
         self._members: dict[tuple[StructType, str], Type | None] = {}
         self._parents: dict[StructType, list[StructType]] = {}
         self._chosen: dict[StructType, StructType | Opaque] = {}
+        self._aligned: set[StructType] = set()
+        """Structs whose alignment is being worked out."""
         self._sought: set[tuple[StructType, str]] = set()
         """Members whose types are being looked for."""
 
@@ -296,7 +298,11 @@ class Resolver:
 
     def alignment(self, kind: Type) -> int | None:
         if isinstance(kind, StructType):
+            if kind in self._aligned:
+                return None  # no struct holds itself, as one of a name that others have may seem to
+            self._aligned.add(kind)
             each = [self.alignment(member) for _, member in self.fields(kind).values()]
+            self._aligned.discard(kind)
             known = [n for n in each if n is not None]
             return max(known, default=1) if len(known) == len(each) else None
         if isinstance(kind, Array):
