@@ -1311,6 +1311,15 @@ GAPS = {
         "## inner/made.h\ntemplate <class T>\nvoid made_by_build(int const n);\n",
         "made_by_build is declared, but defined nowhere in the workspace (made by the build?)",
     ),
+    "not how a native module is made": (
+        "m.py",
+        "class Place:\n    def found(self): ...\n"
+        "def loaded(name, files, wrappers):\n    return find(name).found()\n"
+        "def module():\n    return loaded('job', files=['k.cu'], wrappers=[('run', 'Job::run')])\n"
+        "def f(x):\n    made = module()\n    made.run(x)\n"
+        "## k.cu\nvoid check(int* x) {}\nstruct Job { static void run(int* x) { check(x); cusolverDnSgetrf(x); } };\n",
+        "cusolverDnSgetrf lies outside of the workspace",
+    ),
     "device libraries": ("a.cu", "void f(int n) { cusolverDnSgetrf(n); cudaGetDevice(&n); }\n",
                          "cusolverDnSgetrf lies outside of the workspace"),
     "receivers": ("m.py", "class C:\n    def scaled(self): ...\ndef f(x):\n    x.scaled()\n",

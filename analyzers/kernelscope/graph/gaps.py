@@ -37,13 +37,14 @@ def gaps(graph: OperatorGraph, reached: Reached) -> list[Edge]:
     if reached.kernels() or reached.libraries():
         return []
     found: dict[str, Edge] = {}
+    loading = _loading(graph, reached)
     for node in (reached.start, *reached.via):
         if node.kind is NodeKind.BINDING and "CPU" in node.detail.split():
             text = "no kernel: this implementation runs on the CPU"
             found.setdefault(text, Edge(EdgeKind.CALLS, node, Node(NodeKind.MISSING, text), node.path, node.line))
-        if node.kind is not NodeKind.FUNCTION:
+        if node.kind is not NodeKind.FUNCTION or node in loading:
             continue
-        python = node.path.endswith(PYTHON_SUFFIXES)
+        python = _is_python(node)
         for text, line in _python_gaps(graph, node) if python else _native_gaps(graph, node):
             found.setdefault(text, Edge(EdgeKind.CALLS, node, Node(NodeKind.MISSING, text), node.path, line))
     if not found and reached.complete and not reached.missing() and not _communicates(reached):
@@ -52,6 +53,33 @@ def gaps(graph: OperatorGraph, reached: Reached) -> list[Edge]:
             text = "no kernel: of the calls that can be followed none launches one"
             return [Edge(EdgeKind.CALLS, last, Node(NodeKind.MISSING, text), last.path, last.line)]
     return list(found.values())[:MAX_GAPS]
+
+
+def _loading(graph: OperatorGraph, reached: Reached) -> set[Node]:
+    """The functions that make a native module of which a function is called, and what they lead to.
+
+    What is not known of them is not why the call leads to no kernel.
+    """
+    bindings = [node for node in reached.via if node.kind is NodeKind.BINDING and _is_python(node)]
+    native = [node for node in bindings if any(not _is_python(edge.target) for edge in graph.out_edges(node))]
+    makers = {n for n in reached.via if _is_python(n) and any(_stands_in(graph, binding, n) for binding in native)}
+    if not makers:
+        return makers
+    led_to = (node for node in reached.via if _is_python(node))
+    return {node for node in led_to if any(edge.target in makers for edge in reached.path(node))}
+
+
+def _is_python(node: Node) -> bool:
+    return node.path.endswith(PYTHON_SUFFIXES)
+
+
+def _stands_in(graph: OperatorGraph, node: Node, function: Node) -> bool:
+    """Whether a node stands in the body of a function."""
+    if function.kind is not NodeKind.FUNCTION or function.path != node.path:
+        return False
+    facts = graph.facts(function.path)
+    around = [d for d in facts.defs if d.name_start == function.start] if facts is not None else []
+    return any(definition.name_start < node.start < definition.end for definition in around)
 
 
 def _communicates(reached: Reached) -> bool:
