@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import cast
 
 import pytest
 from kernelscope.analysis import Analysis
+from kernelscope.explain.faq import ATTENDS
 from kernelscope.serving.claims import PythonSource
 from kernelscope.serving.collectives import phase_of
-from kernelscope.serving.endpoints import addresses
+from kernelscope.serving.endpoints import addresses, listening
 from kernelscope.serving.parallel import layer_claims, sharded_layers
 from kernelscope.serving.rounding import blocks_needed
 from kernelscope.serving.sharding import made, sharded
@@ -75,3 +77,32 @@ def test_constants_and_bare_fields_of_headers_are_no_settings_of_scheduling(tmp_
     (switches,) = (e for e in cast("list[Json]", report["faq"]) if str(e["id"]).startswith("scheduling.switches"))
     assert "busySched default 4" in str(switches["answer"]) and "centricSched" not in str(switches["answer"])
     assert not report["topology"]["bindings"]
+
+
+def test_where_a_server_listens_is_told_of_calls_in_scripts_too(source: Source) -> None:
+    text = """
+        def main(args):
+            server.run(app, host=args.host, port=args.port)
+            child.run(port=4, quiet=True).wait()
+            job.do(port=5)
+
+        if __name__ == "__main__":
+            uvicorn.run(app, host="0.0.0.0", port=6000)
+    """
+    told = [claim.value for claim in listening(source(text))]
+    assert told == [
+        "main lets a server listen on host args.host, port args.port (≈ server.run by its name)",
+        'the script f.py lets a server listen on host "0.0.0.0", port 6000 (≈ uvicorn.run by its name)',
+    ]
+
+
+@pytest.mark.parametrize(
+    ("order", "attends"),
+    [
+        ("runs in this order: qkv_proj → ctx.attn_backend.forward", True),
+        ("runs in this order: self_attn → mlp", True),
+        ("runs in this order: get_attn_backend → load (if HAS_LONG_ATTN)", False),
+    ],
+)
+def test_only_steps_that_attend_compute_attention(order: str, attends: bool) -> None:
+    assert bool(re.search(ATTENDS, order)) is attends

@@ -53,6 +53,8 @@ POLICIES = r"sched\w*polic|polic\w*sched|^_*polic(?:y|ies)$|(?:queue|batch|preem
 """Names of settings that say in which order requests are served; downloads and errors have policies, too."""
 CHUNKS = r"chunked_?(?:prefill|context)|prefill\w*chunk|long_prefill|prefill_step"
 OVERLAPS = r"(?:enable|disable|no|use)_?overlap|overlap_sched|^\W*overlap(?:_mode|_step)?$|async_sched"
+ATTENDS = r"(?:→|order:) (?:\w+\.)*(?!get_|set_|parse_|make_|build_|init)\w*(?:attn|attention|sdpa)"
+"""Orders in which something attends: conditions and what is set up beforehand name attention, too."""
 MAX_CLAIMS = 6
 """Claims joined into one answer; more make further answers to the same question."""
 ROPE = r"(?<![a-z])m?rope|rotary"
@@ -221,7 +223,7 @@ QUESTIONS: tuple[Question, ...] = (
                   settings(r"(?:attn|attention|comm\w*|moe\w*|all_?reduce|sampling|gemm|linear)_(?:\w+_)?(?:backend|impl)")),
              "registries of backends"),
     Question("components.attention", "hardware", "What computes attention, in prefill and in decode?",
-             both(about("dependencies.order", r"order.*(?:attn|attention|sdpa)"),
+             both(about("dependencies.order", ATTENDS),
                   about("components", r"attention|attn|\bheads?\b|rotary|\brope\b|repeat_kv|\bGQA\b")),
              "forward passes that attend"),
     Question("components.sampling", "batching", "How is the next token chosen?", samplers, "samplers"),

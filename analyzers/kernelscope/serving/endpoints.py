@@ -10,14 +10,15 @@ from collections.abc import Iterable, Iterator
 
 from kernelscope.results import Location
 from kernelscope.serving.claims import Claim, PythonSource
-from kernelscope.serving.guards import inside
+from kernelscope.serving.guards import calls, inside, last_name, own_calls
 from kernelscope.serving.parameters import Parameter
 from kernelscope.serving.sections import words
 from kernelscope.syntax.python import tree as t
 
 _SCHEME = re.compile(r"^(ipc|tcp|inproc|unix|udp|grpc|etcd|redis)://")
 TRANSPORTS = {"ipc": "ZeroMQ ipc", "tcp": "tcp", "inproc": "ZeroMQ inproc"}
-SERVERS = {"run": "uvicorn", "serve": "a server", "run_app": "aiohttp", "Server": "uvicorn"}
+SERVERS = {"run", "serve", "run_app", "start_server", "create_server", "Config"}
+"""Last names of calls that make a server listen, where they are given a port."""
 
 
 def endpoints(parameters: Iterable[Parameter]) -> Iterator[Claim]:
@@ -54,6 +55,20 @@ def addresses(source: PythonSource) -> Iterator[Claim]:
             address = f"{source.quote(longer.get(node, node))} ({transport})"
             value = f"{scope.qualified_name} gives the address {address}: sockets that use it meet there"
             yield Claim(f"{scope.qualified_name} {match[1]} address", value, (source.at(node), source.at(scope.node)))
+
+
+def listening(source: PythonSource) -> Iterator[Claim]:
+    """`uvicorn.run(app, host="0.0.0.0", port=8000)`: where a call lets a server listen."""
+    functions = ((s.qualified_name, own_calls(s.node)) for s in source.module.functions())
+    script = (s for s in source.module.body if not isinstance(s, t.FunctionDef | t.ClassDef))
+    for where, found in (*functions, (f"the script {source.path.name}", [c for s in script for c in calls(s)])):
+        for call in found:
+            given = {k.arg: source.quote(k.value) for k in call.keywords if k.arg in ("host", "port")}
+            if "port" not in given or last_name(call.func) not in SERVERS or not call.args:
+                continue  # a server is given what it serves
+            place = ", ".join(f"{name} {value}" for name, value in given.items())
+            value = f"{where} lets a server listen on {place} (≈ {source.quote(call.func)} by its name)"
+            yield Claim(f"{where} listens", value, (source.at(call),), confidence="heuristic")
 
 
 def _text(node: t.Node) -> str:

@@ -145,6 +145,7 @@ FINDERS: tuple[tuple[str, Finder], ...] = (
     ("serving.batching", admission.static),
     ("serving.lifecycle", endings),
     ("serving.topology.addresses", endpoints.addresses),
+    ("serving.topology.addresses", endpoints.listening),
     ("topology.execution", execution.captures),
     ("topology.execution", execution.captured_by_size),
     ("topology.execution", execution.graph_conditions),
