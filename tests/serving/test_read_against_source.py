@@ -14,7 +14,9 @@ from kernelscope.serving.claims import PythonSource
 from kernelscope.serving.collectives import phase_of
 from kernelscope.serving.endpoints import addresses, listening
 from kernelscope.serving.parallel import layer_claims, sharded_layers
+from kernelscope.serving.registries import registries
 from kernelscope.serving.rounding import blocks_needed
+from kernelscope.serving.service import orders
 from kernelscope.serving.sharding import made, sharded
 
 Source = Callable[[str], PythonSource]
@@ -106,3 +108,30 @@ def test_where_a_server_listens_is_told_of_calls_in_scripts_too(source: Source) 
 )
 def test_only_steps_that_attend_compute_attention(order: str, attends: bool) -> None:
     assert bool(re.search(ATTENDS, order)) is attends
+
+
+def test_a_branch_makes_the_object_and_not_what_is_worked_out_for_it(source: Source) -> None:
+    text = """
+        class Connector:
+            def __init__(self, role):
+                if role == "scheduler":
+                    size = resolve_sizes(self.config)
+                    self.manager = OffloadScheduler(size)
+                elif role == "worker":
+                    self.handler = OffloadWorker()
+    """
+    (registry,) = registries(source(text))
+    assert [entry.implementation for entry in registry.entries] == ["OffloadScheduler", "OffloadWorker"]
+
+
+def test_sizes_that_graphs_are_captured_for_are_no_requests(source: Source) -> None:
+    text = """
+        class {}:
+            def next_ones(self):
+                ones = list(self.waiting)
+                ones.sort(key=lambda one: one.num_active, reverse=True)
+                for one in ones:
+                    self.run(one)
+    """
+    assert [claim.value for claim in orders(source(text.format("Scheduler")))]
+    assert not list(orders(source(text.format("GraphScheduler"))))

@@ -214,8 +214,9 @@ def _made(source: PythonSource, body: list[t.Stmt], local: frozenset[str]) -> st
     if returned:
         return " or ".join(dict.fromkeys(known[:MOST_CHOSEN])) if len(known) == len(returned) else None
     bound = (s.value for s in body if isinstance(s, t.Assign) and isinstance(s.value, t.Call))
-    constructed = (_implementation(source, value, local) for value in bound)
-    return next(filter(None, constructed), None)
+    constructed = [name for value in bound if (name := _implementation(source, value, local)) is not None]
+    objects = (name for name in constructed if name.rpartition(".")[2][:1].isupper())
+    return next(objects, constructed[0] if constructed else None)  # what functions work out is mostly for the object
 
 
 def _implementation(source: PythonSource, value: t.Expr, local: frozenset[str]) -> str | None:

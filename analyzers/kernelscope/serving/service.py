@@ -30,6 +30,8 @@ ENDS = {"abort", "cancel", "finish", "remove", "drop", "expire", "timeout", "sto
 """Words of methods that end requests wherever they stand."""
 MOVED = {"transfer", "transfers", "store", "flush", "offload", "offloading", "load", "copy", "migrate"}
 """Words of jobs that move memory for requests."""
+CAPTURES = {"capture", "cudagraph", "cudagraphs", "graph", "graphs", "warmup", "compile"}
+"""Words of functions that put sizes of batches into an order, to prepare for each."""
 RESTS = {"chunk", "chunked", "partial"}
 """Words of a request of which a part is left to compute."""
 ARRIVALS = {"append", "add", "put", "enqueue", "submit", "push"}
@@ -96,7 +98,7 @@ def orders(source: PythonSource) -> Iterator[Claim]:
                 continue
             if not REQUESTS & {*words(source.quote(queue)), *words(source.quote(key))}:
                 continue
-            if VICTIMS & set(words(scope.node.name)):
+            if VICTIMS & set(words(scope.node.name)) or CAPTURES & set(words(scope.qualified_name)):
                 continue
             if not _is_served(source, scope.qualified_name, queue):
                 continue
