@@ -9,7 +9,7 @@ from typing import cast
 
 import pytest
 from kernelscope.analysis import Analysis
-from kernelscope.explain.faq import ATTENDS
+from kernelscope.explain.faq import ATTENDS, ROTATES
 from kernelscope.serving.claims import PythonSource
 from kernelscope.serving.collectives import phase_of
 from kernelscope.serving.endpoints import addresses, listening
@@ -103,11 +103,13 @@ def test_where_a_server_listens_is_told_of_calls_in_scripts_too(source: Source) 
     [
         ("runs in this order: qkv_proj → ctx.attn_backend.forward", True),
         ("runs in this order: self_attn → mlp", True),
-        ("runs in this order: get_attn_backend → load (if HAS_LONG_ATTN)", False),
+        ("Desk.run runs in this order: get_attn_backend → load (if HAS_LONG_ATTN)", False),
+        ("Desk.__init__ runs in this order: load → register_attn", False),
     ],
 )
 def test_only_steps_that_attend_compute_attention(order: str, attends: bool) -> None:
     assert bool(re.search(ATTENDS, order)) is attends
+    assert bool(re.search(ROTATES, order.replace("attn", "rope"))) is attends
 
 
 def test_a_branch_makes_the_object_and_not_what_is_worked_out_for_it(source: Source) -> None:

@@ -53,12 +53,14 @@ POLICIES = r"sched\w*polic|polic\w*sched|^_*polic(?:y|ies)$|(?:queue|batch|preem
 """Names of settings that say in which order requests are served; downloads and errors have policies, too."""
 CHUNKS = r"chunked_?(?:prefill|context)|prefill\w*chunk|long_prefill|prefill_step"
 OVERLAPS = r"(?:enable|disable|no|use)_?overlap|overlap_sched|^\W*overlap(?:_mode|_step)?$|async_sched"
-ATTENDS = r"(?:→|order:) (?:\w+\.)*(?!get_|set_|parse_|make_|build_|init)\w*(?:attn|attention|sdpa)"
+RUNS = r"^(?!\S*__init__ ).*(?:→|order:) (?:\w+\.)*"
+"""Before a step of an order; constructors only set up what runs later."""
+ATTENDS = rf"{RUNS}(?!get_|set_|parse_|make_|build_|init)\w*(?:attn|attention|sdpa)"
 """Orders in which something attends: conditions and what is set up beforehand name attention, too."""
 MAX_CLAIMS = 6
 """Claims joined into one answer; more make further answers to the same question."""
 ROPE = r"(?<![a-z])m?rope|rotary"
-ROTATES = rf"(?:→|order:) (?:\w+\.)*(?!get_|parse_|make_|build_|\w*positions?\b)\w*(?:{ROPE})|rope and cache"
+ROTATES = rf"{RUNS}(?!get_|parse_|make_|build_|\w*positions?\b)\w*(?:{ROPE})|rope and cache"
 """Orders in which something is rotated: settings of rotations are read in some order, too."""
 MOST_CITED = 20
 """Places that the claims of one answer have together: an answer cites fewer, the first ones of each claim."""
