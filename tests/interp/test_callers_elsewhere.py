@@ -554,3 +554,38 @@ def test_one_caller_of_many_is_an_example(tmp_path: Path, width: str, sizes: str
     module = workspace.modules.module(str(path))
     assert module is not None
     assert found_at(run_file(workspace, str(path)), module, 10) == shape
+
+
+STAGES = """
+from torch import nn
+
+class Stages(nn.Module):
+    def __init__(self, widths=(4, 8)):
+        super().__init__()
+        self.parts = nn.ModuleList([nn.Conv2d(a, a, 3, 2) for a in widths])
+        self.proj = nn.Conv2d(widths[0], widths[0], 1)
+
+    def forward(self, x):
+        y = self.proj(x)
+        return y
+
+class Wrapper(nn.Module):
+    def __init__(self, widths):
+        super().__init__()
+        self.stages = Stages(widths)
+
+    def forward(self, x):
+        B, C, H, W = x.shape
+        return self.stages(x)
+"""
+
+
+def test_an_example_does_not_tell_how_many_there_are_where_another_call_leaves_it_open(tmp_path: Path) -> None:
+    path = tmp_path / "layer.py"
+    path.write_text(STAGES)
+    more = AGAIN.replace("Mix(width={})", "Stages()").replace("Mix", "Stages").format("A, B, C, D")
+    (tmp_path / "model.py").write_text(more)
+    workspace = Workspace(Files([str(tmp_path)]))
+    module = workspace.modules.module(str(path))
+    assert module is not None
+    assert found_at(run_file(workspace, str(path)), module, 11) == "[x_dim0, widths[0], x_dim2, x_dim3]"

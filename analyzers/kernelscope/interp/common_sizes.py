@@ -30,6 +30,8 @@ class CommonSizes:
     """Whether attributes of the caller's `self` mean something else here."""
     hinted: set[str] = field(default_factory=set[str])
     """What the function calls sizes of its parameters: a caller's size of that name is another one."""
+    apart: Set[str] = frozenset()
+    """Those of them that are given as another size than what is called so elsewhere."""
     may_be_one: Sequence[Set[str]] = ()
     """For each call, names of sizes that may well be 1."""
     ones: set[str] = field(default_factory=set[str])

@@ -19,7 +19,7 @@ from kernelscope.interp.generality import Generality
 from kernelscope.interp.interpreter import Interpreter
 from kernelscope.interp.limits import OutOfBudget
 from kernelscope.interp.ranks import settle_ranks
-from kernelscope.interp.receivers import alone, common_instance, learn_words
+from kernelscope.interp.receivers import alone, common_instance, learn_words, sizes_by_default
 from kernelscope.interp.seeds import BATCH, KNOWN_INPUTS, Beliefs, Seeded, seed
 from kernelscope.interp.substitutes import settle_substitutes
 from kernelscope.interp.symbols import sizes_in
@@ -169,8 +169,9 @@ def _common(run: Interpreter, definition: Definition, contexts: list[Context]) -
     examples = run.contexts.are_examples(node, contexts)
     taken = set(uses.bindings) - hinted
     is_trial = all(context.is_trial for context in contexts)
+    apart = {word for name, words in uses.unpacked.items() for word in _given_apart(contexts, name, words)}
     common = Generality(
-        len(contexts), taken, callers != {own}, hinted, ones, examples=examples, trials=is_trial, make=make
+        len(contexts), taken, callers != {own}, hinted, apart, ones, examples=examples, trials=is_trial, make=make
     )
     names: dict[str, Value] = {}
     receivers = [alone(run, definition).receiver if is_trial else context.receiver for context in contexts]
@@ -199,6 +200,8 @@ def _common(run: Interpreter, definition: Definition, contexts: list[Context]) -
             if _is_nobody_told(present(value)) and _may_be_tensor(run, definition.path, names, uses, name):
                 lost = Tensor(Shape.unknown(NOT_TOLD))
                 names[name] = Maybe(lost, value.name) if isinstance(value, Maybe) else lost
+    if node.name == "__init__":
+        names |= sizes_by_default(node, names)
     run.symbols.ones |= common.ones
     facts = contexts[0].facts
     for context in contexts[1:]:
@@ -207,6 +210,19 @@ def _common(run: Interpreter, definition: Definition, contexts: list[Context]) -
     divisible = tuple(f for f in facts.divisible if all(said.issuperset(size.names()) for size in f))
     facts = Facts(divisible=divisible)  # sizes that are equal are told as one already, in the words of the callers
     return Scope(definition.path, Function(definition, receiver, isinstance(receiver, Instance)), names), facts
+
+
+def _given_apart(contexts: list[Context], name: str, words: list[str]) -> set[str]:
+    """The words of a function for sizes of a parameter that some caller calls otherwise."""
+    found: set[str] = set()
+    for context in contexts:
+        tensor = present(context.names.get(name))
+        dims = tensor.shape.dims if isinstance(tensor, Tensor) else None
+        if dims is not None and len(dims) == len(words):
+            found |= {
+                word for word, size in zip(words, dims, strict=True) if isinstance(size, Dim) and size.name != word
+            }
+    return found
 
 
 def _is_nobody_told(value: Value) -> bool:

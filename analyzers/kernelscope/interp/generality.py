@@ -80,6 +80,8 @@ class Generality(CommonSizes):
         if all(isinstance(v, Number | Dim | float | bool | Flag) for v in solid):
             return self._number(name, solid)
         if all(type(v) is tuple for v in solid) and len({len(v) for v in solid}) == 1:
+            if self.examples and len(solid) < len(telling):
+                return self._opaque(name, [v if isinstance(v, Opaque) else Unknown("") for v in values])
             columns = self._columns(values, len(first))
             named = hints if len(hints) == len(first) else ()
             return tuple(
@@ -156,12 +158,12 @@ class Generality(CommonSizes):
         default = defaults.pop() if len(defaults) == 1 else None
         classes = {None if v.cls is None else v.cls.node: v.cls for v in given}
         cls = next(iter(classes.values())) if len(classes) == 1 else None
-        if len(set(names)) == 1 and names[0] == name:
+        if len(set(names)) == 1 and names[0] == name and name not in self.apart:
             return Opaque(name, default, cls=cls)
         vector = tuple(None if n is None else dim(n) for n in names)
         if (word := self.words.get(vector)) is not None and word.name is not None:
             return Opaque(word.name, default, cls=cls)
-        called = self.free(name)
+        called = self.free(name, of_callers=name in self.apart)
         self.words[vector] = dim(called)
         for prefix, n in zip(self.prefixes, names, strict=True):
             if n is not None:

@@ -8,9 +8,10 @@ Where objects of the class are made, its constructor is given what all of those 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 
-from kernelscope.dims import Dim
+from kernelscope.dims import Dim, dim
 from kernelscope.interp import jax_modules
 from kernelscope.interp.agreement import NOT_TOLD
 from kernelscope.interp.annotations import is_tensor, promised, sizes_of
@@ -43,6 +44,9 @@ from kernelscope.ops import Module, ShapeError
 from kernelscope.syntax.python import tree as t
 from kernelscope.tensor import Shape, Tensor, Unknown
 from kernelscope.workspace.modules import Definition
+
+SMALLEST_SIZE = 16
+"""Smaller numbers are windows, steps and factors, which say what is done."""
 
 
 def alone(run: Interpreter, definition: Definition) -> Function:
@@ -135,12 +139,32 @@ def common_instance(run: Interpreter, common: Generality, instances: list[Instan
     names: dict[str, Value] = {}
     for parameter in arguments[0]:
         names[parameter] = common.value(parameter, [g.get(parameter, Unknown("")) for g in arguments])
+    node = init.definition.node
+    assert isinstance(node, t.FunctionDef)
+    names |= sizes_by_default(node, names)
     if common.examples:
         names = {name: _example(name, value) for name, value in names.items()}
     usual = {name for i in instances for name in i.usual}
     instance = Instance(first.cls, usual=usual, is_module=True)
     _made_by(run, instance, init, names)
     return instance
+
+
+def sizes_by_default(init: t.FunctionDef, names: Mapping[str, Value]) -> dict[str, Value]:
+    """The sizes of which no others are given to a constructor than its own: others may be given elsewhere."""
+    return {
+        param.name: Opaque(param.name, number)
+        for param in init.args
+        if (number := _number(param.default)) >= SMALLEST_SIZE and names.get(param.name) == dim(number)
+    }
+
+
+def _number(default: t.Expr | None) -> int:
+    match default:
+        case t.Constant(value=int() as number):
+            return number
+        case _:
+            return 0
 
 
 def _example(name: str, value: Value) -> Value:
