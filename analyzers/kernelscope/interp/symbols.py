@@ -20,6 +20,7 @@ from kernelscope.interp.batches import Batches
 from kernelscope.interp.trace import Trace
 from kernelscope.interp.trials import Trial
 from kernelscope.interp.values import Alike, Maybe, Number, Opaque, Scope, Value
+from kernelscope.ops.families import REDUCED_OR_NOT
 from kernelscope.syntax.python import tree as t
 from kernelscope.tensor import Called, Fields, Several, Shape, Size, Tensor, Unknown
 
@@ -172,7 +173,9 @@ class Symbols:
 
     def _size(self, scope: Scope, size: Size, name: str) -> Size:
         if isinstance(size, Unknown):
-            return self.new(scope, name or "size", size.reason)
+            made = self.new(scope, name or "size", size.reason)
+            self.ones.update(made.names() if size.reason == REDUCED_OR_NOT else ())
+            return made
         return self._settled(scope, size, name)
 
     def _settled(self, scope: Scope, size: Dim, name: str) -> Dim:

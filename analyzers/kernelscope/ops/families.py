@@ -20,6 +20,8 @@ OPERANDS = Parameters((), {"facts": NO_FACTS}, ("facts",), "operands", options=T
 REDUCED = Parameters(
     ("input", "dim", "keepdim"), {"dim": None, "keepdim": False, "dtype": None}, ("dtype",), options=True
 )
+REDUCED_OR_NOT = "which axes are reduced to 1 is not known"
+"""Why a size is not known that is the one of before, or 1."""
 
 
 Work = Callable[[Mapping[str, Any], tuple[Tensor, ...]], Size]
@@ -126,8 +128,7 @@ def reduce_axes(input: Value, dim: Value = None, keepdim: Value = False, **optio
         return _reduce_open(shape, dim, flag(keepdim))
     dims = shape.head
     if isinstance(dim, Unknown):
-        rank = len(dims) if flag(keepdim) else len(dims) - 1
-        return Shape((dim,) * rank)
+        return Shape((Unknown(REDUCED_OR_NOT),) * len(dims)) if flag(keepdim) else Shape((dim,) * (len(dims) - 1))
     gone = axes(dim, len(dims))
     keep = flag(keepdim)
     return Shape(tuple(_one() if i in gone else d for i, d in enumerate(dims) if keep or i not in gone))
