@@ -182,9 +182,9 @@ def _unpacked_method(target: TensorMethod, args: Arguments) -> Value:
 @cache
 def _functions() -> Mapping[str, Callable[..., Value]]:
     """Functions that are about other values than tensors, by name."""
-    from kernelscope.interp import jax_functions, pallas, python_functions
+    from kernelscope.interp import jax_functions, jax_lifted, pallas, python_functions
 
-    return {**python_functions.PLAIN, **jax_functions.FUNCTIONS, **pallas.FUNCTIONS}
+    return {**python_functions.PLAIN, **jax_functions.FUNCTIONS, **jax_lifted.FUNCTIONS, **pallas.FUNCTIONS}
 
 
 def call_external(run: Interpreter, name: str, args: Arguments, kwargs: Keywords, span: Any) -> Value:

@@ -196,7 +196,7 @@ def _common(run: Interpreter, definition: Definition, contexts: list[Context]) -
             hints = [h if h in hinted else "_" for h in uses.unpacked.get(name, [])]
             is_own = uses.bindings.get(name) == 1 and all(map(_is_size, given))
             with common.own(name) if is_own else nullcontext():
-                names[name] = value = common.value(name, given, hints)
+                names[name] = value = common.value(name, _telling(contexts, given), hints)
             if _is_nobody_told(present(value)) and _may_be_tensor(run, definition.path, names, uses, name):
                 lost = Tensor(Shape.unknown(NOT_TOLD))
                 names[name] = Maybe(lost, value.name) if isinstance(value, Maybe) else lost
@@ -210,6 +210,14 @@ def _common(run: Interpreter, definition: Definition, contexts: list[Context]) -
     divisible = tuple(f for f in facts.divisible if all(said.issuperset(size.names()) for size in f))
     facts = Facts(divisible=divisible)  # sizes that are equal are told as one already, in the words of the callers
     return Scope(definition.path, Function(definition, receiver, isinstance(receiver, Instance)), names), facts
+
+
+def _telling(contexts: list[Context], given: list[Value]) -> list[Value]:
+    """What calls give; where others do tell, one of another file that does not even tell how many dims says nothing."""
+    if all(context.outside for context in contexts):
+        return given
+    pairs = zip(contexts, given, strict=True)
+    return [Unknown("") if context.outside and is_untold(value) else value for context, value in pairs]
 
 
 def _given_apart(contexts: list[Context], name: str, words: list[str]) -> set[str]:

@@ -71,14 +71,28 @@ def _vmap(run: Interpreter, args: Arguments, kwargs: Keywords, span: Any) -> Val
 
 def _mapped(run: Interpreter, args: Arguments, kwargs: Keywords, span: Any) -> Value:
     function, in_axes, out_axes, *given = args
+    return mapped(run, function, in_axes, out_axes, None, given, kwargs, span)
+
+
+def mapped(
+    run: Interpreter,
+    function: Value,
+    in_axes: Value,
+    out_axes: Value,
+    size: Value,
+    given: Arguments,
+    kwargs: Keywords,
+    span: Any,
+) -> Value:
+    """A function over all that lies along axes of what it is given; `size` is how much where no array tells."""
     each = list(in_axes) if isinstance(in_axes, tuple | list) else [in_axes] * len(given)
     if len(each) != len(given):
         return Unknown("the mapped axes are not known", span)
-    length = next((n for v, axis in zip(given, each, strict=True) if (n := _length(v, axis)) is not None), None)
+    length = next((n for v, axis in zip(given, each, strict=True) if (n := _length(v, axis)) is not None), size)
     inner = [_without(v, axis) for v, axis in zip(given, each, strict=True)]
     named = {name: _without(value, dim(0)) for name, value in kwargs.items()}
     result = call(run, function, inner, named, span)
-    size = Unknown("the length of what is mapped over is not known") if length is None else length
+    size = length if isinstance(length, Dim) else Unknown("the length of what is mapped over is not known")
     outs = list(out_axes) if isinstance(out_axes, tuple | list) else out_axes
     if isinstance(outs, list) and isinstance(result, tuple) and len(outs) == len(result):
         return tuple(_with(v, size, axis) for v, axis in zip(result, outs, strict=True))
@@ -214,14 +228,29 @@ def _scan(run: Interpreter, args: Arguments, kwargs: Keywords, span: Any) -> Val
     names = dict(zip(("f", "init", "xs", "length"), args, strict=False)) | kwargs
     if "f" not in names or "init" not in names:
         return Unknown(NO_FUNCTION, span)
-    over = names.get("xs")
-    length = _length(over, dim(0)) or as_size(names.get("length"))
+    over = [names.get("xs")]
+    return scanned(run, names["f"], names["init"], over, [dim(0)], dim(0), as_size(names.get("length")), span)
+
+
+def scanned(
+    run: Interpreter,
+    function: Value,
+    init: Value,
+    over: list[Value],
+    in_axes: list[Value],
+    out_axis: Value,
+    size: Value,
+    span: Any,
+) -> Value:
+    """What is carried, and what a function gives besides for all that lies along axes of what it goes over."""
+    pairs = list(zip(over, in_axes, strict=True))
+    length = next((n for value, axis in pairs if (n := _length(value, axis)) is not None), size)
     with run.another_time():
-        result = call(run, names["f"], [names["init"], _without(over, dim(0))], {}, span)
+        result = call(run, function, [init, *(_without(value, axis) for value, axis in pairs)], {}, span)
     if not isinstance(result, tuple) or len(result) != 2:
-        return names["init"], Unknown("what the scanned function gives is not known")
+        return init, Unknown("what the scanned function gives is not known")
     size = length if isinstance(length, Dim) else Unknown("the length of the scan is not known")
-    return _kept(names["init"], result[0]), _with(result[1], size, dim(0))
+    return _kept(init, result[0]), _with(result[1], size, out_axis)
 
 
 def _kept(before: Value, after: Value) -> Value:
