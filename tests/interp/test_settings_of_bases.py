@@ -53,4 +53,4 @@ def test_what_a_base_class_elsewhere_reads_into_settings_is_not_followed(tmp_pat
     assert module is not None
     run = run_file(workspace, path)
     assert found_at(run, module, 11) == "[2*config.width, 3]"
-    assert found_at(run, module, 12) == "[z_dim0, z_dim1]"
+    assert found_at(run, module, 12) == "[self.settings.width, self.settings.heads]"
