@@ -89,11 +89,11 @@ def _mapped(run: Interpreter, args: Arguments, kwargs: Keywords, span: Any) -> V
 def _scanned(run: Interpreter, args: Arguments, kwargs: Keywords, span: Any) -> Value:
     layer, in_axes, out_axis, size, *given = args
     if not given:
-        return Unknown("nothing is carried", span)
+        return Unknown(NO_FUNCTION, span)
     init, *over = given
     each = list(in_axes) if isinstance(in_axes, tuple) else [in_axes] * len(over)
     if len(each) != len(over):
-        return Unknown("the axes of the scan are not known", span)
+        return Unknown("the mapped axes are not known", span)
     return scanned(run, layer, init, over, each, out_axis, size, span)
 
 
