@@ -1261,6 +1261,7 @@ LIBRARIES = {
     "auto chosen = choose(n); chosen<<<1, 32>>>(n);": "1 kernel",
     "RUN(k_of_size<decltype(n)::value, 4>(n));": "1 kernel",
     "ByDefault(n);": "1 kernel",
+    "return ::on_small(n);": "1 kernel",
     "auto launch = &on_small; launch(n);": "1 kernel",
     "cutlass::kernel_launch<Functor>(1, 32, n);": "kernels of CUTLASS",
     "special<int, 64>(n);": "1 kernel",

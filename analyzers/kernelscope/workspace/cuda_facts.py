@@ -323,11 +323,13 @@ class _Scanner:
     # -- what bodies do -----------------------------------------------------------------------------------
 
     def _call(self, match: re.Match[bytes], block: _Block) -> None:
-        raw = match["call"]
+        raw, start = match["call"], match.start("call")
         tail = raw.rpartition(b"::")[2].strip()
         if tail in KEYWORDS:
             return
-        start = match.start("call")
+        if raw.partition(b"::")[0].strip() in KEYWORDS:  # `return ::f(x)`
+            raw = raw.partition(b"::")[2].lstrip()
+            start = match.end("call") - len(raw)
         if tail in _LAUNCHERS:
             arguments = self.found.arguments(match.end() - 1)
             place = _LAUNCHERS[tail]
