@@ -141,3 +141,14 @@ __global__ void rows_of_a_plan(float *y, int which) {
   Plan &plan = *reinterpret_cast<Plan *>(room);
   if (plan.valid[which][threadIdx.x]) y[threadIdx.x] = 0;  //: y store: coalesced (stride 1, 4 bytes/lane) | room (as plan.valid) load: conflict-free (broadcast)
 }
+
+// The least of two bounds is below each of them, also where one is not known.
+//@ block 256
+__global__ void parts_of_four(float *out, int n) {
+  int begin = blockIdx.x * 4;
+  int end = min(begin + 4, n);
+  if (begin + threadIdx.x < end) {
+    out[begin + threadIdx.x] = 0.0f;  //: out store: coalesced (stride 1, 4 bytes/lane)
+  }
+  if (begin + threadIdx.x < min(begin + 1, n)) out[begin] = 1.0f;  //: out store: uniform (one lane, 4 bytes)
+}

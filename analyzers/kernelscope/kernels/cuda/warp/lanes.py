@@ -10,9 +10,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import factorial, gcd, lcm
 
-from kernelscope.dims import Dim, dim, render
+from kernelscope.dims import Dim, dim, less, render
 from kernelscope.dims.monomial import Atom, Monomial, Opaque, over, times
-from kernelscope.dims.polynomial import apply
+from kernelscope.dims.polynomial import apply, sole_opaque
 
 Numbers = tuple[int, ...]
 """One number for each lane."""
@@ -275,7 +275,22 @@ class Lanes:
             return {**keys[0], UNIT: tuple(choose(column) for column in columns)}
         raise Undecided(f"the {'larger' if atom.op == 'max' else 'smaller'} of unknown numbers")
 
+    def _below_all(self, number: Dim, bounds: tuple[Dim, ...]) -> Spread:
+        """Which lanes are below the least of some bounds: below each; those that do not decide are far away."""
+        passed: list[Numbers] = []
+        for bound in bounds:
+            try:
+                passed.append(self.spread(less(number, bound))[UNIT])
+            except (Undecided, KeyError):
+                continue
+        if not passed:
+            raise Undecided("a comparison of unknown numbers")
+        return {UNIT: tuple(min(lane) for lane in zip(*passed, strict=True))}
+
     def _comparison(self, atom: Opaque, args: list[Spread]) -> Spread:
+        least = sole_opaque(atom.args[1], "min")
+        if atom.op == "<" and least is not None:
+            return self._below_all(atom.args[0], least.args)
         difference = _add(dict(args[0]), {m: tuple(-n for n in numbers) for m, numbers in args[1].items()})
         difference = {m: numbers for m, numbers in difference.items() if any(numbers)}
         plain = difference.get(UNIT, (0,) * self.count)
