@@ -40,7 +40,8 @@ from kernelscope.interp.values import (
     present,
 )
 from kernelscope.ops import Module
-from kernelscope.tensor import NUMPY, DType, Fields, Shape, Size, Tensor, Unknown
+from kernelscope.ops.torch.creation import OF_ONE_TYPE
+from kernelscope.tensor import DTYPES, NUMPY, DType, Fields, Shape, Size, Tensor, Unknown
 
 COPIES = {"copy.deepcopy", "copy.copy"}
 TRANSPARENT = {
@@ -63,6 +64,7 @@ TRANSPARENT = {
 LIBRARY, ALIKE, ARRAY = "numpy.", "jax.numpy.", "jax.Array"
 """Arrays of NumPy have the functions and methods that those of JAX have."""
 NUMBERS = Dim | Number | Quotient | float | bool
+LEGACY = {f"torch.{name}": dtype for name, dtype in OF_ONE_TYPE.items()}
 LITERALS = ("torch.tensor", "torch.as_tensor", "jax.numpy.array", "jax.numpy.asarray")
 """Operators that make tensors of Python's values."""
 CONTAINERS = {"Sequential", "ModuleList", "ModuleDict", "ParameterList", "ParameterDict", "Parameter", "Buffer"}
@@ -83,6 +85,8 @@ def call_tensor_method(run: Interpreter, target: TensorMethod, args: Arguments, 
             return _unpacked_method(target, list(spread))
         args = [shape]
     name = target.full
+    if target.name == "new_tensor" and args and isinstance(args[0], Alike):
+        return _tensor_of(args[0], {"dtype": target.value.dtype})
     op = ops.find(name)
     if op is None:
         name = f"{ARRAY}.{target.name}"
@@ -220,6 +224,8 @@ def call_external(run: Interpreter, name: str, args: Arguments, kwargs: Keywords
         args = [shape]
     if any(isinstance(a, Unpacked) for a in args):
         return Unknown(f"{name} of arguments that are not known", span)
+    if name in LEGACY and len(args) == 1 and isinstance(args[0], Alike):
+        return _tensor_of(args[0], {"dtype": DTYPES[LEGACY[name]]})
     if name in LITERALS and args:
         if isinstance(args[0], Alike):
             return _tensor_of(args[0], kwargs)

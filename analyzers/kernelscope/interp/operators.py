@@ -96,6 +96,8 @@ def binary(run: Interpreter, op: str, left: Value, right: Value, span: Any) -> V
         return Quotient(left, right) if op == "/" else Number(f"{op} of sizes", True)
     if isinstance(left, Quotient | Dim) and isinstance(right, Quotient | Dim) and op in _RATIONAL:
         return _RATIONAL[op](_rational(left), _rational(right))
+    if op in ("*", "/") and (parts := _exact(left, right)) is not None:
+        return _RATIONAL[op](*parts)
     if isinstance(left, Number | Quotient | Flag) or isinstance(right, Number | Quotient | Flag):
         whole = all(isinstance(v, Dim | bool) or (isinstance(v, Number) and v.is_integer) for v in (left, right))
         return Number(is_integer=whole and op in ARITHMETIC)
@@ -146,6 +148,8 @@ def _tensor_operator(run: Interpreter, op: str, left: Value, right: Value) -> Va
 
 
 MAX_SHIFT = 64
+MOST_PARTS = 16
+"""A size times a number is a fraction if it is so many parts of it at most."""
 _BITS: dict[str, Callable[[int, int], int]] = {
     "&": lambda a, b: a & b, "|": lambda a, b: a | b, "^": lambda a, b: a ^ b,
     "<<": lambda a, b: a << b, ">>": lambda a, b: a >> b,
@@ -169,6 +173,18 @@ class Quotient:
 
 def _rational(value: Quotient | Dim) -> Quotient:
     return value if isinstance(value, Quotient) else Quotient(value, dim(1))
+
+
+def _exact(left: Value, right: Value) -> tuple[Quotient, Quotient] | None:
+    """`width * 0.75` as a fraction: what is three quarters of a size is known exactly."""
+    found: list[Quotient] = []
+    for value in (left, right):
+        if isinstance(value, Quotient | Dim):
+            found.append(_rational(value))
+        elif isinstance(value, float) and value > 0 and (ratio := value.as_integer_ratio())[1] <= MOST_PARTS:
+            found.append(Quotient(dim(ratio[0]), dim(ratio[1])))
+    is_open = any(isinstance(v, Quotient) or (isinstance(v, Dim) and v.const is None) for v in (left, right))
+    return (found[0], found[1]) if len(found) == 2 and is_open else None
 
 
 _RATIONAL: dict[str, Callable[[Quotient, Quotient], Quotient]] = {

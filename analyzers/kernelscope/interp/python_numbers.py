@@ -14,7 +14,7 @@ from kernelscope.dims import Dim, ceil_div, dim, maximum, minimum
 from kernelscope.interp.interpreter import (
     Interpreter,
 )
-from kernelscope.interp.operators import Quotient
+from kernelscope.interp.operators import Quotient, binary
 from kernelscope.interp.sequences import sequence
 from kernelscope.interp.values import (
     Arguments,
@@ -121,5 +121,6 @@ BUILTINS: dict[str, Callable[..., Value]] = {
     "int": _int, "round": _round, "max": _extreme(maximum, "max"), "min": _extreme(minimum, "min"),
     "abs": lambda r, a, k, s: a[0] if isinstance(a[0], Tensor) else Number(is_integer=isinstance(a[0], Dim)),
     "float": lambda r, a, k, s: a[0] if a and isinstance(a[0], float) else Number(),
+    "divmod": lambda r, a, k, s: (binary(r, "//", a[0], a[1], s), binary(r, "%", a[0], a[1], s)),
 }  # fmt: skip
 """Python's own."""

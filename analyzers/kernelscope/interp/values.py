@@ -16,7 +16,7 @@ from typing import Any
 from kernelscope.dims import Dim, dim
 from kernelscope.ops import Module
 from kernelscope.syntax.python import tree as t
-from kernelscope.tensor import DType, Fields, Several, Shape, Tensor, Unknown
+from kernelscope.tensor import DType, Fields, Several, Shape, Single, Tensor, Unknown
 from kernelscope.workspace.modules import Definition
 
 Value = Any
@@ -315,7 +315,7 @@ def for_op(value: Value) -> Value:
         case Opaque():
             return value.as_dim()
         case Flag() | Number():
-            return Unknown(value.reason)
+            return Single(value.reason)
         case Maybe():
             return for_op(value.value)
         case Unpacked():

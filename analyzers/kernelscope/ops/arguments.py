@@ -9,7 +9,7 @@ from contextvars import ContextVar
 from typing import Any
 
 from kernelscope.dims import Dim, Facts, dim
-from kernelscope.tensor import Called, Shape, ShapeError, Size, Tensor, Unknown
+from kernelscope.tensor import Called, Shape, ShapeError, Single, Size, Tensor, Unknown
 from kernelscope.tensor.dtypes import DEFAULTS, DTYPES, DType
 from kernelscope.tensor.size import is_batch, is_length
 
@@ -133,7 +133,9 @@ def asked(values: Value) -> Shape:
 def unpacked(values: Value) -> Value:
     """The sole sequence of a rest parameter, or the values themselves."""
     elements = items(values) if is_sequence(values) else ()
-    if len(elements) == 1 and (isinstance(elements[0], (Shape, Unknown)) or is_sequence(elements[0])):
+    if len(elements) != 1 or isinstance(elements[0], Single):
+        return values
+    if isinstance(elements[0], (Shape, Unknown)) or is_sequence(elements[0]):
         return elements[0]
     return values
 

@@ -41,5 +41,13 @@ class Called(Unknown):
         return "?"
 
 
+@dataclass(frozen=True, slots=True)
+class Single(Unknown):
+    """A number that is not known, but one: no sequence of several."""
+
+    def __repr__(self) -> str:
+        return "?"
+
+
 COUNTLESS = Unknown("how many tensors are joined is not known")
 """The size of tensors joined along an axis. Where another way has none to join, these are usually its parts."""

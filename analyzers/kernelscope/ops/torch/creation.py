@@ -163,7 +163,7 @@ def tensor_of(*args: Value, data: Value = None, dtype: Value = None, **options: 
     return Tensor(Shape(shape), asked or _kind(value), place(options.get("device")))
 
 
-_LEGACY = {
+OF_ONE_TYPE = {
     "Tensor": "float32",
     "FloatTensor": "float32",
     "LongTensor": "int64",
@@ -187,7 +187,7 @@ def _declare_legacy(name: str, dtype: str) -> None:
         return Tensor(Shape(sizes(args)) if args else Shape.of(0), DTYPES[dtype])
 
 
-for _name, _dtype in _LEGACY.items():
+for _name, _dtype in OF_ONE_TYPE.items():
     _declare_legacy(_name, _dtype)
 
 
