@@ -167,3 +167,34 @@ def test_the_picture_of_a_part_has_what_its_model_gives(tmp_path: Path) -> None:
     document = Analysis([tmp_path]).document("architecture", Target(file, None, "Body"), ViewOptions())
     text = to_text(document).text
     assert text.index("Input: hidden") < text.index("LayerNorm") < text.index("Linear")
+
+
+GIVEN = """
+from torch import nn
+
+class Encoder(nn.Module):
+    def __init__(self, width):
+        super().__init__()
+        self.up = nn.Linear(width, 4 * width)
+    def forward(self, x):
+        return self.up(x)
+
+class Settings:
+    pass
+
+class Whole(nn.Module):
+    def __init__(self, first: Encoder, second: "Encoder", settings: Settings, third):
+        super().__init__()
+        self.first = first
+        self.settings = settings
+        self.third = third
+    def forward(self, x):
+        return self.first(x)
+"""
+
+
+def test_a_model_has_the_parts_that_its_constructor_is_given(tmp_path: Path) -> None:
+    (tmp_path / "model.py").write_text(GIVEN)
+    document = Analysis([tmp_path]).document("architecture", Target(tmp_path / "model.py"), ViewOptions())
+    tree = next(block.text for block in document.blocks if isinstance(block, Picture))
+    assert tree.split("\n") == ["Whole", "└─ first: Encoder", "   └─ up: Linear(width, 4 * width)"]

@@ -511,6 +511,28 @@ def test_over_a_line_of_two_ways_a_request_goes_on_from_where_calls_led_it(tmp_p
     assert ("Clerk", "Scheduler", "ZeroMQ DEALER↔ROUTER") in found
 
 
+AUDIT = """
+from multiprocessing import Process
+from desk import Clerk
+
+
+def audit(config):
+    Clerk(config).ask("?")
+
+
+def start_audit(config):
+    Process(target=audit, args=(config,)).start()
+"""
+
+
+def test_what_several_parts_send_by_is_a_part_with_the_classes_that_derive_from_it(tmp_path: Path) -> None:
+    for name, text in (("web", WEB), ("desk", DESK), ("room", ROOM), ("sorter", SORTER), ("audit", AUDIT)):
+        (tmp_path / f"{name}.py").write_text(text)
+    found = calls(architecture(tmp_path))
+    assert ("API server", "Lines", "ask") in found
+    assert ("Lines", "Scheduler", "ZeroMQ DEALER↔ROUTER") in found
+
+
 def test_a_class_that_sends_to_a_part_is_one_though_no_call_is_seen_to_lead_to_it(tmp_path: Path) -> None:
     for name, text in (("front", FRONT), ("room", ROOM), ("sorter", SORTER)):
         (tmp_path / f"{name}.py").write_text(text)

@@ -40,7 +40,10 @@ class Ends:
     def component(self, end: str, path: Path) -> Component | None:
         """The component of an end that is opened in the file: of several of one name the one in this file."""
         called, owner = end.partition(" ")[0], owner_of(end)
-        for name, known in (*product((called, owner), (self._named, self._passed)), (owner, self._derived)):
+        passed = self._passed
+        if called.endswith(".__init__"):  # who calls what it made has it as much as who makes one
+            passed = {called: self._passed.get(called, {}) | self._derived.get(owner, {})}
+        for name, known in (*product((called, owner), (self._named, passed)), (owner, self._derived)):
             found = list(known.get(name, ()))
             here = [component for component in found if component.location.path == path]
             if found:

@@ -289,10 +289,18 @@ class _Search:
             for side, own_known, other in ((sides[0], known[0], known[1]), (sides[1], known[1], known[0])):
                 apart.update({(str(path), owner_of(end)): None for end, path in side if other and not own_known})
         placed = [(key, place) for key in apart if (place := self._class_at(*key)) is not None]
-        return [
-            self._known(key, Component(key[1], DRIVER, place, tuple(self._methods(*key))))
-            for key, place in placed[:MOST_AT_ENDS]
-        ]
+        return [self._with_derived(key, place) for key, place in placed[:MOST_AT_ENDS]]
+
+    def _with_derived(self, key: tuple[str, str], place: Location) -> Component:
+        """A class with those of its file that derive from it: what is called is one of these."""
+        path, name = key
+        facts = self._graph.facts(path)
+        classes = [d.name for d in facts.defs if d.kind is DefKind.CLASS] if facts is not None else []
+        names = [other for other in classes if name in self._lineage(path, other)]
+        methods = [method for other in names for method in self._methods(path, other)]
+        component = Component(name, DRIVER, place, tuple(methods))
+        self._of_class.update({(path, other): component for other in names if (path, other) not in self._of_class})
+        return component
 
     # -- calls -------------------------------------------------------------------------------------------
 

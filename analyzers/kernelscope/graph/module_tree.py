@@ -93,11 +93,33 @@ class ModuleTrees:
                         stored.setdefault(part.attribute, []).append(part)
                 for name, parts in stored.items():
                     found[name] = self._with(found.pop(name, []), parts)
+            for attribute, part in self._given(owner, depth, within, budget):
+                found.setdefault(attribute, [part])
         used = self._call_order(cls)
         order = {name: index for index, name in enumerate(used)}
         parts = [replace(part, in_forward=_holder(part) in order) for some in found.values() for part in _few(some)]
         parts.sort(key=lambda part: order.get(_holder(part), len(order)))
         yield from parts
+
+    def _given(
+        self, owner: Definition, depth: int, within: tuple[t.Stmt, ...], budget: list[int]
+    ) -> Iterator[tuple[str, Part]]:
+        """The parts that a constructor is given and keeps: `self.encoder = encoder` of `encoder: Encoder`."""
+        methods = owner.node.methods() if isinstance(owner.node, t.ClassDef) else ()
+        for init in (method for method in methods if method.name == "__init__"):
+            said = {p.name: t.dotted(p.annotation) for p in init.args if p.annotation is not None}
+            for statement in t.flat(init.body):
+                match statement:
+                    case t.Assign(
+                        targets=[t.Attribute(value=t.Name(id="self"), attr=attribute)], value=t.Name(id=name)
+                    ):
+                        cls = self._modules.resolve(owner.path, said.get(name) or "")
+                    case _:
+                        continue
+                if is_class(cls) and is_module_class(self._classes, cls) and budget[0] > 0:
+                    budget[0] -= 1
+                    part = self._part(attribute, cls, depth + 1, within, budget)
+                    yield attribute, replace(part, location=self._location(owner.path, statement))
 
     def _construct(
         self, attribute: str, built: Built, depth: int, within: tuple[t.Stmt, ...], budget: list[int]
