@@ -392,12 +392,13 @@ class Interpreter:
             case Definition(node=t.Assign() | t.AnnAssign() as stored) if (value := stored.value) is not None:
                 from kernelscope.interp.annotations import as_reassigned, declared
                 from kernelscope.interp.expressions import evaluate
+                from kernelscope.interp.optional_libraries import without_unknown_library
 
                 self.quiet += 1
                 try:
                     held = evaluate(self, Scope(found.path), value)
                     held = declared(self, found.path, name, stored) if held is None else held
-                    return as_reassigned(self, found, held)
+                    return without_unknown_library(self, found, as_reassigned(self, found, held))
                 finally:
                     self.quiet -= 1
             case ModuleRef():
