@@ -92,3 +92,18 @@ def test_types_of_values(number: int, line: str, workspace: Callable[[str], File
     found = made.instances.types(Scope(path, (function,)), values[0])
     shown = [f"{t.cls.name} {'class' if t.is_class else 'exact' if t.is_exact else 'declared'}" for t in found if t.cls]
     assert ", ".join(shown) == line.partition("#:")[2].strip()
+
+
+def test_names_that_are_made_of_each_other_are_followed_once(workspace: Callable[[str], Files]) -> None:
+    turns = "    a, b, c = b, c, a\n" * 9
+    text = f"\n## model.py\nclass A: ...\ndef ask(one: A, two: A):\n    a, b, c = one, two, one\n{turns}    out = a\n"
+    files = workspace(text)
+    found = Workspace(files)
+    path = str(Path(files.roots[0]) / "model.py")
+    module = found.modules.module(path)
+    assert module is not None
+    ask = next(scope.node for scope in module.functions())
+    assert isinstance(ask, FunctionDef)
+    out = next(n for n in walk(*ask.body) if isinstance(n, Assign) and module.text.slice(n.span).startswith("out"))
+    (known,) = found.instances.types(Scope(path, (ask,)), out.value)
+    assert known.cls is not None and known.cls.name == "A"

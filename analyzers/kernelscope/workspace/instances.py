@@ -80,9 +80,12 @@ class Instances:
     def __init__(self, modules: Modules, classes: Classes) -> None:
         self._modules = modules
         self._classes = classes
+        self._names: dict[tuple[FunctionDef, str], list[Type] | None] = {}
+        """What names of functions are, for one question: names that are made of each other are followed once."""
 
     def types(self, scope: Scope, value: Expr) -> tuple[Type, ...]:
         """What a value may be, as far as classes of the workspace go; empty when nothing is declared."""
+        self._names = {}
         found = {(t.cls.node, t.is_exact, t.is_class): t for t in self._types(scope, value, MAX_DEPTH) if t.cls}
         return tuple(found.values())[:MAX_TYPES]
 
@@ -124,7 +127,10 @@ class Instances:
             is_first = index == 0 and bool(function.args) and function.args[0].name == name
             if scope.owner is not None and is_first and "staticmethod" not in decorators:
                 return [Type(scope.owner, is_class="classmethod" in decorators)]
-            found = self._local(inside, function, name, depth)
+            if (function, name) not in self._names:
+                self._names[function, name] = []
+                self._names[function, name] = self._local(inside, function, name, depth)
+            found = self._names[function, name]
             if found is not None:
                 return found
         return self._global(scope.path, name, depth)
