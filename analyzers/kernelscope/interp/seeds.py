@@ -36,9 +36,10 @@ from kernelscope.interp.values import (
     Open,
     Scope,
     Value,
+    as_size,
     present,
 )
-from kernelscope.interp.wants import is_object, wanted
+from kernelscope.interp.wants import entered, is_object, target_of, wanted
 from kernelscope.syntax.python import tree as t
 from kernelscope.tensor import DTYPES, NUMPY, DType, Shape, Size, Tensor, Unknown
 from kernelscope.workspace.modules import Definition
@@ -355,7 +356,7 @@ def _shape(run: Interpreter, function: Function, param: t.Param, uses: Seeding, 
             own[-1] = last
         return Shape(tuple(own))
     pattern = None if param.name in uses.asked else uses.patterns.get(param.name)
-    if pattern is not None and (shape := _pattern(pattern)) is not None:
+    if pattern is not None and (shape := _taken_apart(run, function, uses, *pattern)) is not None:
         return shape
     doubted = param.name in uses.beliefs.doubted or bool(uses.moved)
     documentation = None if doubted else documented(run, function, param.name)
@@ -412,15 +413,28 @@ def _jaxtyping(annotation: t.Expr | None) -> Shape | None:
     return Shape(tuple(sizes))
 
 
-def _pattern(pattern: str) -> Shape | None:
-    """The left side of an einops pattern: `b n (h d) -> ...`."""
-    left = pattern.partition("->")[0]
+def _taken_apart(
+    run: Interpreter, function: Function, uses: Seeding, pattern: str, lengths: Mapping[str, t.Expr]
+) -> Shape | None:
+    """The left side of an einops pattern: `b n (h d) -> ...`. Axes without a length are called as the pattern does."""
+    given = {name: _length(run, function, uses, value) for name, value in lengths.items()}
     sizes: list[Size] = []
-    for group, name in re.findall(r"\(([^)]*)\)|([^\s()]+)", left):
+    for group, name in re.findall(r"\(([^)]*)\)|([^\s()]+)", pattern.partition("->")[0]):
         if "..." in (name or group):
             return None
         size: Size = dim(1)
         for part in group.split() if group else [name]:
-            size = size * (dim(int(part)) if part.isdigit() else dim(part))
+            known = given.get(part)
+            size = size * (dim(int(part)) if part.isdigit() else dim(part) if known is None else known)
         sizes.append(size)
     return Shape(tuple(sizes)) if sizes else None
+
+
+def _length(run: Interpreter, function: Function, uses: Seeding, value: t.Expr) -> Dim | None:
+    """A size that is a number, another parameter or a setting of the object."""
+    if isinstance(value, t.Name):
+        node = function.definition.node
+        is_given = isinstance(node, t.FunctionDef) and any(value.id == p.name for p in node.args)
+        return dim(value.id) if is_given and uses.bindings[value.id] == 1 else None
+    size = as_size(target_of(run, entered(function), value))
+    return size if isinstance(size, Dim) else None

@@ -62,7 +62,8 @@ class Uses:
         self.tensors: set[str] = set()
         self.given: dict[str, list[tuple[t.Expr, int | str]]] = {}
         """What each name is given to, as the argument at which position or of which name."""
-        self.patterns: dict[str, str] = {}
+        self.patterns: dict[str, tuple[str, dict[str, t.Expr]]] = {}
+        """What names are taken apart by, and the lengths that are given to axes of it."""
         self.modes: dict[str, set[int]] = {}
         """The numbers that names are compared with: several of them are kinds of the thing, not sizes."""
         self.asked: set[str] = set()
@@ -226,7 +227,8 @@ class Uses:
             self.tensors.add(first.id)
             pattern = args[1]
             if isinstance(pattern, t.Constant) and isinstance(pattern.value, str) and self._is_given(first.id, first):
-                self.patterns.setdefault(first.id, pattern.value)
+                lengths = {k.arg: k.value for k in call.keywords if k.arg is not None}
+                self.patterns.setdefault(first.id, (pattern.value, lengths))
 
 
 def _beside(short: str, args: Sequence[t.Expr]) -> Sequence[t.Expr]:
