@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from kernelscope.dims import Dim, difference, dim
 from kernelscope.dims.spelling import SEPARATOR, is_of_dim
-from kernelscope.tensor import Size, Unknown
+from kernelscope.tensor import Size
 from kernelscope.tensor.broadcasting import is_rest_of_rows
 
 Vector = tuple[Dim | None, ...]
@@ -89,11 +89,11 @@ class CommonSizes:
         vector = self.vector(found)
         known = [d for d in vector if d is not None]
         if not known:
-            return next((s for s in found if isinstance(s, Unknown) and s.reason), Unknown("no caller tells"))
+            return self._own(hint, may_be_one=True)
         first = known[0]
         same = all(d == first for d in known)
         if same and first.const is not None:
-            return first if None not in vector else self._partly_told(hint, first)
+            return first if None not in vector else self._own(hint, may_be_one=first == 1)
         if (word := self.words.get(vector)) is not None:
             return word
         is_setting = all("." in name for name in first.names())
@@ -104,11 +104,12 @@ class CommonSizes:
         related = self._longer(first, vector) if same else self._related(vector)
         return self._new(vector, hint) if related is None else related
 
-    def _partly_told(self, name: str, number: Dim) -> Dim:
-        """A size that is a number where it is known: what that says of the other calls, or of another size, is open."""
+    def _own(self, name: str, may_be_one: bool) -> Dim:
+        """A size that no call tells, or that is a number in those that do: what it is in the others, and what another
+        size has to do with it, is open."""
         called = self.free(name)
         self.taken.add(called)
-        self.ones.update({called} if number == 1 else ())
+        self.ones.update({called} if may_be_one else ())
         return dim(called)
 
     def _is_better_called(self, hint: str, size: Dim, is_own: bool) -> bool:

@@ -113,6 +113,9 @@ class Join:
                 return Maybe(self.values(name, first, second), name)
             case (tuple(), tuple()) if len(one) == len(other) and type(one) is type(other) is tuple:
                 return tuple(self.values(f"{name}_{i}", a, b) for i, (a, b) in enumerate(zip(one, other, strict=True)))
+            case (slice(), slice()):
+                bounds = zip((one.start, one.stop, one.step), (other.start, other.stop, other.step), strict=True)
+                return slice(*(a if a == b else Unknown(REASON) for a, b in bounds))
             case (list(), list()):
                 if len(one) == len(other):
                     return [self.values(f"{name}_{i}", a, b) for i, (a, b) in enumerate(zip(one, other, strict=True))]
