@@ -52,6 +52,7 @@ from kernelscope.interp.values import (
 from kernelscope.ops import Module, ShapeError
 from kernelscope.syntax.python import tree as t
 from kernelscope.tensor import NUMPY, Called, Fields, Several, Shape, Tensor, Unknown
+from kernelscope.tensor.slicing import sliced
 from kernelscope.workspace.modules import Definition, ModuleRef
 from kernelscope.workspace.modules import External as OutsideName
 
@@ -406,11 +407,7 @@ def subscript(run: Interpreter, value: Value, index: Value, span: Any) -> Value:
         case TensorMethod(name="at"):
             return replace(value, picked=subscript(run, value.value, index, span))
         case Alike():
-            if isinstance(index, slice):
-                if index.start is not None or index.step is not None:
-                    return Alike(value.element)
-                return Alike(value.element, value.count if index.stop is None else as_size(index.stop))
-            return value.element
+            return Alike(value.element, _count_of(value.count, index)) if isinstance(index, slice) else value.element
         case Instance() if records.is_sequence(run, value):
             instance_attribute(run, value, "__class__")
             return records.item(run, value, index, span)
@@ -438,3 +435,13 @@ def subscript(run: Interpreter, value: Value, index: Value, span: Any) -> Value:
             return Unknown(reason, value.span) if isinstance(value, Called) else value
         case _:
             return Unknown("a subscript that is not followed", span)
+
+
+def _count_of(count: Value, part: slice) -> Value:
+    """How many a slice takes of so many, or of elements that are not counted: as many as it asks for."""
+    start, stop, whole = as_size(part.start), as_size(part.stop), as_size(count)
+    is_of_first = start is None and part.step is None and isinstance(stop, Dim)
+    if is_of_first and (stop.const is None or stop.const >= 0):
+        return stop
+    length = sliced(whole, start, stop, part.step) if isinstance(whole, Dim) else None
+    return length if isinstance(length, Dim) else None

@@ -134,6 +134,8 @@ class Changes:
 
     log: list[tuple[Container, Container]] = field(default_factory=list[tuple[Container, Container]])
     lasting: Lasting = field(default_factory=Lasting)
+    uneven: dict[int, Container] = field(default_factory=dict[int, Container])
+    """Lists that one way of several left longer than another did, by identity."""
 
     def before(self, container: Container) -> None:
         """Note that a container is about to change."""
@@ -171,6 +173,8 @@ class Changes:
         for key in dict.fromkeys((*one, *other)):
             container = (one.get(key) or other[key])[0]
             first, second = (way[key][1] if key in way else _old(before, key, container) for way in (one, other))
+            if len(first) != len(second):
+                self.uneven[id(container)] = container
             self.before(container)
             _put(container, _joined(first, second, join))
 

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -41,7 +42,7 @@ from kernelscope.interp.values import (
 )
 from kernelscope.ops import Module
 from kernelscope.ops.torch.creation import OF_ONE_TYPE
-from kernelscope.tensor import DTYPES, NUMPY, DType, Fields, Shape, Size, Tensor, Unknown
+from kernelscope.tensor import DTYPES, NUMPY, DType, Fields, Several, Shape, Size, Tensor, Unknown
 
 COPIES = {"copy.deepcopy", "copy.copy"}
 TRANSPARENT = {
@@ -63,6 +64,8 @@ TRANSPARENT = {
 
 LIBRARY, ALIKE, ARRAY = "numpy.", "jax.numpy.", "jax.Array"
 """Arrays of NumPy have the functions and methods that those of JAX have."""
+AN_ARRAY = {("input",), ("a",), ("A",), ("x",), ("array",), ("ary",), ("arr",)}
+"""What first parameters of such functions are called that take an array: NumPy makes it of lists, JAX does not."""
 NUMBERS = Dim | Number | Quotient | float | bool
 LEGACY = {f"torch.{name}": dtype for name, dtype in OF_ONE_TYPE.items()}
 LITERALS = ("torch.tensor", "torch.as_tensor", "jax.numpy.array", "jax.numpy.asarray")
@@ -125,7 +128,7 @@ def _operator(run: Interpreter, name: str, args: Arguments, kwargs: Keywords) ->
     def given(value: Value) -> Value:
         if type(value) in (tuple, list) and (shape := open_shapes.spread(value)) is not None:
             return shape
-        return 0.5 if plain and isinstance(value, Number) else for_op(value)
+        return 0.5 if plain and isinstance(value, Number) else _told_even(run, for_op(value))
 
     if name.rpartition(".")[2] in PARTED and args and run.running:
         args = [run.symbols.named(run.running[-1], args[0], "whole"), *args[1:]]
@@ -136,6 +139,15 @@ def _operator(run: Interpreter, name: str, args: Arguments, kwargs: Keywords) ->
         chosen = run.operate(lambda facts: ops.apply(name, values, named, facts))
         return result if _is_lost(chosen) else chosen  # else it was no axis, and a size is no number for its default
     return result
+
+
+def _told_even(run: Interpreter, value: Value) -> Value:
+    """Tensors of unknown number, told to be as large as each other where no size is a variable of a loop's, or an
+    element that such a variable picks."""
+    if not isinstance(value, Several):
+        return value
+    varies = any(name in run.symbols.reasons or "[" in name for name in value.element.shape.names())
+    return replace(value, is_even=not varies)
 
 
 def _try(trial: Trial, short: str, args: Arguments, kwargs: Keywords) -> None:
@@ -215,7 +227,11 @@ def call_external(run: Interpreter, name: str, args: Arguments, kwargs: Keywords
         op = ops.find(alike)
         if op is not None and op.tier == "family" and all(isinstance(a, NUMBERS) for a in args):
             return Number()
-        made = call_external(run, alike, args, kwargs, span) if op is not None else None
+        made = None
+        if op is not None:
+            takes_array = op.parameters.names[:1] in AN_ARRAY and args and _are_numbers(args[0])
+            given = [call_external(run, f"{ALIKE}array", args[:1], {}, span), *args[1:]] if takes_array else args
+            made = call_external(run, alike, given, kwargs, span)
         if made is not None:
             return leaves(made, _as_array)
     if plain is not None:
@@ -248,6 +264,12 @@ def call_external(run: Interpreter, name: str, args: Arguments, kwargs: Keywords
     if (result := registered(run, name, args, kwargs, span)) is not None:
         return result
     return Unknown(f"{name} is outside the workspace and the operator table", span)
+
+
+def _are_numbers(value: Value) -> bool:
+    """Whether a value is a list or tuple of numbers, or of lists of them."""
+    parts = value if type(value) in (list, tuple) else [value.element] if isinstance(value, Alike) else []
+    return bool(parts) and all(isinstance(part, NUMBERS | Opaque | Flag) or _are_numbers(part) for part in parts)
 
 
 def _are_several(value: Value) -> bool:

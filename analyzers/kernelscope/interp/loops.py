@@ -43,9 +43,11 @@ def any_number_of_rounds(run: Interpreter, scope: Scope, go: Callable[[], bool],
         for name, value in list(scope.names.items()):
             if isinstance(value, list) and len(value) > lengths.get(name, len(value)) and all(map(_is_layer, value)):
                 first = at_start.setdefault(name, lengths[name])  # what comes before and after runs before and after
-                scope.names[name] = [*value[:first], _any_number_of(value[lengths[name] :], join, count)]
+                total = None if id(value) in run.changes.uneven else count
+                scope.names[name] = [*value[:first], _any_number_of(value[lengths[name] :], join, total)]
             elif isinstance(value, list) and name in lengths and len(value) != lengths[name]:
-                grown = as_size(count) if len(value) == lengths[name] + 1 else None
+                is_one_each = len(value) == lengths[name] + 1 and id(value) not in run.changes.uneven
+                grown = as_size(count) if is_one_each else None
                 total = grown + lengths[name] if isinstance(grown, Dim) else None
                 scope.names[name] = Alike(join.any_of(name, value), total)
             elif name in before and before[name] is not value:
@@ -58,7 +60,8 @@ def any_number_of_rounds(run: Interpreter, scope: Scope, go: Callable[[], bool],
         for key, (held, was) in begun.items():
             first = at_first.setdefault(key, len(was))
             if isinstance(held, list) and len(held) > len(was):
-                held[first:] = [_any_number_of(held[len(was) :], join, count)]
+                total = None if key in run.changes.uneven else count
+                held[first:] = [_any_number_of(held[len(was) :], join, total)]
 
 
 def _is_layer(part: Value) -> bool:

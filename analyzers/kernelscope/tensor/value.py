@@ -72,6 +72,8 @@ class Several:
     element: Tensor
     reason: str = ""
     count: Size = UNCOUNTED
+    is_even: bool = False
+    """Whether each is as large as any other: no size of the element stands for several."""
 
 
 class Fields(tuple[Any, ...]):

@@ -20,6 +20,17 @@ also("tensordot", "jnp.tensordot")
 also("inner", "jnp.inner")
 also("outer", "jnp.outer")
 also("kron", "jnp.kron")
+also("inverse", "jlinalg.inv")
+also("det", "jlinalg.det")
+also("cholesky", "jlinalg.cholesky")
+also("pinv", "jlinalg.pinv")
+also("solve", "jlinalg.solve")
+also("svd", "jlinalg.svd")
+also("qr", "jlinalg.qr")
+also("eig", "jlinalg.eig")
+also("eigvals", "jlinalg.eigvals")
+also("eigh", "jlinalg.eigh")
+also("eigvalsh", "jlinalg.eigvalsh")
 
 _PRODUCT = "promoted out"
 RANK_OF_LEFT = "how many dims the left factor has is not known"

@@ -33,7 +33,9 @@ MAX_PIECES = 256
 def cat(tensors: Value, dim: Value = 0, *, facts: Facts = NO_FACTS) -> Shape:
     """The sizes along `dim` add up; all others must agree."""
     if isinstance(tensors, Several) and (dims := _alike(tensors)) is not None and facts.as_usual:
-        return Shape(dims).with_size(axis(dim, len(dims)), COUNTLESS)
+        place = axis(dim, len(dims))
+        is_told = tensors.is_even and isinstance(tensors.count, Dim)
+        return Shape(dims).with_size(place, dims[place] * tensors.count if is_told else COUNTLESS)
     if not is_sequence(tensors):
         raise Lost(tensors.reason if isinstance(tensors, Unknown) else "the tensors that are joined are not known")
     shapes = [array(t).shape for t in items(tensors)]

@@ -58,7 +58,6 @@ signature(
     label="bilinear form",
     dtype="input",
 )
-signature("linalg.solve", "A, B", "*b n n, *b n k -> *b n k", label="solve a linear system")
 signature("t,T.inverse linalg.inv", "input", "*b n n -> *b n n", name="inverse", label="inverse matrix")
 signature("t,T.det linalg.det t,T.logdet", "input", "*b n n -> *b", name="det", label="determinant")
 signature(
@@ -205,10 +204,32 @@ def cross(input: Value, other: Value, dim: Value = None, *, facts: Facts = NO_FA
     return broadcast((tensor(input).shape, tensor(other).shape), facts)
 
 
+@rule("linalg.solve", dtype="promote", label="solve a linear system")
+def solve(A: Value, B: Value, *, facts: Facts = NO_FACTS, **options: Value) -> Shape:
+    """As B, which is one vector, a vector for each matrix, or matrices of columns."""
+    left, right = tensor(A).shape, tensor(B).shape
+    rows, n = left.last(2)
+    if same_size(rows, n, facts) is False:
+        raise ShapeError("shape", f"a system of {rows} equations for {n} values")
+    is_one, may_be_vectors = right.rank == 1, len(right.head) == len(left.head) - 1
+    is_lost = may_be_vectors and any(isinstance(size, Unknown) for size in (*left.head, *right.head))
+    if left.dims is None or right.dims is None or (is_lost and not is_one):
+        raise Lost("whether the right side is a vector is not known")
+    is_vector = is_one or right.dims == left.head[:-1]
+    if same_size(n, right.size(-1 if is_vector else -2), facts) is False:
+        raise ShapeError("shape", f"{left} and {right} differ in the number of equations")
+    if is_vector:
+        return left.replace_last(1) if is_one else right
+    batch = broadcast((left.replace_last(2), right.replace_last(2)), facts)
+    return Shape((*batch.head, n, right.size(-1)))
+
+
 @rule("t,T.svd linalg.svd", dtype=("input", "real", "input"), label="singular value decomposition", fields="U S Vh")
 def svd(A: Value, full_matrices: Value = True, **options: Value) -> tuple[Shape, Shape, Shape] | Unknown:
     """U, S, Vh of matrices; reduced forms with `full_matrices=False`."""
     shape = tensor(A).shape
+    if options.get("compute_uv", True) is not True:
+        return Unknown("whether more than the singular values are wanted is not known")
     rows, columns = shape.last(2)
     batch, k = shape.replace_last(2), smallest(rows, columns)
     if not isinstance(full_matrices, bool):
@@ -235,6 +256,19 @@ def eigh(A: Value, UPLO: Value = "L") -> tuple[Shape, Shape]:
     """Values and vectors."""
     shape = tensor(A).shape
     return shape.replace_last(1), shape
+
+
+@rule("linalg.eig", dtype="complex", label="eigenvalues and eigenvectors", fields="eigenvalues eigenvectors")
+def eig(A: Value) -> tuple[Shape, Shape]:
+    """Values and vectors."""
+    return eigvals(A), tensor(A).shape
+
+
+@rule("linalg.eigvals", dtype="complex", label="eigenvalues")
+def eigvals(A: Value) -> Shape:
+    """Values."""
+    shape = tensor(A).shape
+    return shape.replace_last(2, shape.last(2)[0])
 
 
 @rule("linalg.eigvalsh", dtype="real", label="eigenvalues of a symmetric matrix")
