@@ -169,32 +169,56 @@ def test_the_picture_of_a_part_has_what_its_model_gives(tmp_path: Path) -> None:
     assert text.index("Input: hidden") < text.index("LayerNorm") < text.index("Linear")
 
 
-GIVEN = """
+HANDED_IN = """
 from torch import nn
 
 class Encoder(nn.Module):
+    def __init__(self, width, widths):
+        super().__init__()
+        self.layers = nn.ModuleList(nn.Linear(i, o) for i, o in zip([width, *widths], widths))
+    def forward(self, x):
+        for layer in self.layers:
+            x = layer(x)
+        return x
+
+class Decoder(nn.Module):
     def __init__(self, width):
         super().__init__()
-        self.up = nn.Linear(width, 4 * width)
+        self.out = nn.Linear(width, 3)
     def forward(self, x):
-        return self.up(x)
+        return self.out(x)
 
 class Settings:
     pass
 
-class Whole(nn.Module):
-    def __init__(self, first: Encoder, second: "Encoder", settings: Settings, third):
+class Model(nn.Module):
+    def __init__(self, encoder: Encoder, decoder: "Decoder | None", other: nn.Module, made: Encoder, second: Encoder,
+                 settings: Settings):
         super().__init__()
-        self.first = first
+        self.encoder = encoder
         self.settings = settings
-        self.third = third
+        self.decoder = decoder
+        self.other = other
+        made = Decoder(2)
+        self.made = made
     def forward(self, x):
-        return self.first(x)
+        return self.made(self.decoder(self.encoder(self.other(x))))
 """
 
 
-def test_a_model_has_the_parts_that_its_constructor_is_given(tmp_path: Path) -> None:
-    (tmp_path / "model.py").write_text(GIVEN)
-    document = Analysis([tmp_path]).document("architecture", Target(tmp_path / "model.py"), ViewOptions())
-    tree = next(block.text for block in document.blocks if isinstance(block, Picture))
-    assert tree.split("\n") == ["Whole", "└─ first: Encoder", "   └─ up: Linear(width, 4 * width)"]
+def test_what_a_constructor_is_handed_is_a_part_of_the_class_that_its_annotation_names(tmp_path: Path) -> None:
+    path = tmp_path / "model.py"
+    path.write_text(HANDED_IN)
+    document = Analysis([tmp_path]).document("architecture", Target(path), ViewOptions())
+    tree = next(block for block in document.blocks if isinstance(block, Picture))
+    assert (
+        tree.text
+        == """\
+Model
+├─ encoder: Encoder
+│  └─ layers: Linear ×len([width, *widths])(i, o)
+├─ decoder: Decoder
+│  └─ out: Linear(width, 3)
+└─ made: Decoder(2)
+   └─ out: Linear(width, 3)"""
+    )

@@ -24,7 +24,7 @@ def architecture(
     workspace: Workspace, found: PythonTarget, seen_in: SeenIn, options: ViewOptions, target: Target
 ) -> Document:
     """The architecture of the class at a target, or of every model of a file that no other part of it contains."""
-    trees = ModuleTrees(workspace.modules, workspace.classes)
+    trees = ModuleTrees(workspace.modules, workspace.classes, workspace.instances)
     if found.scope is not None:
         scope = class_of(found)
         cls = Definition(str(found.path), scope.node.name, scope.node)
@@ -52,7 +52,7 @@ def architecture(
 
 def top_models(workspace: Workspace, found: PythonTarget) -> list[Part]:
     """Trees of the module classes of a file that are not parts of another of its classes, largest first."""
-    trees = ModuleTrees(workspace.modules, workspace.classes)
+    trees = ModuleTrees(workspace.modules, workspace.classes, workspace.instances)
     roots: list[Part] = []
     for scope in found.module.classes():
         cls = Definition(str(found.path), scope.node.name, scope.node)

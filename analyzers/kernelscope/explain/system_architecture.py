@@ -185,7 +185,7 @@ class _Drawn:
         """The repeated parts of a model: `Layer ×config.num_layers`."""
         cls = model_class(self._workspace, component.functions[0])
         if cls is not None:
-            tree = ModuleTrees(self._workspace.modules, self._workspace.classes).tree(cls)
+            tree = ModuleTrees(self._workspace.modules, self._workspace.classes, self._workspace.instances).tree(cls)
             yield from dict.fromkeys(f"{part.short_name} ×{part.repeat}" for part in _repeated(tree))
 
 

@@ -248,7 +248,7 @@ class _Search:
 
     def _outermost(self, models: dict[Component, None]) -> dict[Component, None]:
         """The models that are no part of another one of them."""
-        trees = ModuleTrees(self._workspace.modules, self._workspace.classes)
+        trees = ModuleTrees(self._workspace.modules, self._workspace.classes, self._workspace.instances)
         found = {model: model_class(self._workspace, model.functions[0]) for model in models}
         inside: set[t.ClassDef] = set()
         todo = [part for cls in found.values() if cls is not None for part in trees.tree(cls).children]

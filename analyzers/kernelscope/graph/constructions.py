@@ -1,7 +1,7 @@
 """What expressions build: constructor calls, how often they run and under which condition.
 
 They are found behind lists, comprehensions, local variables, lambdas and functions that make layers, in the source
-alone; nothing is evaluated.
+alone; nothing is evaluated. What a caller hands in is of the class that its annotation names.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from kernelscope.syntax.python import tree as t
 from kernelscope.syntax.text import SourceText
 from kernelscope.workspace.classes import Classes
+from kernelscope.workspace.instances import Instances, Scope
 from kernelscope.workspace.modules import Definition, External, Modules, Resolved
 
 MAX_DEPTH = 5
@@ -34,9 +35,10 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """A constructor call: its class, where it stands, how often it is run and when; `suffix` is its place in a list."""
+    """A constructor call, or the name of a parameter that holds an object: its class, where it stands, how often it is
+    run and when; `suffix` is its place in a list."""
 
-    call: t.Call
+    node: t.Expr
     cls: Resolved
     frame: Frame
     repeat: str = ""
@@ -65,9 +67,10 @@ class Place:
 class Constructions:
     """Finds the constructor calls of a workspace."""
 
-    def __init__(self, modules: Modules, classes: Classes) -> None:
+    def __init__(self, modules: Modules, classes: Classes, instances: Instances) -> None:
         self._modules = modules
         self._classes = classes
+        self._instances = instances
 
     def stored(self, cls: Definition) -> Iterator[tuple[str, list[Built], bool]]:
         """What statements of the class build and put into an attribute of `self`, and whether its constructor does."""
@@ -114,9 +117,18 @@ class Constructions:
             case t.Call():
                 yield from self._of_call(expr, frame, place)
             case t.Name() if frame.depth < MAX_DEPTH:
-                yield from self._of_variable(expr.id, frame, place)
+                found = list(self._of_variable(expr.id, frame, place))
+                yield from found or self._handed_in(expr, frame, place)
             case _:
                 pass
+
+    def _handed_in(self, name: t.Name, frame: Frame, place: Place) -> Iterator[Built]:
+        """The object that a parameter holds, by its annotation."""
+        if name.id in frame.given or all(name.id != param.name for param in frame.function.args):
+            return
+        for found in self._instances.types(Scope(frame.path, (frame.function,), frame.owner), name):
+            if found.cls is not None and not found.is_class:
+                yield Built(name, found.cls, frame, place.repeat, place.suffix, place.condition)
 
     def _of_call(self, call: t.Call, frame: Frame, place: Place) -> Iterator[Built]:
         short = (t.dotted(call.func) or "").rpartition(".")[2]
@@ -315,9 +327,9 @@ def _count(iterable: t.Expr, frame: Frame) -> str:
             return _words(stop, frame)
         case t.Call(func=t.Name(id="range"), args=[start, stop]):
             return f"({_words(stop, frame)} - {_words(start, frame)})"
-        case t.Call(func=t.Name(id="enumerate"), args=[inner, *_]):
+        case t.Call(func=t.Name(id="enumerate" | "zip"), args=[inner, *_]):
             return _count(inner, frame)
-        case t.List() | t.Tuple():
+        case t.List() | t.Tuple() if not any(isinstance(part, t.Starred) for part in iterable.elts):
             return str(len(iterable.elts))
         case _:
             return f"len({_words(iterable, frame)})"

@@ -14,6 +14,7 @@ from kernelscope.results import Location
 from kernelscope.syntax.python import tree as t
 from kernelscope.syntax.text import SourceText
 from kernelscope.workspace.classes import Classes, is_class
+from kernelscope.workspace.instances import Instances
 from kernelscope.workspace.modules import Definition, External, Modules, Resolved
 
 MAX_DEPTH = 12
@@ -63,10 +64,10 @@ def _is_module_base(base: Resolved) -> bool:
 class ModuleTrees:
     """Builds part trees for the module classes of a workspace."""
 
-    def __init__(self, modules: Modules, classes: Classes) -> None:
+    def __init__(self, modules: Modules, classes: Classes, instances: Instances) -> None:
         self._modules = modules
         self._classes = classes
-        self._constructions = Constructions(modules, classes)
+        self._constructions = Constructions(modules, classes, instances)
 
     def tree(self, cls: Definition) -> Part:
         """The parts of `cls`, recursively."""
@@ -93,39 +94,17 @@ class ModuleTrees:
                         stored.setdefault(part.attribute, []).append(part)
                 for name, parts in stored.items():
                     found[name] = self._with(found.pop(name, []), parts)
-            for attribute, part in self._given(owner, depth, within, budget):
-                found.setdefault(attribute, [part])
         used = self._call_order(cls)
         order = {name: index for index, name in enumerate(used)}
         parts = [replace(part, in_forward=_holder(part) in order) for some in found.values() for part in _few(some)]
         parts.sort(key=lambda part: order.get(_holder(part), len(order)))
         yield from parts
 
-    def _given(
-        self, owner: Definition, depth: int, within: tuple[t.Stmt, ...], budget: list[int]
-    ) -> Iterator[tuple[str, Part]]:
-        """The parts that a constructor is given and keeps: `self.encoder = encoder` of `encoder: Encoder`."""
-        methods = owner.node.methods() if isinstance(owner.node, t.ClassDef) else ()
-        for init in (method for method in methods if method.name == "__init__"):
-            said = {p.name: t.dotted(p.annotation) for p in init.args if p.annotation is not None}
-            for statement in t.flat(init.body):
-                match statement:
-                    case t.Assign(
-                        targets=[t.Attribute(value=t.Name(id="self"), attr=attribute)], value=t.Name(id=name)
-                    ):
-                        cls = self._modules.resolve(owner.path, said.get(name) or "")
-                    case _:
-                        continue
-                if is_class(cls) and is_module_class(self._classes, cls) and budget[0] > 0:
-                    budget[0] -= 1
-                    part = self._part(attribute, cls, depth + 1, within, budget)
-                    yield attribute, replace(part, location=self._location(owner.path, statement))
-
     def _construct(
         self, attribute: str, built: Built, depth: int, within: tuple[t.Stmt, ...], budget: list[int]
     ) -> Part | None:
-        location = self._location(built.frame.path, built.call)
-        arguments = _arguments(built.call, built.frame.text)
+        location = self._location(built.frame.path, built.node)
+        arguments = _arguments(built.node, built.frame.text)
         attribute += built.suffix
         match built.cls:
             case Definition(node=t.ClassDef()) as cls if is_module_class(self._classes, cls):
@@ -196,9 +175,11 @@ def _is_layer(dotted: str) -> bool:
     return package.split(".")[0] in ("torch", "flax", "equinox") and name[:1].isupper() and name not in NOT_LAYERS
 
 
-def _arguments(call: t.Call, text: SourceText) -> str:
-    parts = [text.slice(arg.span) for arg in call.args]
-    parts += [text.slice(keyword.span) for keyword in call.keywords]
+def _arguments(built: t.Expr, text: SourceText) -> str:
+    if not isinstance(built, t.Call):
+        return ""  # it is handed in
+    parts = [text.slice(arg.span) for arg in built.args]
+    parts += [text.slice(keyword.span) for keyword in built.keywords]
     return " ".join(", ".join(parts).split())
 
 
