@@ -56,6 +56,14 @@ def test_boxes_lead_to_the_source() -> None:
     assert "self.down(" in named["down"]
 
 
+def test_in_a_constructor_what_it_makes_is_meant() -> None:
+    path = FIXTURES / "decoder.py"
+    source = path.read_text()
+    offset = source.index("self.to_q = ")
+    document = Analysis([FIXTURES]).document("dataflow", Target(path, offset), ViewOptions())
+    assert document.title == dataflow(path, "Heads").title == "Dataflow of Heads.forward"
+
+
 def test_numbers_where_sizes_are_bound() -> None:
     text = to_text(dataflow(FIXTURES / "decoder.py", "Layer", hidden_size=4096, B=2, S=128)).text
     assert "[2, 128, 4096]" in text

@@ -99,12 +99,13 @@ def python_target(workspace: Workspace, target: Target) -> PythonTarget:
 
 def function_of(workspace: Workspace, found: PythonTarget) -> PythonTarget:
     """The function a target means: itself, or a class's `forward`, its own or inherited; of several that are chosen
-    from when it runs, the first. Raises UserError when there is none."""
+    from when it runs, the first. In a constructor the object that it makes is meant. Raises UserError when there is
+    none."""
     scope = found.scope
     if scope is None:
         raise UserError(f"name a function of {found.path.name}: FILE:LINE or FILE::function")
     if isinstance(scope.node, t.FunctionDef):
-        return found
+        return _made(workspace, found, scope) if scope.node.name == "__init__" else found
     methods = {inner.node.name: inner for inner in found.module.scopes if inner.owner is scope.node}
     for name in FORWARDS:
         if name in methods:
@@ -116,6 +117,15 @@ def function_of(workspace: Workspace, found: PythonTarget) -> PythonTarget:
         if name.startswith(ONE_FORWARD):
             return replace(found, scope=method)
     raise UserError(f"{scope.qualified_name} has no forward method")
+
+
+def _made(workspace: Workspace, found: PythonTarget, constructor: Scope) -> PythonTarget:
+    """The forward of what a constructor makes; itself where there is none."""
+    cls = next((scope for scope in found.module.scopes if scope.node is constructor.owner), None)
+    try:
+        return found if cls is None else function_of(workspace, replace(found, scope=cls))
+    except UserError:
+        return found
 
 
 def _inherited(workspace: Workspace, cls: Definition) -> Iterator[PythonTarget]:
