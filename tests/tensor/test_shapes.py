@@ -70,3 +70,8 @@ def test_view_divides_back() -> None:
         "B", "S", heads, hidden // heads
     )
     assert repr(apply("torch.Tensor.view", (x, dim("B"), dim("S"), heads, -1))) == "[B, S, heads, hidden//heads]"
+
+
+def test_no_tensor_has_more_dims_than_operators_take() -> None:
+    with pytest.raises(ShapeError):
+        Shape((), (), "not told").last(10**30)

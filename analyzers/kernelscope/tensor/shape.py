@@ -12,6 +12,9 @@ from kernelscope.dims import Dim, DimLike, dim, render
 from kernelscope.tensor.size import Size, numel
 from kernelscope.tensor.unknown import Unknown
 
+MOST_DIMS = 64
+"""Torch's operators take tensors of so many dims (`MAX_DIMS` of ATen's `TensorIterator`)."""
+
 
 class ShapeError(Exception):
     """A certain contradiction. `code` names the diagnostic: `shape`, `rank`, `view` … ; the text tells the sizes."""
@@ -72,7 +75,9 @@ class Shape:
         return Unknown(self.reason or "the rank is not known")
 
     def last(self, count: int) -> tuple[Size, ...]:
-        """The sizes of the last axes."""
+        """The sizes of the last axes. Raises ShapeError where no tensor has so many."""
+        if count > MOST_DIMS:
+            raise ShapeError("rank", f"expected at least {count} dims, got {self}")
         return tuple(self.size(axis) for axis in range(-count, 0))
 
     def replace_last(self, count: int, *sizes: Size) -> Shape:
