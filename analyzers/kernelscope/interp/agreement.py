@@ -25,7 +25,12 @@ from kernelscope.interp.values import (
     present,
 )
 from kernelscope.ops import Module
-from kernelscope.tensor import Shape, Size, Tensor, Unknown
+from kernelscope.tensor import Called, Shape, Size, Tensor, Unknown
+
+
+def _of_both(one: Value, other: Value) -> Value:
+    """What is not known on either way; if it has a name on one of them it has it on that way only."""
+    return Unknown(one.reason, one.span) if isinstance(one, Called) and one != other else one
 
 
 def joined(one: Value, other: Value) -> Value:
@@ -34,7 +39,7 @@ def joined(one: Value, other: Value) -> Value:
     What only one of two dicts holds is that one's: who asks for it means that dict.
     """
     if one is other or (isinstance(one, Unknown) and isinstance(other, Unknown)):
-        return one
+        return _of_both(one, other)
     if isinstance(one, Maybe) or isinstance(other, Maybe):
         return Maybe(joined(present(one), present(other)), one.name if isinstance(one, Maybe) else other.name)
     if (one is None or other is None) and not isinstance(one, Unknown) and not isinstance(other, Unknown):
