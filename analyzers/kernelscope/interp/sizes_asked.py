@@ -98,7 +98,9 @@ def _give(
     if not isinstance(old, Tensor) or old.shape.tail is None:
         return
     head, tail, reason = old.shape.head, old.shape.tail, old.shape.reason
-    if not are_apart and ((len(first) > max(1, len(head)) and tail) or (len(last) > len(tail) and len(head) > 1)):
+    of_first = len(first) > max(1, len(head)) and bool(tail)
+    is_among_last = bool(first) and not head and len(tail) > 1
+    if not are_apart and (of_first or is_among_last or (len(last) > len(tail) and len(head) > 1)):
         return
 
     def size(known: Sequence[Size], axis: int, word: str) -> Size:

@@ -151,8 +151,9 @@ def _open(given: tuple[Value, ...], shape: Shape, used: int) -> Shape:
 
     before, after = given[:cut], given[cut + 1 :]
     left = sum(_consumed(e) for e in before)
-    head = walk(before, list(shape.head)) + list(shape.head[left:])
     right = sum(_consumed(e) for e in after)
+    reached = max(0, right - len(tail))  # so many of those that are known from the front may be meant
+    head = walk(before, list(shape.head)) + list(shape.head[left : max(left, len(shape.head) - reached)])
     kept = tail[: max(0, len(tail) - right)]
     if left > len(shape.head):
         kept = ()  # the first indices may reach into what is known of the end
