@@ -75,10 +75,11 @@ def download(target: str, python: str, server: Path, wheels: Path) -> list[Path]
 
 
 def unpack(wheel: Path, libs: Path) -> None:
-    """Everything but what only pip reads."""
+    """Everything but what only pip reads, and types of libraries: ours describe libraries to the server."""
     with zipfile.ZipFile(wheel) as archive:
         for name in archive.namelist():
-            if not name.endswith((".dist-info/RECORD", ".dist-info/WHEEL", ".pyi")):
+            is_type = name.endswith(".pyi") and not name.startswith("kernelscope/")
+            if not is_type and not name.endswith((".dist-info/RECORD", ".dist-info/WHEEL")):
                 archive.extract(name, libs)
 
 

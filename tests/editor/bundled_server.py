@@ -1,4 +1,5 @@
-"""Starts a bundled server as the extension does, inside a hostile workspace, and asks it to initialize.
+"""Starts a bundled server as the extension does, inside a hostile workspace, and asks it to initialize; it has every
+file of ours.
 
 Usage: bundled_server.py LAUNCH_SCRIPT. The workspace has modules named like those of the standard library and of the
 server; if one of them is imported it leaves a mark. Standard library only: run by each supported Python.
@@ -13,11 +14,14 @@ import sys
 import tempfile
 from pathlib import Path
 
+SOURCES = (Path(__file__).parents[2] / "analyzers", Path(__file__).parents[2] / "server")
 SHADOWED = ("json", "typing", "asyncio", "pygls", "kernelscope", "kernelscope_server", "tree_sitter", "sitecustomize")
 
 
 def main() -> None:
     launch = Path(sys.argv[1]).resolve()
+    if missing := [name for name in own_files() if not (launch.parent / "libs" / name).exists()]:
+        sys.exit(f"bundled server: left out of the bundle: {', '.join(missing[:5])}")
     with tempfile.TemporaryDirectory() as workspace:
         mark = Path(workspace, "imported")
         for name in SHADOWED:
@@ -29,6 +33,12 @@ def main() -> None:
     if "capabilities" not in answer:
         sys.exit(f"bundled server: no answer with Python {sys.version.split()[0]}: {errors.strip()[-500:]}")
     print(f"bundled server: answers with Python {sys.version.split()[0]}")
+
+
+def own_files() -> list[str]:
+    """The files of our packages, as the wheel has them."""
+    files = [(root, file) for root in SOURCES for file in root.glob("kernelscope*/**/*") if file.is_file()]
+    return [file.relative_to(root).as_posix() for root, file in files if "__pycache__" not in file.parts]
 
 
 def ask_initialize(launch: Path, workspace: str) -> tuple[dict[str, object], str]:
