@@ -9,7 +9,6 @@ tools=$1 editor=$2 vsix=$3 shots=$4
 here=$(cd "$(dirname "$0")" && pwd)
 workspace=$(mktemp -d)
 trap 'rm -rf "$workspace"' EXIT
-cp -r "$here/../workspaces/sample/." "$workspace"
 failed=0
 
 drive() { # NAME VERB...: one window, one line of result
@@ -17,14 +16,29 @@ drive() { # NAME VERB...: one window, one line of result
   shift
   log="$shots/$name.log"
   mkdir -p "$shots"
-  if node "$tools/ui_smoke.mjs" --editor "$editor" --vsix "$vsix" --workspace "$workspace" --shots "$shots" \
-    --timeout 60000 "$@" >"$log" 2>&1; then
+  if window "$log" "$@"; then
     echo "editor: $name: $(tail -n 1 "$log") ($((SECONDS - began)) s)"
+    return
+  fi
+  # The driver finds a row of the palette, then clicks it: the editor may draw it anew in between. What is wrong with
+  # the extension fails again.
+  mv "$log" "$shots/$name.first.log"
+  echo "editor: $name: once more, after $(grep -m 1 -oE 'FAILED.*' "$shots/$name.first.log")"
+  if window "$log" "$@"; then
+    echo "editor: $name: $(tail -n 1 "$log") the second time ($((SECONDS - began)) s)"
   else
-    echo "editor: $name failed, see $log"
+    echo "editor: $name failed twice, see $log"
     grep -E 'FAILED|\[error\]' "$log" | head -n 8
     failed=1
   fi
+}
+
+window() { # LOG VERB...
+  local log=$1
+  shift
+  rm -rf "$workspace" && mkdir "$workspace" && cp -r "$here/../workspaces/sample/." "$workspace"
+  node "$tools/ui_smoke.mjs" --editor "$editor" --vsix "$vsix" --workspace "$workspace" --shots "$shots" \
+    --timeout 60000 "$@" >"$log" 2>&1
 }
 
 settled=2000 # ms: each lens that appears moves the lines below it, away from where the mouse was sent
@@ -55,10 +69,10 @@ drive tables \
   --key Control+1 --wait 300 --command 'Kernelscope: Show Tensor Lifetimes' --expect-tab 'Tensors of' \
   --expect-editor 'Held until' --shot lifetimes \
   --key Control+1 --wait 300 --command 'Kernelscope: Show Pseudocode' --expect-tab 'Pseudocode of' --shot pseudocode \
+  --key Control+1 --wait 300 --command 'Kernelscope: Show Shapes' --expect-tab 'Shapes in model' \
+  --expect-editor 'num_attention_heads' --expect-readonly --shot shapes \
   --key Control+1 --wait 300 --open tinyllm/schedule.py:60 --command 'Kernelscope: Show Execution Timeline' --expect-tab 'Timeline of' \
-  --expect-editor 'queue 0' --shot timeline \
-  --key Control+1 --wait 300 --open tinyllm/model.py:92 --command 'Kernelscope: Show Shapes' --expect-tab 'Shapes in model' \
-  --expect-editor 'num_attention_heads' --expect-readonly --shot shapes --no-notification
+  --expect-editor 'queue 0' --shot timeline --no-notification
 drive serving \
   --open tinyllm/engine.py --wait 3000 --command 'Kernelscope: Explain Serving' --expect-tab 'Serving' --expect-readonly \
   --shot serving --key Control+1 --wait 300 --command 'Kernelscope: Technical FAQ' --expect-tab 'FAQ' --shot faq \
