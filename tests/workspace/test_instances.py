@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -107,3 +110,30 @@ def test_names_that_are_made_of_each_other_are_followed_once(workspace: Callable
     out = next(n for n in walk(*ask.body) if isinstance(n, Assign) and module.text.slice(n.span).startswith("out"))
     (known,) = found.instances.types(Scope(path, (ask,)), out.value)
     assert known.cls is not None and known.cls.name == "A"
+
+
+def test_threads_that_ask_at_once_get_what_one_gets(workspace: Callable[[str], Files]) -> None:
+    """What is remembered while one question is answered is not another's."""
+    names = [f"n{i}" for i in range(8)]
+    body = "\n".join(f"    {name} = {before}" for before, name in pairwise(names))
+    files = workspace(f"\n## model.py\nclass A: ...\ndef ask():\n    n0 = A()\n{body}\n")
+    found = Workspace(files)
+    path = str(Path(files.roots[0]) / "model.py")
+    module = found.modules.module(path)
+    assert module is not None
+    (function,) = (scope.node for scope in module.functions())
+    assert isinstance(function, FunctionDef)
+    values = [node.value for node in walk(*function.body) if isinstance(node, Assign)]
+    scope = Scope(path, (function,))
+
+    def answers() -> list[int]:
+        return [len(found.instances.types(scope, value)) for _ in range(40) for value in values]
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(4) as pool:
+            several = [task.result() for task in [pool.submit(answers) for _ in range(4)]]
+    finally:
+        sys.setswitchinterval(interval)
+    assert several == [answers()] * 4

@@ -30,22 +30,9 @@ CACHED = {"cache", "caches", "kv", "paged", "pages", "memory", "allocator"}
 CHUNKERS = {"scheduler", "sched", "scheduling", "chunking", "server", "batch", "batching", "prefill"}
 """Words of what cuts prompts."""
 
-OF_CHUNKS = {
-    "chunk",
-    "chunked",
-    "size",
-    "max",
-    "min",
-    "default",
-    "token",
-    "tokens",
-    "prefill",
-    "prompt",
-    "input",
-    "context",
-}
+OF_CHUNKS = {"chunk", "chunked", "size", "max", "min", "default", "token", "tokens", "prefill", "prompt", "input",
+             "context"}  # fmt: skip
 """Words of options that say no more than that what comes in is cut."""
-
 BLOCKS = {"block", "blocks", "page", "pages"}
 
 

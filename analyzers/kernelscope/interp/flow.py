@@ -129,10 +129,10 @@ def _way(
 def _assign_all(
     run: Interpreter, scope: Scope, node: t.Assign, value: Value, outcomes: list[Value] | None = None
 ) -> None:
+    may_count = _may_count(node)
     for target in node.targets:
-        assign(
-            run, scope, target, run.symbols.called(scope, value, t.dotted(target) or "") if _may_count(node) else value
-        )
+        held = run.symbols.called(scope, value, t.dotted(target) or "") if may_count else value
+        assign(run, scope, target, held)
         if isinstance(target, t.Name) and outcomes:
             scope.outcomes[target.id] = outcomes
         if scope.usual and isinstance(target, t.Name):

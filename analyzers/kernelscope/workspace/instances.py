@@ -75,17 +75,27 @@ class Type:
 
 
 class Instances:
-    """Types of expressions, as far as the workspace declares them."""
+    """Types of expressions, as far as the workspace declares them; any thread may ask."""
+
+    def __init__(self, modules: Modules, classes: Classes) -> None:
+        self._modules = modules
+        self._classes = classes
+
+    def types(self, scope: Scope, value: Expr) -> tuple[Type, ...]:
+        """What a value may be, as far as classes of the workspace go; empty when nothing is declared."""
+        return _Question(self._modules, self._classes).types(scope, value)
+
+
+class _Question:
+    """What one value may be: names that are made of each other are followed once."""
 
     def __init__(self, modules: Modules, classes: Classes) -> None:
         self._modules = modules
         self._classes = classes
         self._names: dict[tuple[FunctionDef, str], list[Type] | None] = {}
-        """What names of functions are, for one question: names that are made of each other are followed once."""
+        """What names of functions are, as far as is known."""
 
     def types(self, scope: Scope, value: Expr) -> tuple[Type, ...]:
-        """What a value may be, as far as classes of the workspace go; empty when nothing is declared."""
-        self._names = {}
         found = {(t.cls.node, t.is_exact, t.is_class): t for t in self._types(scope, value, MAX_DEPTH) if t.cls}
         return tuple(found.values())[:MAX_TYPES]
 

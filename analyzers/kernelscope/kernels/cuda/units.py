@@ -32,9 +32,9 @@ MAX_HEADERS = 300
 MAX_INCLUDERS = 6
 MAX_BESIDE = 60
 MAX_OUTWARDS = 2
+"""Folders around a header's and the one around that, in which files that include it are looked for."""
 MAX_OTHERWISE = 3
 """Versions of a file with other branches of its `#if`s."""
-"""Folders around a header's and the one around that, in which files that include it are looked for."""
 MAX_PARSED_BYTES = 4 << 20
 KEPT_UNITS = 200
 NEVER_DECLARED = frozenset(
