@@ -6,14 +6,17 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from kernelscope.explain.tensor_hover import describe
-from kernelscope.interp.runs import FileRun
+from kernelscope.interp.runs import FileRun, run_file
 from kernelscope.results import Span
 from kernelscope.syntax.python import tree as t
 from kernelscope.syntax.python.lower import Module
+from kernelscope.workspace.files import Files
+from kernelscope.workspace.workspace import Workspace
 
 MARK = re.compile(r"#:\s*(.*?)\s*$")
 
@@ -42,6 +45,15 @@ def found_at(run: FileRun, module: Module, line: int) -> str:
         text = describe(seen.value) if seen is not None else None
         return "?" if text is None else text.removeprefix("Tensor").split("  ")[0]
     return "?"
+
+
+def shapes_of(path: Path) -> Callable[[int], str]:
+    """What a hover tells on the lines of a file of the workspace that is its folder."""
+    workspace = Workspace(Files([str(path.parent)]))
+    module = workspace.modules.module(str(path))
+    assert module is not None
+    run = run_file(workspace, str(path))
+    return lambda line: found_at(run, module, line)
 
 
 def _targets(module: Module, line: int) -> list[Span]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from interp.expectations import found_at
+from interp.expectations import shapes_of
 from kernelscope.analysis import Analysis
 from kernelscope.interp.runs import run_file
 from kernelscope.workspace.files import Files
@@ -47,13 +47,9 @@ def test_an_optional_argument_that_callers_elsewhere_leave_out_may_be_given(
 ) -> None:
     (tmp_path / "layer.py").write_text(LAYER.format(default))
     (tmp_path / "model.py").write_text(MODEL.format(given))
-    workspace = Workspace(Files([str(tmp_path)]))
-    path = str(tmp_path / "layer.py")
-    module = workspace.modules.module(path)
-    assert module is not None
-    run = run_file(workspace, path)
-    assert found_at(run, module, 6).startswith("[B, S, H]")
-    assert found_at(run, module, 9) == shape
+    shape_on = shapes_of(tmp_path / "layer.py")
+    assert shape_on(6).startswith("[B, S, H]")
+    assert shape_on(9) == shape
 
 
 OWN = """
@@ -94,11 +90,8 @@ class Model(nn.Module):
 def test_callers_elsewhere_take_nothing_from_what_the_callers_of_the_file_tell(tmp_path: Path) -> None:
     (tmp_path / "layer.py").write_text(OWN)
     (tmp_path / "model.py").write_text(OTHER)
-    workspace = Workspace(Files([str(tmp_path)]))
-    path = str(tmp_path / "layer.py")
-    module = workspace.modules.module(path)
-    assert module is not None
-    assert found_at(run_file(workspace, path), module, 10) == "[B, S, H]"
+    shape_on = shapes_of(tmp_path / "layer.py")
+    assert shape_on(10) == "[B, S, H]"
 
 
 ROWS = """
@@ -118,11 +111,8 @@ def test_a_number_that_callers_elsewhere_leave_out_may_be_another(tmp_path: Path
     (tmp_path / "model.py").write_text(
         MODEL.format("").replace("Mixer", "Angles").replace("self.mix(x)", "self.mix(x), self.mix(x)")
     )
-    workspace = Workspace(Files([str(tmp_path)]))
-    path = str(tmp_path / "layer.py")
-    module = workspace.modules.module(path)
-    assert module is not None
-    assert found_at(run_file(workspace, path), module, 8) == "[S+offset]"
+    shape_on = shapes_of(tmp_path / "layer.py")
+    assert shape_on(8) == "[S+offset]"
 
 
 SWITCHED = """
@@ -153,11 +143,8 @@ def test_a_switch_that_a_place_elsewhere_may_set_otherwise_is_open(tmp_path: Pat
     (tmp_path / "model.py").write_text(
         f"from layer import Wide\n\ndef build(width, wide):\n    return Wide(width{given})\n"
     )
-    workspace = Workspace(Files([str(tmp_path)]))
-    path = str(tmp_path / "layer.py")
-    module = workspace.modules.module(path)
-    assert module is not None
-    assert found_at(run_file(workspace, path), module, 10) == shape
+    shape_on = shapes_of(tmp_path / "layer.py")
+    assert shape_on(10) == shape
 
 
 PART = """
@@ -250,11 +237,8 @@ def test_a_layer_that_a_place_elsewhere_gives_is_an_example(tmp_path: Path) -> N
         "        self.inner = Wrapper(words=100, layers=Encoder(width=width))\n\n"
         "    def forward(self, tokens):\n        B, S = tokens.shape\n        return self.inner(tokens)\n"
     )
-    workspace = Workspace(Files([str(tmp_path)]))
-    path = str(tmp_path / "parts.py")
-    module = workspace.modules.module(path)
-    assert module is not None
-    assert found_at(run_file(workspace, path), module, 13) == "[B, S, heads, head_dim]"
+    shape_on = shapes_of(tmp_path / "parts.py")
+    assert shape_on(13) == "[B, S, heads, head_dim]"
 
 
 TURNED = """
@@ -294,11 +278,8 @@ def test_where_ranks_cannot_be_tried_any_more_names_promise_none_with_which_the_
     monkeypatch.setattr("kernelscope.interp.ranks.ALL_STEPS", -1)
     monkeypatch.setattr("kernelscope.interp.attempts.ALL_STEPS", -1, raising=False)
     (tmp_path / "stage.py").write_text(text)
-    workspace = Workspace(Files([str(tmp_path)]))
-    path = str(tmp_path / "stage.py")
-    module = workspace.modules.module(path)
-    assert module is not None
-    assert found_at(run_file(workspace, path), module, line) == "[...]"
+    shape_on = shapes_of(tmp_path / "stage.py")
+    assert shape_on(line) == "[...]"
 
 
 TAKES_LAYERS = """
@@ -334,17 +315,9 @@ def large(width, n, size, keys):
 def test_torch_layers_that_are_given_are_told_in_the_words_of_the_object(tmp_path: Path) -> None:
     (tmp_path / "layer.py").write_text(TAKES_LAYERS)
     (tmp_path / "model.py").write_text(GIVES_LAYERS)
-    workspace = Workspace(Files([str(tmp_path)]))
-    path = str(tmp_path / "layer.py")
-    module = workspace.modules.module(path)
-    assert module is not None
-    run = run_file(workspace, path)
+    shape_on = shapes_of(tmp_path / "layer.py")
     lines = TAKES_LAYERS.split("\n")
-    told = [
-        found_at(run, module, lines.index(line) + 1)
-        for line in lines
-        if line.startswith(("        q =", "        k ="))
-    ]
+    told = [shape_on(lines.index(line) + 1) for line in lines if line.startswith(("        q =", "        k ="))]
     assert told == ["[B, T, heads*size]", "[B, T, k_dim2]"]  # keys are of different widths
 
 
@@ -370,12 +343,8 @@ class Flow(nn.Module):
 def test_what_is_only_given_on_is_what_callers_elsewhere_give(tmp_path: Path) -> None:
     (tmp_path / "layer.py").write_text(SPLINE)
     (tmp_path / "model.py").write_text(FLOW)
-    workspace = Workspace(Files([str(tmp_path)]))
-    path = str(tmp_path / "layer.py")
-    module = workspace.modules.module(path)
-    assert module is not None
-    run = run_file(workspace, path)
-    assert found_at(run, module, 3) == "[B, C, T]"
+    shape_on = shapes_of(tmp_path / "layer.py")
+    assert shape_on(3) == "[B, C, T]"
 
 
 TOLD = '''
@@ -417,12 +386,9 @@ def test_documentation_that_callers_elsewhere_contradict_is_not_believed(tmp_pat
     (tmp_path / "model.py").write_text(TELLING)
     for more, weight in ((", heads", "[batch, time, heads]"), ("", "[...]")):
         path.write_text(TOLD.format(more))
-        workspace = Workspace(Files([str(tmp_path)]))
-        module = workspace.modules.module(str(path))
-        assert module is not None
-        run = run_file(workspace, str(path))
-        assert found_at(run, module, 13) == "[B, S]"
-        assert found_at(run, module, 14) == weight
+        shape_on = shapes_of(path)
+        assert shape_on(13) == "[B, S]"
+        assert shape_on(14) == weight
 
 
 DOUBTFUL = '''
@@ -493,10 +459,8 @@ def test_documentation_holds_for_the_axis_that_is_usual(tmp_path: Path, argument
     (tmp_path / "model.py").write_text(
         f"from layer import parted\n\ndef decode(pairs):\n    return parted(pairs{given})\n"
     )
-    workspace = Workspace(Files([str(tmp_path)]))
-    module = workspace.modules.module(str(path))
-    assert module is not None
-    assert found_at(run_file(workspace, str(path)), module, 9) == shape
+    shape_on = shapes_of(path)
+    assert shape_on(9) == shape
 
 
 ONCE = """
@@ -550,10 +514,8 @@ def test_one_caller_of_many_is_an_example(tmp_path: Path, width: str, sizes: str
     path.write_text(ONCE)
     if width:
         (tmp_path / "model.py").write_text(AGAIN.format(width, sizes))
-    workspace = Workspace(Files([str(tmp_path)]))
-    module = workspace.modules.module(str(path))
-    assert module is not None
-    assert found_at(run_file(workspace, str(path)), module, 10) == shape
+    shape_on = shapes_of(path)
+    assert shape_on(10) == shape
 
 
 STAGES = """
@@ -585,7 +547,5 @@ def test_an_example_does_not_tell_how_many_there_are_where_another_call_leaves_i
     path.write_text(STAGES)
     more = AGAIN.replace("Mix(width={})", "Stages()").replace("Mix", "Stages").format("A, B, C, D")
     (tmp_path / "model.py").write_text(more)
-    workspace = Workspace(Files([str(tmp_path)]))
-    module = workspace.modules.module(str(path))
-    assert module is not None
-    assert found_at(run_file(workspace, str(path)), module, 11) == "[x_dim0, widths[0], x_dim2, x_dim3]"
+    shape_on = shapes_of(path)
+    assert shape_on(11) == "[x_dim0, widths[0], x_dim2, x_dim3]"

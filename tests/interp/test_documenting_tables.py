@@ -5,10 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from interp.expectations import found_at
-from kernelscope.interp.runs import run_file
-from kernelscope.workspace.files import Files
-from kernelscope.workspace.workspace import Workspace
+from interp.expectations import shapes_of
 
 TABLES = """
 class Arguments:
@@ -37,13 +34,9 @@ class Model(nn.Module):
 def test_sides_of_an_image_that_a_table_calls_by_one_word_are_two(tmp_path: Path) -> None:
     (tmp_path / "tables.py").write_text(TABLES)
     (tmp_path / "model.py").write_text(MODEL)
-    workspace = Workspace(Files([str(tmp_path)]))
-    path = str(tmp_path / "model.py")
-    module = workspace.modules.module(path)
-    assert module is not None
-    run = run_file(workspace, path)
-    assert found_at(run, module, 12) == "[batch, channels, side, side_2]"
-    assert found_at(run, module, 13) == "[batch, width, side//4, side_2//4]"
+    shape_on = shapes_of(tmp_path / "model.py")
+    assert shape_on(12) == "[batch, channels, side, side_2]"
+    assert shape_on(13) == "[batch, width, side//4, side_2//4]"
 
 
 LONG = '''
@@ -74,10 +67,8 @@ def test_what_is_told_of_a_function_that_is_not_followed_to_its_end_is_doubted_a
     path = tmp_path / "control.py"
     path.write_text(LONG % "\n        ".join(["z = z + z * 2"] * 40))
     monkeypatch.setattr("kernelscope.interp.runs.FUNCTION_STEPS", 60)
-    workspace = Workspace(Files([str(tmp_path)]))
-    module = workspace.modules.module(str(path))
-    assert module is not None
-    assert found_at(run_file(workspace, str(path)), module, 15) == "[image_size0, width, image_size2, image_size3]"
+    shape_on = shapes_of(path)
+    assert shape_on(15) == "[image_size0, width, image_size2, image_size3]"
 
 
 SHARED_TABLES = """
@@ -115,10 +106,6 @@ def test_what_a_shared_table_says_wrongly_of_one_argument_costs_no_other_its_sha
     """`labels` of a classifier are one a sequence: its pieces are as told nevertheless."""
     (tmp_path / "tables.py").write_text(SHARED_TABLES)
     (tmp_path / "model.py").write_text(CLASSIFIER)
-    workspace = Workspace(Files([str(tmp_path)]))
-    path = str(tmp_path / "model.py")
-    module = workspace.modules.module(path)
-    assert module is not None
-    run = run_file(workspace, path)
-    assert found_at(run, module, 16) == "[batch, length, width]"
-    assert found_at(run, module, 17) == "[batch, classes]"
+    shape_on = shapes_of(tmp_path / "model.py")
+    assert shape_on(16) == "[batch, length, width]"
+    assert shape_on(17) == "[batch, classes]"

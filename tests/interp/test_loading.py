@@ -5,10 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from interp.expectations import found_at
-from kernelscope.interp.runs import run_file
-from kernelscope.workspace.files import Files
-from kernelscope.workspace.workspace import Workspace
+from interp.expectations import shapes_of
 
 LIBRARY = """
 class Pretrained:
@@ -44,8 +41,5 @@ def test_what_stands_behind_a_long_way_to_load_an_object_is_told(
     path.write_text(CALLER)
     monkeypatch.setattr("kernelscope.interp.calls.LOADING_STEPS", steps)
     monkeypatch.setattr("kernelscope.interp.runs.FUNCTION_STEPS", 40)
-    workspace = Workspace(Files([str(tmp_path)]))
-    module = workspace.modules.module(str(path))
-    assert module is not None
-    run = run_file(workspace, str(path))
-    assert found_at(run, module, 7) == ("[rows, columns]" if steps == 10 else "?")
+    shape_on = shapes_of(path)
+    assert shape_on(7) == ("[rows, columns]" if steps == 10 else "?")

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from interp.expectations import found_at
-from kernelscope.interp.runs import run_file
-from kernelscope.workspace.files import Files
-from kernelscope.workspace.workspace import Workspace
+from interp.expectations import shapes_of
 
 SETTINGS = """
 class Settings:
@@ -47,10 +44,6 @@ class Model(Base):
 def test_what_a_base_class_elsewhere_reads_into_settings_is_not_followed(tmp_path: Path) -> None:
     for name, text in {"settings": SETTINGS, "base": BASE, "model": MODEL}.items():
         (tmp_path / f"{name}.py").write_text(text)
-    workspace = Workspace(Files([str(tmp_path)]))
-    path = str(tmp_path / "model.py")
-    module = workspace.modules.module(path)
-    assert module is not None
-    run = run_file(workspace, path)
-    assert found_at(run, module, 11) == "[2*config.width, 3]"
-    assert found_at(run, module, 12) == "[self.settings.width, self.settings.heads]"
+    shape_on = shapes_of(tmp_path / "model.py")
+    assert shape_on(11) == "[2*config.width, 3]"
+    assert shape_on(12) == "[self.settings.width, self.settings.heads]"
