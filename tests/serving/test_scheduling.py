@@ -548,6 +548,7 @@ def test_it_is_seen(source: Source, find: Finder, text: str, fragments: tuple[st
         (service.orders, "def show(requests):\n    requests.sort(key=lambda r: r.size)\n"),
         (preemption.preemptions, SWAPPED.replace("swap_out", "swap_in")),
         (preferences.preferences, "def f(a, b):\n    return a.get(1) or b.get(1)\n"),
+        (preferences.preferences, "def f(a, one, two):\n    return a.next_batch(one) or a.next_batch(two)\n"),
         (overlap.overlaps, IN_TURN),
         (overlap.switches, "def main(x):\n    if x:\n        f()\n    else:\n        g()\n"),
         (prefixes.lookups, FETCHED.replace("prefix_hashes", "prefix_words")),

@@ -230,6 +230,16 @@ def test_metrics_are_made_by_a_function_of_the_file(source: Source) -> None:
     assert [(m.name, m.kind, m.measures) for m in metrics(source(text))] == [("desk_open", "gauge", "Open letters")]
 
 
+def test_metrics_are_made_when_a_file_is_imported(source: Source) -> None:
+    text = """
+        open_letters = Gauge("desk:open", "Open letters", ["desk"])
+        class Board:
+            late = Counter("desk:late", "Late letters")
+    """
+    found = [(m.name, m.kind, m.labels) for m in metrics(source(text))]
+    assert found == [("desk:open", "gauge", '["desk"]'), ("desk:late", "counter", "")]
+
+
 BOUNDED = """
 class Limits(Base):
     share: float = Field(0.9, gt=0, le=1)

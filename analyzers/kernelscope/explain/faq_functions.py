@@ -27,8 +27,13 @@ def _first_steps(steps: str) -> str:
     for count, line in enumerate(lines):
         size += len(line) + 2
         if count and size > LONGEST_STEPS:
-            return "; ".join([*lines[:count], "…"])
-    return "; ".join(lines)
+            return _joined([*lines[:count], "…"])
+    return _joined(lines)
+
+
+def _joined(lines: list[str]) -> str:
+    """Steps in a row; what a head leads to follows it at once."""
+    return "; ".join(lines).replace(":; ", ": ")
 
 
 def procedures(section: str, pattern: str) -> Answer:

@@ -6,7 +6,7 @@ The client's interface decides: a name, a `documentation` (or a second text), an
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from kernelscope.results import Location
@@ -34,8 +34,8 @@ class Metric:
 def metrics(source: PythonSource) -> Iterator[Metric]:
     """The metrics that one file constructs itself or by a function of its own, in source order."""
     yield from _by_wrapper(source)
-    for scope in source.module.functions():
-        for node in inside(scope.node):
+    for where, nodes in _places(source):
+        for node in nodes:
             if not isinstance(node, t.Call):
                 continue
             name = t.dotted(node.func) or ""
@@ -47,8 +47,18 @@ def metrics(source: PythonSource) -> Iterator[Metric]:
             described = keywords.get("documentation") or (node.args[1] if len(node.args) > 1 else None)
             text = literal(described)
             if isinstance(title, str) and isinstance(text, str) and _METRIC.fullmatch(title):
-                labels = source.quote(keywords["labelnames"]) if "labelnames" in keywords else ""
-                yield Metric(title, kind[0].lower(), text, labels, scope.qualified_name, source.at(node))
+                named = keywords.get("labelnames") or (node.args[2] if len(node.args) > 2 else None)
+                labels = source.quote(named) if named is not None else ""
+                yield Metric(title, kind[0].lower(), text, labels, where, source.at(node))
+
+
+def _places(source: PythonSource) -> Iterator[tuple[str, Iterable[t.Node]]]:
+    """The functions of a file, and what it does when it is imported, classes included."""
+    for scope in source.module.functions():
+        yield scope.qualified_name, inside(scope.node)
+    bodies = [source.module.body, *(s.body for s in source.module.body if isinstance(s, t.ClassDef))]
+    at_once = [s for body in bodies for s in body if not isinstance(s, t.FunctionDef | t.ClassDef)]
+    yield f"the module {source.path.stem}", t.walk(*at_once)
 
 
 def _by_wrapper(source: PythonSource) -> Iterator[Metric]:

@@ -54,8 +54,11 @@ def _alternatives(source: PythonSource, node: t.FunctionDef | t.ClassDef, where:
         names = {call.func.attr for call in calls if isinstance(call.func, t.Attribute)}
         if any(isinstance(n, t.Constant) for call in calls for n in call.args):
             continue  # two entries of a table, one standing for the other
+        told = [source.quote(call.func) for call in calls]
+        if len(set(told)) < len(told):
+            continue  # one part asked twice, of other things
         if len(calls) == len(found.values) >= 2 and len(names) == 1 and _chooses_work(*names, where):
-            first, *others = [source.quote(call.func) for call in calls]
+            first, *others = told
             rest = " then ".join(others)
             value = f"{first} comes first: {rest} only if it gives nothing, so a step runs what one of them gives"
             yield Claim(f"{where} which batch runs next", value, (source.at(found), source.at(node)))
