@@ -549,3 +549,68 @@ def test_an_example_does_not_tell_how_many_there_are_where_another_call_leaves_i
     (tmp_path / "model.py").write_text(more)
     shape_on = shapes_of(path)
     assert shape_on(11) == "[x_dim0, widths[0], x_dim2, x_dim3]"
+
+
+DENOISE = """
+from torch import Tensor
+
+def denoise(model, img: Tensor, ids: Tensor, steps):
+    for step in steps:
+        moved = img + step * model(img, ids)
+    return moved
+"""
+SCRIPT = """
+import torch
+from denoise import denoise
+
+def prepare(size: int):
+    return {"img": torch.zeros(2, size, 64), "ids": torch.zeros(2, size, 3)}
+
+def main(model, size: int):
+    return denoise(model, **prepare(size), steps=[1.0])
+"""
+
+
+def test_a_function_of_a_script_that_nothing_calls_tells_what_it_gives(tmp_path: Path) -> None:
+    """Without it `img` were taken for a picture of four dims, by its name."""
+    (tmp_path / "denoise.py").write_text(DENOISE)
+    (tmp_path / "script.py").write_text(SCRIPT)
+    shape_on = shapes_of(tmp_path / "denoise.py")
+    assert shape_on(6) == "[img_dim0, size, img_dim2]"
+
+
+NESTED = """
+import torch
+from torch import nn
+
+class Out(nn.Module):
+    def forward(self, x):
+        scaled = x * 2
+        return scaled
+
+class Mlp(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.out = Out()
+
+    def forward(self, x):
+        return self.out(x)
+
+class Model(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.mlp = Mlp()
+        self.out = Out()
+
+    def forward(self, x):
+        B, S, H = x.shape
+        rows = self.mlp(x{})
+        return self.mlp(x), rows, self.out(x)
+"""
+
+
+@pytest.mark.parametrize(("rows", "shape"), [(".view(-1, H)", "[..., H]"), ("", "[B, S, H]")])
+def test_a_caller_that_is_given_different_ranks_gives_different_ranks(tmp_path: Path, rows: str, shape: str) -> None:
+    (tmp_path / "model.py").write_text(NESTED.format(rows))
+    shape_on = shapes_of(tmp_path / "model.py")
+    assert shape_on(7) == shape

@@ -6,6 +6,7 @@ function of another file calls is found once, whoever asks for it first.
 
 from __future__ import annotations
 
+from collections.abc import Set
 from dataclasses import dataclass
 
 from kernelscope.interp.attempts import attempt
@@ -45,8 +46,8 @@ class Elsewhere:
         self._most = max(FEWEST_STEPS, STEPS // max(2, asking))
         self.taken = 0
         """Steps in other files so far, for which the functions of this one do not pay."""
-        self._paths: dict[t.Stmt, list[str]] = {}
-        self._models: dict[str, list[Scope]] = {}
+        self._calls: dict[t.Stmt, dict[str, set[t.Stmt]]] = {}
+        self._files: dict[str, FileOrder | None] = {}
         self._followed: dict[t.Stmt, _Followed] = {}
 
     def may_tell(self, scope: Scope) -> bool:
@@ -73,29 +74,35 @@ class Elsewhere:
     def _tell(self, scope: Scope, definition: Definition) -> None:
         assert isinstance(scope.node, t.FunctionDef)
         steps = 0
-        for path in self._calling(definition):
-            for model in self._models_of(path):
+        for path, sites in self._calling(definition).items():
+            for caller in self._callers_in(path, sites):
                 if steps > self._most:
                     return
-                followed = self._follow(path, model)
+                followed = self._follow(path, caller)
                 steps += followed.steps
                 self.run.contexts.take(scope.node, followed.contexts)
 
-    def _calling(self, definition: Definition) -> list[str]:
-        """The nearest other files that call it."""
-        if definition.node not in self._paths:
+    def _calling(self, definition: Definition) -> dict[str, set[t.Stmt]]:
+        """The nearest other files that call it, and the functions there in which they do."""
+        if definition.node not in self._calls:
             near = self.run.nearby(self.path).calling(definition.name)
-            sites = self.run.workspace.usages.calls_in(near, definition, MAX_SITES)
-            others = [site.path for site in sites if site.path != self.path and site.function is not None]
-            self._paths[definition.node] = list(dict.fromkeys(others))[:MAX_FILES]
-        return self._paths[definition.node]
+            found: dict[str, set[t.Stmt]] = {}
+            for site in self.run.workspace.usages.calls_in(near, definition, MAX_SITES):
+                if site.path != self.path and site.function is not None:
+                    found.setdefault(site.path, set()).add(site.function)
+            self._calls[definition.node] = dict(list(found.items())[:MAX_FILES])
+        return self._calls[definition.node]
 
-    def _models_of(self, path: str) -> list[Scope]:
-        """The methods by which the models of a file are called that no other class there contains."""
-        if path not in self._models:
+    def _callers_in(self, path: str, sites: Set[t.Stmt]) -> list[Scope]:
+        """The methods by which the models of a file are called that no other class there contains; and functions of
+        scripts in which something is called, which no model calls."""
+        if path not in self._files:
             module = self.run.workspace.modules.module(path)
-            self._models[path] = [] if module is None else _models(FileOrder(module))
-        return self._models[path]
+            self._files[path] = None if module is None else FileOrder(module)
+        file = self._files[path]
+        if file is None:
+            return []
+        return _models(file) + [scope for scope in file.functions if scope.owner is None and scope.node in sites]
 
     def _follow(self, path: str, model: Scope) -> _Followed:
         if (known := self._followed.get(model.node)) is not None:

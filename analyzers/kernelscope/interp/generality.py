@@ -238,7 +238,8 @@ class Generality(CommonSizes):
         shapes = [None if v is None else v.shape for v in tensors]
         ranks = {s.rank for s in shapes if s is not None and s.rank is not None}
         telling = sum(s is not None and s.rank is not None for s in shapes)
-        if len(ranks) == 1 and 2 * telling >= len(there):
+        varies = any(s is not None and s.rank is None and s.reason == DIFFERENT_RANKS for s in shapes)
+        if len(ranks) == 1 and 2 * telling >= len(there) and not varies:
             rank = ranks.pop()
             sizes: list[Size] = []
             for i in range(rank):
@@ -269,7 +270,8 @@ class Generality(CommonSizes):
                 break
             head.append(size)
         ranks = {s.rank for s in known if s.rank is not None}
-        return Shape(tuple(head), tuple(tail), DIFFERENT_RANKS if len(ranks) > 1 else NOT_TOLD)
+        varies = len(ranks) > 1 or any(s.reason == DIFFERENT_RANKS for s in known)
+        return Shape(tuple(head), tuple(tail), DIFFERENT_RANKS if varies else NOT_TOLD)
 
 
 def _size_at(shape: Shape | None, index: int, rank: int) -> Size:
