@@ -361,3 +361,42 @@ def test_a_script_starts_processes_outside_of_functions(source: Source) -> None:
         "process carry_letters started by multiprocessing.Process in the script f.py",
         "thread pool started by ThreadPoolExecutor in the script f.py",
     ]
+
+
+MADE = """
+from ray.util.queue import Queue
+
+@ray.remote
+class Writer:
+    def __init__(self, desk, orders_queue):
+        self.inbox = orders_queue
+
+    def work(self):
+        return self.inbox.get(block=True)
+
+class Office:
+    def __init__(self, kind, number):
+        self.kind = kind
+        self.staff = [self.kind.options(num_gpus=1).remote(i) for i in range(number)]
+
+def open_office():
+    orders = Queue(maxsize=4)
+    letters_q = Queue()
+    clerk = Writer.remote(1, letters_q)
+    Office(Writer, 3)
+    letters_q.put("first")
+"""
+
+
+def test_a_queue_that_a_constructor_keeps_under_another_name(source: Source) -> None:
+    system = join([read_python(source(MADE))])
+    said = {link.channel.name: (link.senders, link.receivers) for link in system.links}
+    assert said == {"letters_q": (("open_office",), ("Writer.work",)), "orders": ((), ())}
+
+
+def test_a_class_makes_actors_of_the_class_that_it_is_given(source: Source) -> None:
+    system = join([read_python(source(MADE))])
+    assert [(s.kind, s.target, s.how) for s in system.running] == [
+        ("actor", "Writer", "Writer.remote"),
+        ("actor", "Writer", "Office"),
+    ]

@@ -35,7 +35,7 @@ TWO_WAY = {"DEALER", "PAIR"}
 """Kinds of these whose other end may be the first to send."""
 QUEUES = {"Queue": "queue", "SimpleQueue": "queue", "JoinableQueue": "queue", "Pipe": "pipe",
           "SharedMemory": "shared memory", "Event": "event", "Barrier": "barrier"}  # fmt: skip
-CONCURRENT = ("multiprocessing", "torch.multiprocessing", "queue", "threading", "asyncio")
+CONCURRENT = ("multiprocessing", "torch.multiprocessing", "queue", "threading", "asyncio", "ray.util.queue")
 SENDS = {"put", "put_nowait", "set"}
 RECEIVES = {"get", "get_nowait", "wait"}
 MOST_ENDS = 4
@@ -69,6 +69,8 @@ class Use:
     """Which argument of the function holds it, where one does."""
     messages: tuple[str, ...] = ()
     """The classes of what goes through."""
+    made: str = ""
+    """The class whose constructor is meant by `place`, where it keeps that argument."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,6 +230,26 @@ def uses(source: PythonSource) -> Iterator[Use]:
                 call = node if isinstance(node, t.Call) else None
                 kinds = messages.sent(call, known) if call and sends else messages.taken(scope.node, node)
                 yield Use(name, sends, scope.qualified_name, source.at(node), place, kinds)
+                if scope.owner is not None and t.dotted(held) == f"self.{name}":
+                    for place, given in _stored_as(scope.owner, name):
+                        made = scope.owner.name
+                        yield Use(given, sends, scope.qualified_name, source.at(node), place, kinds, made)
+
+
+def _stored_as(cls: t.ClassDef, attribute: str) -> Iterator[tuple[int, str]]:
+    """The argument of a constructor that an attribute is: its number and its name."""
+    made = next((method for method in cls.methods() if method.name == "__init__"), None)
+    if made is None:
+        return
+    names = [p.name for p in made.args if p.name != "self"]
+    for node in own(made):
+        match node:
+            case t.Assign(targets=[target], value=t.Name(id=given)) if (
+                given in names and t.dotted(target) == f"self.{attribute}"
+            ):
+                yield names.index(given), given
+            case _:
+                pass
 
 
 def _place(function: t.FunctionDef | t.ClassDef, held: t.Expr) -> int | None:

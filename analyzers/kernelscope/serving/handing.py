@@ -19,6 +19,8 @@ from kernelscope.syntax.python import tree as t
 NAMED = {"q", "qs", "queue", "queues", "pipe", "pipes", "conn", "connection", "chan", "channel", "channels", "sock",
          "socket", "sockets", "event", "events", "barrier", "inbox", "outbox", "mailbox"}  # fmt: skip
 """Words of what may be a channel: of what else is handed on nothing is kept."""
+MOST_TAKERS = 6
+"""How many uses of one argument are told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +48,23 @@ def handed(source: PythonSource) -> Iterator[Handed]:
         return
     for scope in source.module.functions():
         for call in own_calls(scope.node):
-            for place, given in enumerate(call.args):
+            function, arguments = _given(call)
+            for place, given in enumerate(arguments):
                 if name := _channel(given):
-                    yield Handed(name, last_name(call.func), place, scope.qualified_name, source.at(call))
+                    yield Handed(name, function, place, scope.qualified_name, source.at(call))
+
+
+def _given(call: t.Call) -> tuple[str, list[t.Expr]]:
+    """Whom a call gives its arguments: a process its target, `Clerk.options(…).remote(queue)` the actor's class."""
+    keywords = {k.arg: k.value for k in call.keywords}
+    match call.func:
+        case t.Attribute(value=t.Call(func=t.Attribute(value=made, attr="options")) | made, attr="remote"):
+            return last_name(made), call.args
+        case _:
+            arguments = keywords.get("args")
+            if "target" in keywords and isinstance(arguments, t.Tuple | t.List):
+                return last_name(keywords["target"]), arguments.elts
+            return last_name(call.func), call.args
 
 
 def renamed(source: PythonSource) -> Iterator[Renamed]:
@@ -82,10 +98,16 @@ def handed_on(
     opened: Iterable[Channel], used: list[Use], given: Iterable[Handed], names: Iterable[Renamed]
 ) -> Iterator[Use]:
     """The uses of channels by functions that they are handed to, and under the names that they are handed on by."""
-    takers = {(use.where.rpartition(".")[2], use.place): use.sends for use in used if use.place is not None}
+    takers: dict[tuple[str, int], list[Use]] = {}
+    for use in used:
+        if use.place is not None:
+            takers.setdefault((use.made or use.where.rpartition(".")[2], use.place), []).append(use)
     for entry in given:
-        if (sends := takers.get((entry.function, entry.place))) is not None:
-            yield Use(entry.name, sends, entry.where, entry.location)
+        for use in takers.get((entry.function, entry.place), ())[:MOST_TAKERS]:
+            if use.made:
+                yield replace(use, name=entry.name)
+            else:
+                yield Use(entry.name, use.sends, entry.where, entry.location)
     channels = {channel.name for channel in opened}
     by_name: dict[str, list[Use]] = {}
     for use in used:

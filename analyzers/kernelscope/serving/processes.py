@@ -5,6 +5,7 @@ Kinds come from the libraries' own constructors (multiprocessing, threading, Ray
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -24,6 +25,7 @@ RUN = {"target", "func", "fn", "entry", "main"}
 SCHEDULES = {"create_task": "asyncio task", "ensure_future": "asyncio task", "submit": "thread of a pool",
              "run_in_executor": "thread of a pool"}  # fmt: skip
 """Calls that run a function beside the rest: in an event loop, or in a thread of a pool."""
+_CLASS = re.compile(r"[A-Z][a-z0-9]+\w*")
 MOST_STEPS = 3
 """Names that are followed to the class of an actor."""
 
@@ -46,11 +48,19 @@ class Started:
 
 @dataclass(frozen=True, slots=True)
 class Launcher:
-    """A class whose objects are processes or threads, or start one: what it runs is given to it as `field`."""
+    """A class whose objects are processes or threads, or start one: what it runs is given to it as `field`.
+
+    Its constructor's argument number `place` is that field, where one is.
+    """
 
     cls: str
     field: str
     kind: str
+    place: int | None = None
+
+    def runs(self, given: str) -> bool:
+        """Whether what it is given under a name, or as argument `#2`, is what it runs."""
+        return given == self.field or (self.place is not None and given == f"#{self.place}")
 
 
 def started(source: PythonSource) -> Iterator[Started]:
@@ -194,16 +204,46 @@ def launchers(source: PythonSource) -> Iterator[Launcher]:
             target = next((k.value for k in call.keywords if k.arg == "target"), None)
             if STARTERS.get(last) == "process" and isinstance(target, t.Attribute) and t.dotted(target.value) == "self":
                 assert scope.owner is not None
-                yield Launcher(scope.owner.name, target.attr, "process")
+                yield Launcher(scope.owner.name, target.attr, "process", _place(scope.owner, target.attr))
+            elif (field := _actor_field(call)) and scope.owner is not None:
+                yield Launcher(scope.owner.name, field, "actor", _place(scope.owner, field))
+
+
+def _actor_field(call: t.Call) -> str:
+    """The field whose class `self.kind.options(…).remote(…)` makes an actor of."""
+    match call.func:
+        case t.Attribute(
+            value=t.Call(func=t.Attribute(value=t.Attribute(value=t.Name(id="self"), attr=field), attr="options")),
+            attr="remote",
+        ):
+            return field
+        case _:
+            return ""
+
+
+def _place(cls: t.ClassDef, field: str) -> int | None:
+    """The number of the constructor's argument that is stored as a field."""
+    made = next((method for method in cls.methods() if method.name == "__init__"), None)
+    names = [p.name for p in made.args if p.name != "self"] if made is not None else []
+    for node in own(made) if made is not None else ():
+        match node:
+            case t.Assign(targets=[target], value=t.Name(id=given)) if t.dotted(target) == f"self.{field}":
+                return names.index(given) if given in names else None
+            case _:
+                pass
+    return None
 
 
 def targets(source: PythonSource) -> Iterator[Started]:
-    """Functions that constructors are given by keyword: processes where the class starts them."""
+    """Functions and classes that constructors are given: processes and actors where the class starts them."""
     for scope in source.module.functions():
         for call in own_calls(scope.node):
             name = t.dotted(call.func) or ""
             if not name.rpartition(".")[2][:1].isupper() or name.rpartition(".")[2] in STARTERS:
                 continue
+            for place, given in enumerate(call.args):
+                if isinstance(given, t.Name) and _CLASS.fullmatch(given.id):
+                    yield Started(f"#{place}", given.id, name, scope.qualified_name, "", source.at(given))
             for k in call.keywords:
                 if k.arg in RUN and isinstance(_run(k.value), t.Name | t.Attribute):
                     target = source.quote(_run(k.value))

@@ -248,7 +248,7 @@ class System:
             found += [s for s in reading.started if s.target not in handed_on]
             for s in reading.targets:
                 launcher = launchers.get(s.how.rpartition(".")[2])
-                if launcher is not None and launcher.field == s.kind:
+                if launcher is not None and launcher.runs(s.kind):
                     found.append(replace(s, kind=launcher.kind))
         return found
 
