@@ -31,11 +31,25 @@ class Router:
     def pick(self):
         return next(self.turn)
 """
+HEAP = """
+def dispatch(letters, engines, n):
+    waiting = [engine.waiting() for engine in engines]
+    heap = [(many, at) for at, many in enumerate(waiting)]
+    heapq.heapify(heap)
+    for _ in letters:
+        load, at = heapq.heappop(heap)
+        heapq.heappush(heap, (load + n, at))
+"""
 
 
 @pytest.mark.parametrize(
     ("text", "told"),
     [
+        (
+            HEAP,
+            "the one with the smallest load of the heap heap (load, at = heapq.heappop(heap)), whose load becomes "
+            "load + n, where waiting = [engine.waiting() for engine in engines]",
+        ),
         (
             "def dispatch(self):\n    return min(self.instances, key=lambda i: i.load)\n",
             "the one of self.instances with the smallest lambda i: i.load",

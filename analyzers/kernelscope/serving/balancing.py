@@ -35,7 +35,7 @@ def balancing(source: PythonSource) -> Iterator[Claim]:
         if OTHERS & said:
             continue
         dispatches = bool(DISPATCHES & said)
-        ways: dict[str, t.Node] = {}
+        ways: dict[str, t.Node] = dict(_from_heaps(source, scope))
         for node in own(scope.node):
             found = _shortest(source, node) or _indexed(source, scope, node)
             if found := found or (_chosen(source, scope, node) if dispatches else None):
@@ -106,6 +106,41 @@ def _indexed(source: PythonSource, scope: Scope, node: t.Node) -> tuple[str, t.N
             case _:
                 pass
     return None
+
+
+def _from_heaps(source: PythonSource, scope: Scope) -> Iterator[tuple[str, t.Node]]:
+    """`load, at = heappop(heap)`, `heappush(heap, (load + n, at))`, with the heap made of replicas' loads.
+
+    Which of them is taken is the first of what the heap holds: the least loaded.
+    """
+    bound = {t.dotted(n.targets[0]): n.value for n in own(scope.node) if isinstance(n, t.Assign)}
+    popped: dict[str, tuple[str, t.Node]] = {}
+    for node in own(scope.node):
+        match node:
+            case t.Assign(
+                targets=[t.Tuple(elts=[t.Name(id=load), t.Name(), *_])],
+                value=t.Call(func=func, args=[t.Name(id=heap)]),
+            ) if last_name(func) == "heappop":
+                popped[heap] = (load, node)
+            case t.Call(func=func, args=[t.Name(id=heap), t.Tuple(elts=[raised, *_])]) if (
+                last_name(func) == "heappush" and heap in popped
+            ):
+                load, taken = popped[heap]
+                made = bound.get(heap)
+                counted = made.generators[0].iter if isinstance(made, t.ListComp) else made
+                if counted is None:
+                    continue
+                named = [n.id for n in t.walk(counted) if isinstance(n, t.Name) and n.id in bound]
+                if not any(_are_replicas(source, found) for found in (counted, *(bound[name] for name in named))):
+                    continue
+                where = f", where {named[0]} = {source.quote(bound[named[0]])}" if named else ""
+                if load in {n.id for n in t.walk(raised) if isinstance(n, t.Name)}:
+                    yield (
+                        f"the one with the smallest load of the heap {heap} ({source.quote(taken)}), whose load "
+                        f"becomes {source.quote(raised)}{where}"
+                    ), taken
+            case _:
+                pass
 
 
 def _are_replicas(source: PythonSource, over: t.Expr) -> bool:
