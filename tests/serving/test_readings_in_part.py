@@ -30,7 +30,7 @@ def test_an_architecture_asks_no_recogniser_of_what_it_does_not_show(monkeypatch
     def asked(_: object) -> None:
         raise AssertionError("asked")
 
-    for name in ("parameters", "procedures", "constraints", "syncs", "c_settings", "c_procedures"):
+    for name in ("settable", "procedures", "constraints", "syncs", "c_settings", "c_procedures"):
         monkeypatch.setattr(reading, name, asked)
     document = architecture(Analysis([SERVICE], cache_dir=None))
     assert any(isinstance(block, d.Diagram) for block in document.blocks)

@@ -22,6 +22,7 @@ from kernelscope.explain.faq_answers import (
     ending_states,
     first,
     given,
+    memberships,
     metrics,
     numbers,
     of_hosts,
@@ -35,7 +36,7 @@ from kernelscope.explain.faq_answers import (
     synchronisation,
     unless_preempted,
 )
-from kernelscope.explain.faq_functions import compared, functions, procedures, samplers
+from kernelscope.explain.faq_functions import attending, compared, functions, procedures, samplers
 from kernelscope.explain.faq_sizes import block_sizes, chunk_sizes, context_limits
 from kernelscope.explain.faq_steps import Functions
 from kernelscope.explain.report_places import MAX_PLACES, Json, Places
@@ -167,9 +168,10 @@ QUESTIONS: tuple[Question, ...] = (
                   functions(r"(?:choose|select|pick|assign|route|balance)\w*(?:server|worker|replica|engine|instance|peer|node|endpoint)")),
              "load balancers and data-parallel sizes"),
     Question("scalability.failures", "scalability", "What happens when a part fails or takes too long?",
-             both(functions(r"_fail(?:ed|ures?|s)?(?:_|$)|crash|unhealthy|timed?_?out|(?:^|_)(?:retry|restart|recover|ban)(?:_|$)"),
+             both(about("serving.lifecycle.failures"),
+                  functions(r"_fail(?:ed|ures?|s)?(?:_|$)|crash|unhealthy|timed?_?out|(?:^|_)(?:retry|restart|recover|ban)(?:_|$)"),
                   of_hosts(settings(r"(?:^|_)(?:retry|retries|backoff|timeout|timeout_s|timeout_ms|timeout_sec|timeout_seconds|ban)(?:_|$)"))),
-             "functions about failures, and parameters about timeouts and retries"),
+             "handlers that try again or shut down, functions about failures, parameters about timeouts"),
     Question("scalability.processes", "scalability", "Which processes run, and how do they talk?",
              both(processes, about("serving.topology.addresses")), "processes, threads, sockets and queues"),
     Question("scalability.routes", "scalability", "Which HTTP API server routes are served?", routes,
@@ -222,11 +224,13 @@ QUESTIONS: tuple[Question, ...] = (
              "spin loops, signals, atomics, events and barriers"),
     Question("parallelism.backends", "parallelism", "Which attention and communication backends can be chosen?",
              both(registered("backend|attention|attn|comm"),
+                  memberships(r"(?:^|_)att(?:entio)?n(?:_(?:backend|impl|implementation|type|mode))?$"),
                   settings(r"(?:attn|attention|comm\w*|moe\w*|all_?reduce|sampling|gemm|linear)_(?:\w+_)?(?:backend|impl)")),
              "registries of backends"),
     Question("components.attention", "hardware", "What computes attention, in prefill and in decode?",
-             both(about("dependencies.order", ATTENDS),
-                  about("components", r"attention|attn|\bheads?\b|rotary|\brope\b|repeat_kv|\bGQA\b")),
+             both(attending,
+                  about("dependencies.order", ATTENDS),
+                  about("components", r"att(?:entio)?n(?!_size)|\bheads?\b|rotary|\brope\b|repeat_kv|\bGQA\b")),
              "forward passes that attend"),
     Question("components.sampling", "batching", "How is the next token chosen?", samplers, "samplers"),
     Question("components.quantisation", "precision", "Which quantisations can be chosen?",

@@ -12,7 +12,7 @@ from pathlib import Path
 from kernelscope.serving.claims import Claim
 from kernelscope.serving.constraints import Constraint
 from kernelscope.serving.parallel import STRATEGIES
-from kernelscope.serving.parameters import Parameter
+from kernelscope.serving.parameters import CHOSEN, Parameter
 from kernelscope.serving.registries import Registry
 from kernelscope.serving.routes import Route
 from kernelscope.serving.sections import hits, words
@@ -44,6 +44,10 @@ FREE_ORDERS = ("FIFO", "LIFO")
 _LIMITED = re.compile(r"\s[<>]=?\s")
 _COUNTED = re.compile(r"(?:\.|->)(?:size|empty)\(\)")
 RANKS = re.compile(r"tensor_parallel|\btp_size|world_size", re.IGNORECASE)
+_MANY_RANKS = re.compile(
+    r"(?:group|comm|mesh)\w*\.size\(\)|\b(?:\w*world_size|(?:tp|pp|ep|cp|dp|sp)_size|num_ranks|n_ranks|num_shards)\b",
+    re.IGNORECASE,
+)
 _IS_NAME = re.compile(r"[\"']?[A-Za-z_][\w.:<>\"', ()=-]*")
 """Something that has a name: numbers and lists of them are no implementations."""
 OVER = {"finished", "finish", "aborted", "abort", "stopped", "done", "cancelled", "canceled", "completed", "complete",
@@ -53,6 +57,7 @@ MOST_ROUTES = 12
 _ASKS_A_MODEL = re.compile(r"generat|complet|chat|embed|/models|health|infer|predict", re.IGNORECASE)
 """Paths of a server of models that are asked for most."""
 MOST_OWNERS = 3
+MOST_CHOSEN = 6
 MOST_REMEMBERED = 20_000
 """Texts of which it is remembered whether they speak of one thing."""
 MOST_PLACES = 8
@@ -229,6 +234,9 @@ def remoteness(p: Parameter) -> int:
 
 
 def said_of(p: Parameter) -> str:
+    chosen = [o for o in p.overrides if o.detail == CHOSEN]
+    if chosen and len(chosen) == len(p.overrides):
+        return f"{p.name} is {', '.join(f'{o.value} if {o.condition}' for o in chosen[:MOST_CHOSEN])}"
     text = f"{p.name} {p.default}"
     if p.choices:
         text += f", one of {', '.join(p.choices)}"
@@ -262,6 +270,18 @@ def constraints(*kinds: str) -> Answer:
     def find(system: System) -> Iterator[Claim]:
         for c in system.demands:
             if c.kind in kinds:
+                yield constraint_claim(c)
+
+    return find
+
+
+def memberships(pattern: str) -> Answer:
+    """What a setting whose name speaks of something may be, where the code checks it."""
+    compiled = re.compile(pattern, re.IGNORECASE)
+
+    def find(system: System) -> Iterator[Claim]:
+        for c in system.demands_about(compiled):
+            if c.kind == "membership":
                 yield constraint_claim(c)
 
     return find
@@ -429,9 +449,15 @@ def parallel_sizes(*kinds: str) -> Answer:
             for p in sorted(meant, key=remoteness):
                 yield Claim(p.name, f"{kind}: {p.owner}.{p.name} {p.default}", (p.location,))
         if "TP" in kinds:
-            yield from map(constraint_claim, system.demands_about(RANKS))
+            told = system.demands_about(RANKS)
+            yield from map(constraint_claim, dict.fromkeys([*told, *of_ranks(system)]))
 
     return find
+
+
+def of_ranks(system: System) -> list[Constraint]:
+    """Constraints that hold something against how many ranks there are, by the size of a group too."""
+    return [c for c in system.demands if _MANY_RANKS.search(c.condition)]
 
 
 def synchronisation(system: System) -> Iterator[Claim]:

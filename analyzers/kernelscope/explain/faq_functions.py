@@ -12,6 +12,12 @@ from kernelscope.serving.sections import STEMS, words
 from kernelscope.serving.system import System
 
 MOST_FUNCTIONS = 4
+MOST_ATTENDING = 8
+_ATTENDS = re.compile(
+    r"^(?:\w+\.)*(?!(?:get|set|load|patch|make|build|init|prepare|create|is|has|use|update|supports?|check|register)_)"
+    r"(?:\w*_)?att(?:entio)?n(?:_(?:fwd|forward))?(?: \(|$)"
+)
+"""Names of functions that attend themselves: `paged_attention`, not `load_attention`."""
 LONGEST_STEPS = 400
 """Characters of a function's steps in an answer."""
 _CHOOSES = re.compile(r"argmax|multinomial|softmax|categorical|exponential|gumbel|topk\s*\(", re.IGNORECASE)
@@ -42,7 +48,7 @@ def procedures(section: str, pattern: str) -> Answer:
 
     def find(system: System) -> Iterator[Claim]:
         meant = (p for p in system.procedures_of(section) if speaks(p.name))
-        for p in sorted(meant, key=lambda p: -min(p.size, 30) * p.weight)[:MOST_FUNCTIONS]:
+        for p in sorted(meant, key=lambda p: (-min(p.size, 30) * p.weight, -p.size))[:MOST_FUNCTIONS]:
             yield Claim(p.name, f"{p.name}: {_first_steps(p.steps)}", p.evidence[:3])
 
     return find
@@ -76,6 +82,13 @@ def compared(pattern: str) -> Answer:
                 yield Claim(p.name, f"{p.name}: {'; '.join(held[:3])}", p.evidence[:1])
 
     return find
+
+
+def attending(system: System) -> Iterator[Claim]:
+    """Functions that attend themselves, by their names, those of central files first."""
+    meant = [p for p in system.procedures_of(COMPONENT) if _ATTENDS.search(p.name)]
+    for p in sorted(meant, key=lambda p: (-system.weight(p.evidence[0].path), -p.size))[:MOST_ATTENDING]:
+        yield Claim(p.name, f"{p.name}: {_first_steps(p.steps)}", p.evidence[:3])
 
 
 def samplers(system: System) -> Iterator[Claim]:

@@ -54,7 +54,7 @@ _BLOCK_SIZE = re.compile(
     r"^[\W_]*(?:(?:kv_?|cache_|gpu_)*(?:block|page)_size|(?:tokens?|seq_size|slots)_per_(?:block|page))[\W_]*$",
     re.IGNORECASE,
 )
-_COUNTED_ROWS = re.compile(r"\blen\((?:\w+\.)*\w*(?:lens|lengths)\)")
+_COUNTED_ROWS = re.compile(r"\blen\((?:\w+\.)*\w*(?:lens?|lengths?)(?:_list|s)?\)|\bcu_?seq_?len")
 """How many lengths there are is a number of sequences."""
 
 
@@ -77,7 +77,7 @@ def block_sizes(system: System) -> Iterator[Claim]:
     if is_paged(system):
         counts = _of_servers(settings(r"kv_?cache\w*(?:block|page|size|len|tok)|num_\w*(?:blocks|pages)"), system)
         strict = both(_sizes_of_caches, _sizes_in_layouts, counts)
-        yield from first(strict, _sizes_of_settings, settings("page_size"))(system)
+        yield from first(strict, _sizes_of_settings, settings("page_size"), _sizes_of_modules)(system)
         return
     yield from of_hosts(settings(r"page_size|kvcache|kv_cache_block|kv_block"))(system)
     for p in system.settings:
@@ -121,6 +121,15 @@ def _sizes_of_settings(system: System) -> Iterator[Claim]:
     for p in system.settings:
         is_size = p.name.strip("_") in ("block_size", "page_size") and p.is_of_configuration
         if is_size and not MODELS & set(words(p.owner)):
+            yield setting_claim(said_of(p), [p])
+
+
+def _sizes_of_modules(system: System) -> Iterator[Claim]:
+    """The same of modules without kernels, also where one of several is chosen: `BLOCK_SIZE = 256` under a test."""
+    kernels = {reading.path for reading in system.readings if reading.has_kernels}
+    names = system.parameters_named(_BLOCK_SIZE)
+    for p in system.declared:
+        if p.name in names and p.kind == "constant" and p.location.path not in kernels:
             yield setting_claim(said_of(p), [p])
 
 

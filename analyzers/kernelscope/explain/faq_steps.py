@@ -9,6 +9,7 @@ from bisect import bisect_right
 from collections.abc import Iterable
 from pathlib import Path
 
+from kernelscope.explain.report_layout import FEW_FILES, MORE
 from kernelscope.results import Location
 from kernelscope.serving.claims import Claim
 from kernelscope.serving.procedures import Procedure
@@ -25,6 +26,7 @@ class Functions:
     def __init__(self, system: System) -> None:
         self._told = system.parameter_names | {c.kind for c in system.demands}
         self._readings = {reading.path: reading for reading in system.readings if not reading.aside}
+        self._most = MOST_FUNCTIONS * (MORE if len(system.readings) <= FEW_FILES else 1)
         self._spans: dict[Path, list[tuple[int, int, Procedure]]] = {}
 
     def behind(self, claims: Iterable[Claim]) -> list[Procedure]:
@@ -39,7 +41,7 @@ class Functions:
             for key, p in {self._key(p): p for p in map(self._around, claim.evidence[:MOST_PLACES]) if p}.items():
                 found[key] = (found[key][0] + 1 if key in found else 1, p)
         ranked = sorted(found.values(), key=lambda entry: -entry[0])
-        return [p for _, p in ranked[:MOST_FUNCTIONS]]
+        return [p for _, p in ranked[: self._most]]
 
     def _key(self, p: Procedure) -> tuple[Path, int]:
         return (p.evidence[0].path, p.evidence[0].line)

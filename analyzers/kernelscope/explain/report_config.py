@@ -5,6 +5,8 @@ Settings come before what is merely fixed, and tests and examples last.
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from kernelscope.explain.report_layout import Layout, claims_about
 from kernelscope.explain.report_places import Json, Places
 from kernelscope.explain.report_serving import importance
@@ -14,6 +16,9 @@ from kernelscope.serving.system import System
 
 MOST_PARAMETERS = 520
 MOST_CONSTRAINTS = 300
+MOST_DEMANDS = 3
+DEMANDED = ("constant", "environment", "field")
+"""Kinds of parameters whose name stands for one thing in a file, so that what is demanded of it is demanded of them."""
 
 
 def _parameters(system: System, places: Places) -> list[Json]:
@@ -23,10 +28,17 @@ def _parameters(system: System, places: Places) -> list[Json]:
     rows = sorted(system.declared, key=rank)
     if len(rows) < MOST_PARAMETERS:
         rows += sorted((p for p in system.parameters if system.is_aside(p.location.path)), key=rank)
-    return [_parameter(p, places) for p in rows[:MOST_PARAMETERS]]
+    demanded: dict[tuple[Path, str], list[Constraint]] = {}
+    for c in system.demands:
+        for subject in c.subjects:
+            demanded.setdefault((c.location.path, subject), []).append(c)
+    return [
+        _parameter(p, places, demanded.get((p.location.path, p.name), []) if p.kind in DEMANDED else [])
+        for p in rows[:MOST_PARAMETERS]
+    ]
 
 
-def _parameter(parameter: Parameter, places: Places) -> Json:
+def _parameter(parameter: Parameter, places: Places, demands: list[Constraint]) -> Json:
     shown: Json = {"name": parameter.name, "owner": parameter.owner or "module", "value": parameter.value}
     if parameter.expression:
         shown["expression"] = parameter.expression
@@ -39,7 +51,10 @@ def _parameter(parameter: Parameter, places: Places) -> Json:
             f"{o.value} when {o.condition}" if o.condition else o.value for o in parameter.overrides
         )
         shown["overrides"] = [places.claim(o) for o in parameter.overrides[:3]]
+    if demands:
+        shown["demanded"] = "; ".join(c.condition for c in demands[:MOST_DEMANDS])
     lines = [parameter.location, *(e for o in parameter.overrides for e in o.evidence)]
+    lines += [c.location for c in demands[:MOST_DEMANDS]]
     return {**shown, "kind": parameter.kind, "evidence": places.evidence(*lines)}
 
 

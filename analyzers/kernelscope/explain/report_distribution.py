@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from kernelscope.explain.faq_answers import of_ranks
 from kernelscope.explain.report_layout import Layout, claims_about, steps_of
 from kernelscope.explain.report_places import Json, Places
 from kernelscope.serving.collectives import Collective
+from kernelscope.serving.constraints import Constraint
 from kernelscope.serving.system import System
 
 MOST_COLLECTIVES = 320
 MOST_PARTS = 12
+MOST_CONSTRAINTS = 24
 
 
 def _strategies(system: System, places: Places) -> list[Json]:
@@ -58,8 +61,21 @@ def _sharded_params(system: System, places: Places) -> list[Json]:
     return rows[:MOST_COLLECTIVES]
 
 
+def _constraints(system: System, places: Places) -> list[Json]:
+    """What must hold of sizes and the number of ranks, each once."""
+    alike: dict[str, list[Constraint]] = {}
+    for c in of_ranks(system):
+        alike.setdefault(c.condition, []).append(c)
+    return [
+        {"condition": condition, "enforced_by": group[0].enforced_by,
+         "evidence": places.evidence(*(c.location for c in group), symbol=group[0].where)}
+        for condition, group in list(alike.items())[:MOST_CONSTRAINTS]
+    ]  # fmt: skip
+
+
 DISTRIBUTION: Layout = {
     "strategies": _strategies,
+    "constraints": _constraints,
     "collectives": _collectives,
     "sharding": claims_about("distributed.sharding"),
     "sharded_params": _sharded_params,

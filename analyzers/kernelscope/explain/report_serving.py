@@ -17,6 +17,7 @@ from kernelscope.serving.sections import hits, words
 from kernelscope.serving.system import System
 
 MOST_CLAIMS = 50
+MOST_FAILURES = 24
 MOST_PARAMETERS = 64
 MOST_PROCEDURES = 60
 MOST_ROWS = 90
@@ -269,6 +270,7 @@ SERVING: Layout = {
         "states": _states,
         "transitions": _transitions,
         "ends": claims_about("serving.lifecycle", MOST_CLAIMS),
+        "failures": claims_about("serving.lifecycle.failures", MOST_FAILURES),
         "steps": steps_of("serving.lifecycle", MOST_PROCEDURES),
     },
     **{name: _section(name) for name in DECLARED if name not in ("topology", "metrics")},

@@ -169,6 +169,12 @@ def _kept(source: PythonSource, function: t.FunctionDef | t.ClassDef) -> Iterato
                 name = source.quote(target)
             case t.Assign(targets=[t.Attribute() as target], value=t.ListComp(elt=t.Call() as call)):
                 name = source.quote(target)
+            case t.Assign(targets=[t.Attribute() as target], value=t.Tuple(elts=[t.Call(), *_] as parts)):
+                shapes = {source.quote(part.args[0]) for part in parts if isinstance(part, t.Call) and part.args}
+                for part in parts[: max(len(shapes), 1)]:
+                    if isinstance(part, t.Call) and last_name(part.func) in ALLOCATORS:
+                        yield node, source.quote(target), part
+                continue
             case t.Assign(targets=[t.Name(id=name)], value=t.Call() as call) if name in returned:
                 pass
             case t.Call(func=t.Attribute(value=t.Name(id=name), attr="append"), args=[call]) if name in returned:

@@ -40,8 +40,8 @@ def chunks(source: PythonSource) -> Iterator[Claim]:
         for statement, guards in statements(scope.node):
             if not isinstance(statement, t.Assign) or not isinstance(statement.value, t.Call):
                 continue
-            cut = statement.value
-            if last_name(cut.func) != "min" or len(cut.args) not in (2, 3):
+            cut = _cut(statement.value)
+            if cut is None:
                 continue
             if {"budget", "quota"} & set(words(last_name(statement.targets[0]))):
                 continue  # a budget under another one
@@ -62,12 +62,45 @@ def chunks(source: PythonSource) -> Iterator[Claim]:
             value = (
                 f"chunked prefill: {target} = {source.quote(cut)}: a request over the budget is cut, the rest follows"
             )
+            if cut is not statement.value:
+                value += f"; {source.quote(statement.value)}: never fewer than that"
+            value += _made_from(source, scope.node, budget, statement)
             value += _only_first(source, scope.node, operands)
+            value += _last_first(source, scope.node, statement)
             guard = [source.quote(g.test) for g in guards if g.holds]
             value += f"; under {' and '.join(guard)}" if guard else ""
             if text := _chosen_class(source, scope.node, statement):
                 value += f"; {text}"
             yield Claim(f"{scope.qualified_name} chunked prefill", value, (source.at(statement), source.at(scope.node)))
+
+
+def _cut(value: t.Call) -> t.Call | None:
+    """`min(rest, budget)`, also as `max(min(rest, budget), 1)`."""
+    if last_name(value.func) == "max" and len(value.args) == 2:
+        value = next((a for a in value.args if isinstance(a, t.Call)), value)
+    return value if last_name(value.func) == "min" and len(value.args) in (2, 3) else None
+
+
+def _made_from(source: PythonSource, function: t.FunctionDef | t.ClassDef, budget: t.Expr, cut: t.Assign) -> str:
+    """What a budget is before anything is taken from it, where the function works it out."""
+    name = t.dotted(budget)
+    found = (
+        n for n in own(function)
+        if isinstance(n, t.Assign) and t.dotted(n.targets[0]) == name and n.span.end <= cut.span.start
+    )  # fmt: skip
+    made = next(found, None)
+    return f", where {name} = {source.quote(made.value)}" if made is not None and calls(made) else ""
+
+
+def _last_first(source: PythonSource, function: t.FunctionDef | t.ClassDef, cut: t.Assign) -> str:
+    """`for … in zip(reversed(a), reversed(b))`: the last of a list are served first."""
+    for loop in own(function):
+        if not isinstance(loop, t.For) or not loop.span.start <= cut.span.start < loop.span.end:
+            continue
+        turned = [c for c in calls(loop.iter) if last_name(c.func) == "reversed"]
+        if turned:
+            return f"; taken from the last to the first ({source.quote(turned[0])})"
+    return ""
 
 
 def _rest_of_budget(

@@ -64,6 +64,9 @@ def captured_by_size(source: PythonSource) -> Iterator[Claim]:
         stored = {t.dotted(n.targets[0]): n for n in own(scope.node) if isinstance(n, t.Assign)}
         for loops, call in calls_in_loops(scope.node.body):
             func = source.quote(call.func)
+            if func.startswith("self.") and scope.owner is not None:
+                own_one = f"{scope.owner.name}.{func.removeprefix('self.')}"
+                func = own_one if own_one in by_function else func
             captures_one = isinstance(call.func, t.Attribute) and _captures(func)
             if not (captures_one or func in by_function) or any(inner in loops for inner, _ in _capturing(scope.node)):
                 continue
@@ -111,6 +114,23 @@ def graph_conditions(source: PythonSource) -> Iterator[Claim]:
                 yield Claim(
                     f"{scope.qualified_name} CUDA graph use", said, (source.at(statement), source.at(scope.node))
                 )
+
+
+def switched_off(source: PythonSource) -> Iterator[Claim]:
+    """`GRAPHS = None` or `self.use_graphs = False` under a test: what rules graphs out."""
+    for scope in source.module.functions():
+        for statement, guards in statements(scope.node):
+            match statement:
+                case t.Assign(targets=[target], value=t.Constant(value=None | False)) if guards:
+                    name = last_name(target)
+                case _:
+                    continue
+            test = " and ".join(guards_text(source, guards))
+            is_switch = name.isupper() or {"use", "enable", "enabled", "is"} & set(words(name))
+            if not test or not is_switch or not GRAPHS & set(words(name)):
+                continue
+            value = f"{scope.qualified_name} turns CUDA graphs off: {source.quote(statement)} if {test}"
+            yield Claim(f"{scope.qualified_name} CUDA graphs off", value, (source.at(statement), source.at(scope.node)))
 
 
 def _says_whether_graphs_run(name: str) -> bool:

@@ -38,7 +38,7 @@ def guarded(body: list[t.Stmt], guards: tuple[Guard, ...] = ()) -> Iterator[tupl
             case t.If():
                 yield from guarded(statement.body, (*guards, Guard(statement.test, True)))
                 yield from guarded(statement.orelse, (*guards, Guard(statement.test, False)))
-                if statement.body and isinstance(statement.body[-1], EXITS) and not statement.orelse:
+                if _ends(statement.body) and not statement.orelse:
                     guards = (*guards, Guard(statement.test, False, early=True))
             case t.For() | t.While():
                 yield from guarded(statement.body, guards)
@@ -55,6 +55,17 @@ def guarded(body: list[t.Stmt], guards: tuple[Guard, ...] = ()) -> Iterator[tupl
                     yield from guarded(case.body, guards)
             case _:
                 yield statement, guards
+
+
+def _ends(body: list[t.Stmt]) -> bool:
+    """Whether a block ends by leaving, also from within a `with`."""
+    match body[-1:]:
+        case [t.With(body=inner)]:
+            return _ends(inner)
+        case [last]:
+            return isinstance(last, EXITS)
+        case _:
+            return False
 
 
 def guards_text(source: PythonSource, guards: tuple[Guard, ...]) -> list[str]:

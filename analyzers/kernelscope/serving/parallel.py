@@ -201,6 +201,8 @@ def _strategy(name: str) -> str | None:
     parts = set(said)
     if parts & WITHIN_A_KERNEL or NO_SIZES & set(said[-1:]):
         return None
+    if "ring" in parts and {"attn", "attention"} & parts and {"size", "degree"} & set(said[-1:]):
+        return "CP"  # ring attention: each rank has a part of the context
     for kind, names in STRATEGIES if parts & SIZES else ():
         full = {n for n in names if len(n) > 3}
         of_what = next((i for i, word in enumerate(said) if word in full), len(said))

@@ -22,6 +22,8 @@ MAX_EXPRESSION = 1_000
 FIELD_CALLS = {"field", "Field", "ib", "attrib", "PrivateAttr", "dataclass_field", "Arg", "Option", "Argument"}
 CONFIGURED = {"config", "cfg", "configuration", "args", "arguments", "options", "settings"}
 """Words of what holds settings."""
+CHOSEN = "set at import"
+"""Of a value that a module chooses for a name in a branch."""
 ENVIRONMENT = {"os.environ.get", "environ.get", "os.getenv", "getenv", "os.environ.setdefault"}
 
 
@@ -333,7 +335,7 @@ def _branch(
 ) -> Claim:
     """One of the values that a module chooses for a name, with what chooses it."""
     condition = " and ".join(guards_text(source, guards))
-    return Claim(name, source.quote(value), (source.at(node),), "set at import", condition)
+    return Claim(name, source.quote(value), (source.at(node),), CHOSEN, condition)
 
 
 def _calls(source: PythonSource) -> Iterator[Parameter]:

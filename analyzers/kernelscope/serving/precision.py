@@ -12,6 +12,7 @@ from typing import get_args
 
 from kernelscope.serving.claims import Claim, PythonSource
 from kernelscope.serving.guards import last_name, own, own_calls
+from kernelscope.serving.sections import words
 from kernelscope.syntax.python import tree as t
 from kernelscope.syntax.python.lower import Scope
 
@@ -197,7 +198,7 @@ def _cast(source: PythonSource, call: t.Call) -> str:
     if not isinstance(call.func, t.Attribute):
         return ""
     if name == "float" and not call.args:
-        return "up"
+        return "" if _is_test(call.func.value) else "up"
     if name in ("to", "astype", "type") and (call.args or call.keywords):
         given = source.quote(call.args[0] if call.args else call.keywords[0].value)
         if given == "float":
@@ -206,6 +207,11 @@ def _cast(source: PythonSource, call: t.Call) -> str:
             return "up"
         return "down" if "dtype" in given or re.search(r"bfloat16|float16|half", given) else ""
     return "down" if name in ("half", "bfloat16", "type_as") else ""
+
+
+def _is_test(value: t.Expr) -> bool:
+    """A comparison, or a mask by its name: as numbers they are ones and zeros in any precision."""
+    return isinstance(value, t.Compare) or "mask" in words(last_name(value))
 
 
 def _order(source: PythonSource, function: t.FunctionDef | t.ClassDef, down: t.Call) -> str:

@@ -32,6 +32,9 @@ FORWARD = {"forward", "__call__", "call", "setup"}
 COMPONENT = "components"
 NOWHERE = ""
 """The section of a function whose words fit none: what is claimed of it gives it one."""
+BUILT = "topology"
+_PARSES = re.compile(r"\.add_argument(?:_group)?\(|\bArgumentParser\(")
+"""Declarations of options, which are told as such."""
 WORK, SERVED = "units_of_work", "serving.scheduling"
 """Functions about tasks and work, which in a server are requests that wait to be served."""
 SAMPLES = {"sample", "sampler", "sampling", "samplers"}
@@ -67,6 +70,7 @@ def procedures(source: PythonSource) -> Iterator[Procedure]:
     if source.aside:
         return
     constants = _constants(source)
+    yield from _script(source)
     for scope in source.module.functions():
         node = scope.node
         assert isinstance(node, t.FunctionDef)
@@ -93,6 +97,39 @@ def procedures(source: PythonSource) -> Iterator[Procedure]:
                 beside = (SERVED,) if section == WORK else ()
                 also = _others(section, nearly_as_fitting(places), beside, of_file(source.path.stem), spoken_of(said))
                 yield replace(told, section=section, weight=weight, also=also)
+
+
+def _script(source: PythonSource) -> Iterator[Procedure]:
+    """What a file does when it is imported or run, where it decides something then."""
+    body = [s for s in source.module.body if not isinstance(s, t.FunctionDef | t.ClassDef | t.Try)]
+    body = [s for s in body if not _declares(source, s)]
+    if not any(isinstance(s, t.If | t.For | t.While) for s in body):
+        return
+    steps = [step for step in Condenser(source).block(body) if not _PARSES.search(step.text)]
+    nodes = [node for step in steps for node in step.nodes]
+    if len(nodes) < MIN_STATEMENTS:
+        return
+    name, first = f"the file {source.path.name}", source.at(nodes[0])
+    for number, (lines, told) in enumerate(stretches(steps)):
+        text = "\n".join(lines)
+        begin = source.at(told[0]) if number and told else first
+        also = spoken_of(text)
+        section = also[0] if also else BUILT
+        title = f"{name} (from line {begin.line})" if number else name
+        places = (begin, *map(source.at, spread(told, MAX_PLACES)))
+        yield Procedure(title, section, 1, text, len(told), places, also=also[1:])
+
+
+def _declares(source: PythonSource, statement: t.Stmt) -> bool:
+    """A number or text that gets a name, and a test that only says what is imported: of types, of what is installed."""
+    if isinstance(statement, t.Assign | t.AnnAssign):
+        return statement.value is None or literal(statement.value) is not None
+    if not isinstance(statement, t.If):
+        return False
+    inner = [*statement.body, *statement.orelse]
+    return "TYPE_CHECKING" in source.quote(statement.test) or all(
+        isinstance(s, t.Import | t.ImportFrom | t.Pass | t.Try | t.Raise | t.FunctionDef | t.ClassDef) for s in inner
+    )
 
 
 def _is_worked_out(statement: t.Stmt) -> bool:
@@ -135,8 +172,16 @@ def _purpose(function: t.FunctionDef) -> str:
 def _numbers_given(source: PythonSource, function: t.FunctionDef) -> str:
     """The numbers that a function is given by default."""
     defaults = ((p.name, p.default) for p in function.args if p.default is not None)
-    given = [f"{name}={source.quote(value)}" for name, value in defaults if type(literal(value)) in (int, float)]
+    given = [f"{name}={source.quote(value)}" for name, value in defaults if _is_amount(value)]
     return f"by default {', '.join(given)}" if given else ""
+
+
+def _is_amount(value: t.Expr) -> bool:
+    """A number, or what is made of nothing but numbers: `timedelta(minutes=5)`."""
+    if isinstance(value, t.Call):
+        given = [*value.args, *(k.value for k in value.keywords)]
+        return bool(given) and all(type(literal(v)) in (int, float) for v in given)
+    return type(literal(value)) in (int, float)
 
 
 def _constants(source: PythonSource) -> dict[str, t.Stmt]:

@@ -51,8 +51,10 @@ from kernelscope.serving.channels import Channel, Use, channels, uses
 from kernelscope.serving.choosing import choices
 from kernelscope.serving.claims import Claim, PythonSource
 from kernelscope.serving.collectives import Collective, collectives
+from kernelscope.serving.commands import settable
 from kernelscope.serving.constraints import Constraint, c_constraints, constraints
 from kernelscope.serving.endings import endings
+from kernelscope.serving.failures import failures
 from kernelscope.serving.growth import growth
 from kernelscope.serving.halves import halves
 from kernelscope.serving.handing import Handed, Renamed, handed, renamed
@@ -63,7 +65,7 @@ from kernelscope.serving.metrics import Metric, metrics
 from kernelscope.serving.moves import Move, moves
 from kernelscope.serving.numbering import Numbering, c_numberings, numberings
 from kernelscope.serving.overlap import overlaps, switches
-from kernelscope.serving.parameters import Parameter, parameters
+from kernelscope.serving.parameters import Parameter
 from kernelscope.serving.placing import also_told
 from kernelscope.serving.portions import portions
 from kernelscope.serving.positions import rotations
@@ -74,6 +76,7 @@ from kernelscope.serving.presets import presets
 from kernelscope.serving.procedures import Procedure, procedures
 from kernelscope.serving.process_groups import groups
 from kernelscope.serving.processes import Launcher, Started, launchers, running_classes, started, targets
+from kernelscope.serving.projections import merged_projections
 from kernelscope.serving.rankings import rankings
 from kernelscope.serving.reaching import Reach, reaches, wrapped_collectives
 from kernelscope.serving.registries import Registry, registries, stacks
@@ -144,12 +147,14 @@ FINDERS: tuple[tuple[str, Finder], ...] = (
     ("serving.batching", merged_batches),
     ("serving.batching", admission.static),
     ("serving.lifecycle", endings),
+    ("serving.lifecycle.failures", failures),
     ("serving.topology.addresses", endpoints.addresses),
     ("serving.topology.addresses", endpoints.listening),
     ("topology.execution", execution.captures),
     ("topology.execution", execution.captured_by_size),
     ("topology.execution", execution.graph_conditions),
     ("topology.execution", execution.replays),
+    ("topology.execution", execution.switched_off),
     ("topology.execution", execution.compiled_calls),
     ("components", shared_weights),
     ("components", execution.launches),
@@ -160,6 +165,7 @@ FINDERS: tuple[tuple[str, Finder], ...] = (
     ("faq.fusion", execution.compiled),
     ("faq.fusion", execution.compiled_calls),
     ("faq.fusion", layers.fused_residuals),
+    ("faq.fusion", merged_projections),
     ("faq.precision", precisions),
     ("faq.precision", default_dtypes),
     ("faq.seqlen", lengths),
@@ -278,7 +284,7 @@ def _read_rest(reading: Reading, source: PythonSource) -> None:
     """What only reports and single documents tell."""
     reading.scripts += reading.told(_scripts, source)
     reading.has_kernels = execution.has_kernels(source)
-    reading.parameters += reading.told(parameters, source)
+    reading.parameters += reading.told(settable, source)
     reading.stores += reading.told(stored, source)
     reading.constraints += reading.told(constraints, source)
     reading.collectives += reading.told(collectives, source)

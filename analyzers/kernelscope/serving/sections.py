@@ -18,7 +18,8 @@ WORDS: dict[str, str] = {
     "serving.kv_cache": "kv cache block page alloc dealloc evict slot pool free lru ref swap offload defrag memory",
     "serving.prefix_cache": "prefix radix trie hash match reuse share",
     "serving.lifecycle": "request req seq sequence abort finish status stop stream detokenize tokenize generate cancel "
-    "reject refus accept complet timeout expir stale fail error resume pause interrupt retry session",
+    "reject refus accept complet timeout expir stale fail error resume pause interrupt retry session sleep "
+    "wake suspend",
     "serving.topology": "server launch spawn process worker rank http route socket zmq ipc shm rpc client frontend "
     "router engine_core actor thread health heartbeat heart_beat connect addr address port endpoint",
     "serving.metrics": "metric stat log_stats observe record latency throughput",
@@ -27,7 +28,8 @@ WORDS: dict[str, str] = {
     "units_of_work": "task tile work instruction opcode op_type enque enqueue dispatch assign interpret megakernel sm "
     "queue",
     "distributed": "all_reduce allreduce all_gather allgather reduce_scatter reducescatter all_to_all alltoall "
-    "broadcast shard parallel distributed nccl comm zero gradient rank gather tp pp ep",
+    "broadcast shard parallel distributed nccl comm zero gradient rank gather tp pp ep process_group "
+    "world_size collective",
     "topology": "bind load compile jit aot graph capture cudagraph register kernel build module replay warmup",
     "memory_access": "recompute checkpoint offload copy buffer workspace arena activation alloc malloc prefetch "
     "staging",
@@ -41,6 +43,7 @@ SEVERAL = 2
 MANY = 3
 """In how many different identifiers one word must be for the same."""
 MOST_SPOKEN = 3
+RANKED = "distributed"
 _IDENTIFIER = re.compile(r"[A-Za-z_]\w+")
 NEAR = 1.5
 """By how much the words may fit one section better than another that they fit, too."""
@@ -100,7 +103,10 @@ def of_file(stem: str) -> tuple[str, ...]:
 
 
 def spoken_of(text: str) -> tuple[str, ...]:
-    """The serving sections that the identifiers of a text speak of most: several words, or one in many identifiers."""
+    """The sections of serving that the identifiers of a text speak of most: several words, or one in many identifiers.
+
+    That of ranks counts beside them: what several identifiers call so is done by all of them.
+    """
     words_of: dict[str, set[str]] = {}
     found: Counter[str] = Counter()
     for identifier in set(_IDENTIFIER.findall(text)):
@@ -109,12 +115,14 @@ def spoken_of(text: str) -> tuple[str, ...]:
             words_of.setdefault(section, set()).add(word)
         found.update(told.keys())
     meant = (s for s in found if len(words_of[s]) >= SEVERAL or found[s] >= MANY)
-    return tuple(sorted(meant, key=lambda s: (-found[s], s))[:MOST_SPOKEN])
+    ranked_ones = sorted(meant, key=lambda s: (-found[s], s))
+    served = [s for s in ranked_ones if s != RANKED]
+    return (*served[:MOST_SPOKEN], *(s for s in ranked_ones if s == RANKED))
 
 
 @cache
 def _sections_of(word: str) -> tuple[str, ...]:
-    return tuple(section for section in STEMS if section.startswith("serving.") and hits(section, word))
+    return tuple(s for s in STEMS if (s == RANKED or s.startswith("serving.")) and hits(s, word))
 
 
 def ranked(name: str, owner: str = "", file: str = "") -> list[tuple[int, str]]:

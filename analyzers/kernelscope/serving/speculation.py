@@ -19,6 +19,10 @@ GUESSES = {"draft", "drafts", "drafted", "proposal", "proposals", "proposed", "c
 """Words of tokens that a cheaper model has written."""
 
 
+DRAFTS = {*GUESSES, "speculation", "speculate", "ngram", "gram", "lookup", "propose", "lookahead"}
+"""Words of functions that guess."""
+
+
 def verifications(source: PythonSource) -> Iterator[Claim]:
     """The functions of a file that accept or turn down guessed tokens."""
     if source.aside:
@@ -32,6 +36,8 @@ def verifications(source: PythonSource) -> Iterator[Claim]:
         yield from _by_chance(source, scope, bound)
         yield from _first_that_differs(source, scope)
         yield from _one_by_one(source, scope)
+        yield from _counted_run(source, scope)
+        yield from _looked_up(source, scope)
 
 
 def _agreeing_runs(source: PythonSource, scope: Scope) -> Iterator[Claim]:
@@ -121,6 +127,66 @@ def _one_by_one(source: PythonSource, scope: Scope) -> Iterator[Claim]:
             )  # fmt: skip
             places = (source.at(branch), source.at(loop), source.at(scope.node))
             yield Claim(f"{scope.qualified_name} verification", f"{value}; ≈ guesses by their names)", places)
+            return
+
+
+def _counted_run(source: PythonSource, scope: Scope) -> Iterator[Claim]:
+    """`same = chosen[:-1] == drafts`, `for one in same: if one: n += 1 else: break`: accepted up to a difference."""
+    compared = [
+        n for n in own(scope.node)
+        if isinstance(n, t.Assign) and isinstance(n.value, t.Compare) and n.value.ops == ["=="]
+    ]  # fmt: skip
+    for loop in own(scope.node) if compared and _speaks_of_guesses(scope) else ():
+        if not isinstance(loop, t.For) or not isinstance(loop.target, t.Name):
+            continue
+        held = {n.id for n in t.walk(loop.iter) if isinstance(n, t.Name)}
+        same = next((n for n in compared if t.dotted(n.targets[0]) in held), None)
+        ends = any(_ends_at_difference(branch, loop.target.id) for branch in t.flat(loop.body))
+        if same is not None and ends:
+            value = (
+                f"speculative decoding: {scope.qualified_name} accepts guesses as long as they equal what is chosen: "
+                f"{source.quote(same)}, counted up to the first that differs (≈ guesses by their names)"
+            )
+            places = (source.at(same), source.at(loop), source.at(scope.node))
+            yield Claim(f"{scope.qualified_name} verification", value, places)
+            return
+
+
+def _ends_at_difference(branch: t.Stmt, name: str) -> bool:
+    match branch:
+        case t.If(test=t.Name(id=asked), orelse=[*_, t.Break()]):
+            return asked == name
+        case t.If(test=t.UnaryOp(op="not", operand=t.Name(id=asked)), body=[*_, t.Break()]):
+            return asked == name
+        case _:
+            return False
+
+
+def _looked_up(source: PythonSource, scope: Scope) -> Iterator[Claim]:
+    """`at = (tokens == last).max(…).indices + 1`, `tokens.gather(…, index=at)`: guessed from what was said before."""
+    if not isinstance(scope.node, t.FunctionDef) or not DRAFTS & set(words(scope.node.name)):
+        return
+    given = {param.name for param in scope.node.args}
+    for node in own(scope.node):
+        match node:
+            case t.Compare(left=t.Name(id=name), ops=["=="]) if name in given:
+                pass
+            case _:
+                continue
+        for taken in own(scope.node):
+            match taken:
+                case t.Call(func=t.Attribute(value=t.Name(id=held), attr="gather" | "take")) if held == name:
+                    pass
+                case t.Subscript(value=t.Name(id=held), slice=t.Slice()) if held == name:
+                    pass
+                case _:
+                    continue
+            value = (
+                f"speculative decoding: {scope.qualified_name} guesses by looking up what follows the same tokens in "
+                f"{name} (n-gram, prompt lookup): {source.quote(node)}, then {source.quote(taken)}"
+            )
+            places = (source.at(node), source.at(taken), source.at(scope.node))
+            yield Claim(f"{scope.qualified_name} drafts", value, places)
             return
 
 

@@ -7,14 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from kernelscope.serving.claims import Claim, PythonSource
-from kernelscope.serving.guards import assignments, guards_text, own, own_calls, statements
+from kernelscope.serving.guards import assignments, guard_text, guarded, guards_text, own, own_calls, statements
 from kernelscope.serving.parameters import CONFIGURED, Parameter, self_stores
 from kernelscope.serving.sections import words
 from kernelscope.syntax.python import tree as t
 from kernelscope.syntax.python.lower import Scope
 
+PARSED = {"args", "opts", "options", "opt", "flags", "namespace"}
+"""Names of what options are parsed into."""
+COMMAND_LINE = "command line"
 SETS = {"setattr", "object.__setattr__"}
 
 
@@ -54,6 +58,25 @@ def stored(source: PythonSource) -> Iterator[Stored]:
             )
             yield Stored(receiver, name, said, scope.owner.name if scope.owner is not None else "")
         yield from _fallbacks(source, scope)
+    yield from _options_set(source)
+
+
+def _options_set(source: PythonSource) -> Iterator[Stored]:
+    """`args.size = 8` after options are parsed, in functions or in the script itself; `args.model.size` too."""
+    bodies = [("the script", guarded(source.module.body))]
+    bodies += [(s.qualified_name, iter(statements(s.node))) for s in source.module.functions()]
+    for where, found in bodies:
+        for statement, guards in found:
+            match statement:
+                case t.Assign(targets=[t.Attribute() as target], value=value):
+                    held, _, name = (t.dotted(target) or "").partition(".")
+                case _:
+                    continue
+            if held in PARSED and name:
+                shown = (g for g in guards if not g.early and "__name__" not in source.quote(g.test))
+                tests = (guard_text(source, g) for g in shown)
+                said = Claim(name, source.quote(value), (source.at(statement),), f"set in {where}", " and ".join(tests))
+                yield Stored(COMMAND_LINE, name, said)
 
 
 def _set_by_name(call: t.Call, setters: dict[str, t.Expr]) -> tuple[t.Expr, str, t.Expr] | None:
@@ -121,13 +144,19 @@ def _fallbacks(source: PythonSource, scope: Scope) -> Iterator[Stored]:
 def overridden(declared: list[Parameter], stores: Iterable[Stored]) -> list[Parameter]:
     """Parameters with what other code stores over them: by the class, or by a field that one configuration has."""
     fields: dict[str, list[int]] = {}
+    options: dict[tuple[Path, str], int] = {}
     for index, p in enumerate(declared):
         if p.kind == "field":
             fields.setdefault(p.name, []).append(index)
+        elif p.kind == "option":
+            options[p.location.path, p.name.lstrip("-").replace("-", "_")] = index
     more: dict[int, list[Claim]] = {}
     for store in stores:
         found = fields.get(store.name, [])
-        if store.receiver[:1].isupper():
+        if store.receiver == COMMAND_LINE:
+            at = options.get((store.claim.evidence[0].path, store.name))
+            found = [at] if at is not None else []
+        elif store.receiver[:1].isupper():
             found = [i for i in found if declared[i].owner == store.receiver]
         else:
             found = [

@@ -1,0 +1,96 @@
+"""What is done when something fails: it is tried again, something is shut down, memory that ran out is answered for.
+
+Handlers that only log, pass a fault on or give a default say nothing of how a system fails.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from kernelscope.serving.claims import Claim, PythonSource
+from kernelscope.serving.condensing import SILENT
+from kernelscope.serving.guards import calls, guarded, guards_text, last_name, own
+from kernelscope.serving.sections import words
+from kernelscope.syntax.python import tree as t
+from kernelscope.syntax.python.lower import Scope
+
+ENDS = {"shutdown", "terminate", "kill", "exit", "abort", "restart", "unhealthy", "evict", "fail", "failed", "cancel"}
+"""Words of calls that end something, or say that it is over."""
+PARSES = {"parser", "argparse", "pytest"}
+"""Words of what ends a script that is called wrongly."""
+MEMORY = {"memory", "oom"}
+WAITS = {"sleep", "wait"}
+
+
+def failures(source: PythonSource) -> Iterator[Claim]:
+    """Claims about the handlers of a file."""
+    if source.aside:
+        return
+    for scope in source.module.functions():
+        loops = [n for n in own(scope.node) if isinstance(n, t.For | t.While)]
+        for node in own(scope.node):
+            if not isinstance(node, t.Try):
+                continue
+            around = [loop for loop in loops if loop.span.start < node.span.start < loop.span.end]
+            again = _again(source, scope, around[-1], node) if around else None
+            if again is not None:
+                yield again
+                continue
+            for handler in node.handlers:
+                if (claim := _ended(source, scope, handler)) is not None:
+                    yield claim
+
+
+def _again(source: PythonSource, scope: Scope, loop: t.For | t.While, node: t.Try) -> Claim | None:
+    """A loop that is left when nothing fails, and goes round again when something does."""
+    match loop:
+        case t.For(iter=t.Call(func=t.Name(id="range"), args=[*_, times])):
+            many = f"up to {source.quote(times)} times"
+        case t.While():
+            many = f"while {source.quote(loop.test)}"
+        case _:
+            return None
+    leaves = any(isinstance(s, t.Return | t.Break) for s, _ in guarded([*node.body, *node.orelse]))
+    leaves = leaves or (loop.body[-1:] != [node] and any(isinstance(s, t.Return | t.Break) for s in loop.body))
+    staying = [h for h in node.handlers if h.body and not isinstance(h.body[-1], t.Return | t.Break | t.Raise)]
+    if not leaves or not staying:
+        return None
+    tried = [c for s in node.body for c in calls(s) if not _is_silent(c)][:1]
+    waits = [c for s in loop.body for c in calls(s) if WAITS & set(words(last_name(c.func)))]
+    kinds = " or ".join(dict.fromkeys(_kind(source, handler) for handler in staying))
+    value = f"{scope.qualified_name} tries again {many} on {kinds}"
+    value += f": {source.quote(tried[0], 80)}" if tried else ""
+    value += f"; between the tries it waits ({source.quote(waits[0])})" if waits else ""
+    return Claim(f"{scope.qualified_name} retries", value, (source.at(node), source.at(loop), source.at(scope.node)))
+
+
+def _ended(source: PythonSource, scope: Scope, handler: t.ExceptHandler) -> Claim | None:
+    """A handler that ends something, with the condition; and what is done when memory runs out."""
+    kind = _kind(source, handler)
+    for statement, guards in guarded(handler.body):
+        for call in calls(statement):
+            if not ENDS & set(words(last_name(call.func))) or PARSES & set(words(source.quote(call.func))):
+                continue
+            test = " and ".join(guards_text(source, guards))
+            value = f"{scope.qualified_name}: on {kind} it calls {source.quote(call, 120)}"
+            value += f" if {test}" if test else ""
+            return _claim(source, scope, value, call, handler)
+    answered = [s for s in handler.body if not (isinstance(s, t.ExprStmt) and _is_silent(s.value))]
+    if MEMORY & set(words(kind)) and answered:
+        value = f"{scope.qualified_name}: when memory runs out ({kind}): {source.quote(answered[-1])}"
+        return _claim(source, scope, value, answered[-1], handler)
+    return None
+
+
+def _is_silent(node: t.Expr) -> bool:
+    """A call that only logs."""
+    said = (t.dotted(node.func) or "").split(".") if isinstance(node, t.Call) else []
+    return bool(SILENT & {*said}) or any("log" in words(part) for part in said)
+
+
+def _claim(source: PythonSource, scope: Scope, value: str, *places: t.Node) -> Claim:
+    return Claim(f"{scope.qualified_name} failure", value, tuple(map(source.at, (*places, scope.node))))
+
+
+def _kind(source: PythonSource, handler: t.ExceptHandler) -> str:
+    return source.quote(handler.type) if handler.type is not None else "any fault"

@@ -1,0 +1,83 @@
+"""Options of commands with types, choices of enums, what scripts store over options, and what files do themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from kernelscope.explain.faq_answers import said_of
+from kernelscope.serving.claims import PythonSource
+from kernelscope.serving.commands import settable
+from kernelscope.serving.procedures import procedures
+from kernelscope.serving.reading import read_python
+from kernelscope.serving.system import join
+
+Source = Callable[[str], PythonSource]
+
+
+def test_arguments_of_a_command_are_options_and_enums_choices(source: Source) -> None:
+    text = """
+        class Way(str, Enum):
+            short = "short"
+            long = "long"
+
+        @app.command()
+        def serve(letters: str, way: Optional[Way] = None, port: int = 8080):
+            pass
+
+        def other(way: Way = None):
+            pass
+    """
+    found = [(p.name, p.kind, p.expression, p.choices) for p in settable(source(text))]
+    assert found == [
+        ("short", "field", '"short"', ()),
+        ("long", "field", '"long"', ()),
+        ("letters", "option", "", ()),
+        ("--way", "option", "None", ("short", "long")),
+        ("--port", "option", "8080", ()),
+    ]
+
+
+def test_a_script_stores_over_its_options(source: Source) -> None:
+    text = """
+        if __name__ == "__main__":
+            parser.add_argument("--ring.size", type=int, default=1)
+            parser.add_argument("--pack", action="store_true")
+            args = nested(parser.parse_args())
+            if args.ring.size > 1:
+                args.pack = True
+    """
+    system = join([read_python(source(text))])
+    (pack,) = (p for p in system.declared if p.name == "--pack")
+    assert said_of(pack) == "--pack default False, becomes True if args.ring.size > 1"
+
+
+def test_a_file_that_decides_something_when_it_is_read_is_told(source: Source) -> None:
+    text = """
+        SIZE = 4
+        sizes = os.getenv("SIZES")
+        if sizes is not None:
+            sizes = [int(one) for one in sizes.split(",")]
+            sizes.sort(reverse=True)
+        parser.add_argument("--request-batch-size")
+        if TYPE_CHECKING:
+            from a import b
+    """
+    (found,) = procedures(source(text))
+    assert found.name == "the file f.py"
+    assert found.steps == (
+        'sizes = os.getenv("SIZES")\n'
+        "if sizes is not None:\n"
+        '  sizes = [int(one) for one in sizes.split(",")]\n'
+        "  sizes.sort(reverse=True)"
+    )
+    assert not list(procedures(source("import a\nif TYPE_CHECKING:\n    from a import b\nSIZE = 4\n")))
+
+
+def test_amounts_that_a_function_is_given_are_told(source: Source) -> None:
+    text = """
+        def connect(address, timeout=timedelta(minutes=60), tries=3, name="x"):
+            open_socket(address, timeout)
+            wait(tries)
+    """
+    (found,) = (p for p in procedures(source(text)) if p.section != "components")
+    assert found.steps.startswith("by default timeout=timedelta(minutes=60), tries=3\n")
