@@ -12,6 +12,7 @@ from kernelscope.explain.cuda_threads import variable_hover
 from kernelscope.kernels.cuda.host_values import Extent
 from kernelscope.kernels.cuda.kernels import Kernels
 from kernelscope.kernels.cuda.launch import Launch
+from kernelscope.kernels.cuda.lookup import functions_meant
 from kernelscope.kernels.hardware import GPUS
 from kernelscope.results import Hover, InlayHint, LeftOut, Link, Span
 from kernelscope.syntax.text import identifier_at
@@ -51,7 +52,7 @@ def launch_hover(kernels: Kernels, path: Path, span: Span, gpu: str = "H100") ->
     device = GPUS.get(gpu)
     if blocks is not None and device is not None:
         rows.append(("Blocks", f"{blocks} on {device.sms} SMs of {device.name}: {blocks / device.sms:.3g} an SM"))
-    definitions = unit.find(launch.kernel)
+    definitions = functions_meant(unit, unit.find(launch.kernel), launch.path or launch.kernel, launch.offset)
     links = tuple(
         Link(f"{function.name} {place}", place)
         for owner, function in definitions[:2]

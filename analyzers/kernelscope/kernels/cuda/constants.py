@@ -6,7 +6,7 @@ What depends on a run-time value is None, unless the one who asks says what such
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from kernelscope.dims import Dim, TooLarge, ceil_div, dim, maximum, minimum
@@ -14,9 +14,10 @@ from kernelscope.kernels.cuda import types
 from kernelscope.kernels.cuda.arithmetic import binary, extreme_of, quotient, short_cut, unary
 from kernelscope.kernels.cuda.intrinsics import LIBRARY_CONSTANTS
 from kernelscope.kernels.cuda.layouts import layout_of, plain_name, template_arguments
+from kernelscope.kernels.cuda.lookup import functions_meant, visible
 from kernelscope.kernels.cuda.specialisations import meant
 from kernelscope.kernels.cuda.units import Unit
-from kernelscope.syntax.cuda.declarations import Declaration, Struct
+from kernelscope.syntax.cuda.declarations import Alias, Declaration, Declarations, Struct
 from kernelscope.syntax.cuda.expressions import (
     Binary,
     Call,
@@ -35,6 +36,8 @@ MAX_NAMED = 60
 MAX_DEPTH = 40
 _MINIMA = frozenset(("min", "std::min", "cuda::std::min", "cute::min", "MIN"))
 _MAXIMA = frozenset(("max", "std::max", "cuda::std::max", "cute::max", "MAX"))
+_ROUNDED_QUOTIENTS = frozenset(("cute::ceil_div", "cutlass::ceil_div", "at::ceil_div", "at::cuda::ATenCeilDiv"))
+"""Of libraries, where these are not at hand."""
 _ROUNDING_UP = frozenset(("ceil", "ceilf", "std::ceil"))
 _CASTS = frozenset(
     ("static_cast", "const_cast", "Int", "_Int", "C", "std::size_t", "cute::Int", "unsigned", "unsigned_int")
@@ -115,25 +118,43 @@ class Constants:
             return self._parameter(name, depth)
         if "::" in name:
             return self._qualified(name, offset, depth)
-        outer = self.outer.with_name(name) if self.outer is not None else ()
-        for unit in (*self.unit.with_name(name), *outer):
-            declared = unit.declarations.at(name, offset) if unit is self.unit else None
-            declared = declared or unit.declarations.of_file(name)
-            if declared is not None:
-                return self._declared(unit, declared, name, offset, depth)
+        found = self._variable(name, offset)
+        if found is not None:
+            return self._declared(*found, name, offset, depth)
+        for unit in self._units(name):
             macros = unit.source.macros.get(name.encode())
             if macros:
                 return self._macro(macros[-1].body.decode("utf-8", "replace"), offset, depth)
-        found = self.free(name, offset) if self.free is not None else None
-        return self._around(name, offset, depth) if found is None else found
+        free = self.free(name, offset) if self.free is not None else None
+        return self._around(name, offset, depth) if free is None else free
+
+    def _units(self, name: str) -> Iterator[Unit]:
+        """The files that may hold a name: this one and its headers, then those of the compiled file."""
+        yield from self.unit.with_name(name)
+        yield from self.outer.with_name(name) if self.outer is not None else ()
+
+    def _variable(self, name: str, offset: int) -> tuple[Unit, Declaration] | None:
+        """The variable or enumerator that a name, perhaps a qualified one, means."""
+        last = name.rpartition("::")[2]
+        if last is name:
+            here = self.unit.declarations.at(name, offset)
+            if here is not None and (here.space is None or self._is_nearest(here, offset)):
+                return self.unit, here
+        found = visible(self.unit, self._units(last), lambda given: given.outside(last), name, offset)
+        nearest = [declared for unit, declared in found if unit is found[0][0]]
+        return (found[0][0], nearest[-1]) if nearest else None
+
+    def _is_nearest(self, declared: Declaration, offset: int) -> bool:
+        """Whether no namespace between a place and a declaration can hold another one of its name."""
+        return declared.space == self.unit.declarations.space_at(offset)
 
     def _around(self, name: str, offset: int, depth: int) -> Dim | None:
         """A constant of the files that include this one, if they agree."""
         found: Dim | None = None
         for unit in self.root.around(name) if self.outwards else ():
-            declared = unit.declarations.of_file(name)
+            given = visible(self.unit, (unit,), lambda given: given.outside(name), name, offset)
             inner = Constants(unit, outwards=False)
-            value = inner._declared(unit, declared, name, offset, depth) if declared is not None else None
+            value = inner._declared(*given[-1], name, offset, depth) if given else None
             if value is None or (found is not None and value != found):
                 return None
             found = value
@@ -177,31 +198,29 @@ class Constants:
             if given is None:
                 return dim(name)
             owner, plain = given, given.partition("<")[0].rpartition("::")[2]
-        for unit in self.unit.with_name(plain):
-            aliased = [
-                entry
-                for entry in unit.declarations.aliases.get(plain, ())
-                if entry[0].partition("<")[0].rpartition("::")[2].strip() != plain  # `using Traits = Traits<T>;`
-            ]
-            if aliased and depth < MAX_DEPTH:
-                return self._qualified(f"{aliased[-1][0]}::{tail}", offset, depth + 1)
-            structs = unit.declarations.structs.get(plain)
-            if structs:
-                arguments = [self.bound.get(argument, argument) for argument in template_arguments(owner)]
-                struct = meant(structs, arguments, lambda text: self.is_known(text, offset))
-                if struct is None:
-                    return dim(name)
-                member = next((f for f in struct.fields if f.name == tail), None)
-                if member is not None and member.value is not None:
-                    bound = {
-                        t: self._bound_text(a, offset, depth) for t, a in zip(struct.templates, arguments, strict=False)
-                    }
-                    inner = self.of_file(unit).inside(struct, bound, depth)
-                    return inner.value(parse_expression(member.value), member.node.start_byte, depth + 1)
-        named = [(unit, unit.declarations.of_file(tail, plain)) for unit in self.unit.with_name(tail)]
-        found = [(unit, d) for unit, d in named if d is not None and d.value is not None and not d.owner]
-        found.sort(key=lambda item: item[1].space != plain)
-        value = self._declared(*found[0], tail, offset, depth) if found else None
+        path = owner.partition("<")[0]
+        types_ = visible(self.unit, self.unit.with_name(plain), lambda given: _types(given, plain), path, offset)
+        aliases = [alias for _, alias in types_ if isinstance(alias, Alias)]
+        if aliases and depth < MAX_DEPTH:
+            return self._qualified(f"{aliases[-1].aliased}::{tail}", offset, depth + 1)
+        structs = [(unit, struct) for unit, struct in types_ if isinstance(struct, Struct)]
+        if structs:
+            arguments = [self.bound.get(argument, argument) for argument in template_arguments(owner)]
+            struct = meant([one for _, one in structs], arguments, lambda text: self.is_known(text, offset))
+            if struct is None:
+                return dim(name)
+            unit = next(unit for unit, one in structs if one is struct)
+            member = next((f for f in struct.fields if f.name == tail), None)
+            if member is not None and member.value is not None:
+                bound = {
+                    t: self._bound_text(a, offset, depth) for t, a in zip(struct.templates, arguments, strict=False)
+                }
+                inner = self.of_file(unit).inside(struct, bound, depth)
+                return inner.value(parse_expression(member.value), member.node.start_byte, depth + 1)
+        found = self._variable(f"{path}::{tail}", offset)
+        if found is None or found[1].value is None or found[1].owner:
+            return self._named_constant(name)
+        value = self._declared(*found, tail, offset, depth)
         return self._named_constant(name) if value is None else value
 
     def _named_constant(self, name: str) -> Dim | None:
@@ -270,7 +289,7 @@ class Constants:
             return self.value(parse_expression(call.templates[0]), offset, depth) if call.templates else None
         if name.startswith(".") or name in ("", "()"):
             return None
-        for unit, function in self.unit.find(name):
+        for unit, function in functions_meant(self.unit, self.unit.find(name), name, offset):
             if not len(call.args) <= len(function.params) <= len(call.args) + len(_defaults(unit, function)):
                 continue
             body = _RETURN.search(unit.source.text(function.body))
@@ -293,6 +312,9 @@ class Constants:
                     given[template.name] = value
             inner = Constants(unit, function, {}, None, given, None, self._outer_of(unit), self.outwards)
             return inner.value(parse_expression(body[1].strip()), function.body.start_byte + 1, depth + 1)
+        if name in _ROUNDED_QUOTIENTS and len(call.args) == 2:
+            a, b = (self.value(argument, offset, depth) for argument in call.args)
+            return ceil_div(a, b) if a is not None and b is not None and b.const != 0 else None
         return None
 
     # -- types ----------------------------------------------------------------------------------------------
@@ -331,10 +353,19 @@ class Constants:
             if name not in known and member is not None and member.value is not None:
                 known[name] = None  # while it is worked out
                 known[name] = inner.value(parse_expression(member.value), member.node.start_byte, depth + 8)
-            return known.get(name)
+            found = known.get(name)
+            return around.free(name, offset) if found is None and around.free is not None else found
 
-        inner = replace(self.of_file(self.unit), free=free)
+        around = self if struct.space is None else self.of_file(self.unit)
+        inner = replace(around, free=free)
         return inner
+
+
+def _types(declarations: Declarations, name: str) -> list[Alias | Struct]:
+    """Aliases and structs of a name; not `using Traits = Traits<T>;`."""
+    aliases = declarations.aliases.get(name, ())
+    others = (one for one in aliases if one.aliased.partition("<")[0].rpartition("::")[2].strip() != name)
+    return [*others, *declarations.structs.get(name, ())]
 
 
 def _defaults(unit: Unit, function: Function) -> dict[str, str]:

@@ -15,6 +15,7 @@ from kernelscope.kernels.cuda import types
 from kernelscope.kernels.cuda.arithmetic import binary
 from kernelscope.kernels.cuda.branch_values import BranchValue
 from kernelscope.kernels.cuda.constants import Constants
+from kernelscope.kernels.cuda.lookup import functions_meant
 from kernelscope.kernels.cuda.member_values import member_given
 from kernelscope.kernels.cuda.references import is_handed_out
 from kernelscope.kernels.cuda.units import Unit
@@ -297,7 +298,8 @@ class HostValues:
 
     def _of_class(self, name: str, offset: int) -> list[tuple[Unit, Function]]:
         """The functions that a name means: of methods only those of the class by which it is qualified."""
-        found = list(self.unit.find(name))
+        seen = self.unit.find(name)
+        found = functions_meant(self.unit, seen, name, offset) or list(seen)
         qualifier = name.rpartition("::")[0]
         if qualifier and any(function.owner for _, function in found):
             meant = self._class(qualifier, offset)
@@ -309,7 +311,7 @@ class HostValues:
         for _ in range(MAX_ALIASES):
             name = name.partition("<")[0].strip().rpartition("::")[2]
             aliased = self.unit.declarations.aliases.get(name, ())
-            inside = [(scope[0], text) for text, scope in aliased if scope[0] <= offset < scope[1]]
+            inside = [(a.scope[0], a.aliased) for a in aliased if a.scope[0] <= offset < a.scope[1]]
             if not inside:
                 break
             name = max(inside)[1]

@@ -19,6 +19,7 @@ from kernelscope.kernels.cuda.handed_kernels import handed_launches
 from kernelscope.kernels.cuda.launch import Launch
 from kernelscope.kernels.cuda.launch_callers import as_called, asks_its_callers, qualifier
 from kernelscope.kernels.cuda.launches import launches
+from kernelscope.kernels.cuda.lookup import functions_meant
 from kernelscope.kernels.cuda.operations import Behaviour, behaviour
 from kernelscope.kernels.cuda.overloads import may_mean
 from kernelscope.kernels.cuda.shared_memory import SharedMemory, shared_memory
@@ -293,8 +294,9 @@ class Kernels:
         seen = [f for f in launch.unit.find(kernel.name) if f[1].kind is FunctionKind.KERNEL]
         if not seen:
             return may_mean(launch, kernel, [kernel]) and self._is_linked(launch, unit, kernel)
-        mine = [f for f in seen if f[0].path == unit.path]
-        if not mine:
+        path = launch.path or kernel.name
+        mine = [f for f in functions_meant(launch.unit, seen, path, launch.offset) if f[0].path == unit.path]
+        if not any(function.body.start_byte == kernel.body.start_byte for _, function in mine):
             return False
         return may_mean(launch, kernel, [function for _, function in mine])
 

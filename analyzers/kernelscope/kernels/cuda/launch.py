@@ -72,6 +72,8 @@ class Launch:
     its words."""
     branch: str = ""
     """The directive whose branch it stands in, where the preprocessor takes another one."""
+    path: str = ""
+    """The kernel's name with the namespaces that are written."""
 
     @property
     def names_a_parameter(self) -> bool:

@@ -45,7 +45,7 @@ def as_called(launch: Launch, callers: Iterable[Unit]) -> tuple[Launch, ...]:
 def qualifier(host: Function) -> str:
     """The class or namespace that a function's definition names: `Renderer` of `void Renderer::draw(…)`."""
     found = re.search(rf"(\w+)\s*::\s*{re.escape(host.name)}\s*\(", host.header)
-    return found[1] if found is not None else host.namespace
+    return found[1] if found is not None else host.space.rpartition("::")[2]
 
 
 def _calls(unit: Unit, host: Function) -> Iterator[tuple[int, list[str]]]:

@@ -29,7 +29,7 @@ _CHOSEN = re.compile(r"(?<!:)[?:](?!:)\s*&?\s*((?:::)?[A-Za-z_][\w:]*)")
 """One side of `condition ? first : second`."""
 _RETURNED = re.compile(r"\breturn\s+&?\s*((?:::)?[A-Za-z_][\w:]*)(?=\s*[<;])")
 Meaning = tuple[str, tuple[str, ...]]
-"""A kernel's name and its template arguments."""
+"""A kernel's name, with the namespaces that are written, and its template arguments."""
 
 
 class LaunchedKernels:
@@ -44,7 +44,8 @@ class LaunchedKernels:
     def of(self, function: Function | None, callee: str, offset: int) -> list[Meaning]:
         """The kernels that a launch may mean: itself, or those that a variable was given before."""
         itself = parted(callee)
-        if function is None or itself[0] in self._kernels or not re.fullmatch(r"\w+", one_line(callee).strip()):
+        is_kernel = itself[0].rpartition("::")[2] in self._kernels
+        if function is None or is_kernel or not re.fullmatch(r"\w+", one_line(callee).strip()):
             return [itself]
         declared = self.unit.declarations.at(itself[0], offset)
         begin = declared.node.start_byte if declared is not None else function.body.start_byte
@@ -151,7 +152,7 @@ def _template_start(text: str) -> int | None:
 
 
 def parted(callee: str) -> tuple[str, tuple[str, ...]]:
-    """A kernel's name without namespaces, and its template arguments."""
+    """A kernel's name with the namespaces that are written, and its template arguments."""
     text = one_line(callee).removeprefix("&").strip()
     start = text.find("<")
     if start >= 0 and template_end(text, start) is not None:
@@ -160,8 +161,8 @@ def parted(callee: str) -> tuple[str, tuple[str, ...]]:
         if rest.startswith("::"):
             return parted(rest.removeprefix("::").removeprefix("template").strip())
         name, inner = text[:start], text[start + 1 : text.rindex(">")]
-        return re.sub(r"\s", "", name).rpartition("::")[2], tuple(split_arguments(inner))
-    return re.sub(r"\s", "", text).rpartition("::")[2].removeprefix("template"), ()
+        return re.sub(r"\s", "", name), tuple(split_arguments(inner))
+    return re.sub(r"\s", "", text).removeprefix("template"), ()
 
 
 def kernel_argument(text: str) -> str | None:

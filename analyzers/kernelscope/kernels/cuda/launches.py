@@ -164,20 +164,21 @@ class _Finder:
             return
         self.copies[span.start] = copies + 1
         function = self.unit.function_at(mark)
-        for name, templates in self.kernels.of(function, callee, mark):
+        for path, templates in self.kernels.of(function, callee, mark):
             whole = self.unit.source.prepared.origin(start, end)
             self.found.append(
                 Launch(
                     self.unit,
                     function,
                     one_line(callee),
-                    name,
+                    path.rpartition("::")[2],
                     templates,
                     configuration,
                     tuple(split_arguments(arguments)),
                     mark,
                     Span(span.start, max(span.start + 1, whole.end)),
                     how,
+                    path=path,
                 )
             )
 
@@ -193,7 +194,8 @@ class _Finder:
                 callee = callee_before(macro.body[:mark].decode("latin-1"))
                 if end is None or callee is None:
                     continue
-                name, templates = parted(callee)
+                path, templates = parted(callee)
+                name = path.rpartition("::")[2]
                 if name in used:
                     continue
                 parts = tuple(map(one_line, split_arguments(macro.body[mark + 3 : end].decode("utf-8", "replace"))))

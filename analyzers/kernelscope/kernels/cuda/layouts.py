@@ -6,15 +6,16 @@ What numbers and names mean is for the scope that asks; files that include this 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from kernelscope.dims import Dim, ceil_div, dim, maximum
 from kernelscope.kernels.cuda import types
+from kernelscope.kernels.cuda.lookup import Named, visible
 from kernelscope.kernels.cuda.specialisations import meant
 from kernelscope.kernels.cuda.units import Unit
-from kernelscope.syntax.cuda.declarations import Struct
+from kernelscope.syntax.cuda.declarations import Alias, Declarations, Struct
 from kernelscope.syntax.cuda.expressions import split_arguments
 from kernelscope.syntax.cuda.functions import Function
 
@@ -98,6 +99,22 @@ def _seen(scope: Scope, name: str) -> tuple[Unit, ...]:
     return near if scope.root is scope.unit else tuple(dict.fromkeys((*near, *scope.root.with_name(name))))
 
 
+def _written_at(scope: Scope, unit: Unit, alias: Alias, offset: int) -> tuple[Scope, int]:
+    """The scope and place in which what an alias stands for is read."""
+    return (scope, offset) if alias.space is None else (
+        scope if unit is scope.unit else scope.of_file(unit), alias.node.start_byte
+    )  # fmt: skip
+
+
+def _meant(
+    scope: Scope, structs: Sequence[Named[Struct]], arguments: Sequence[str], offset: int
+) -> tuple[Unit, Struct | None]:
+    """The definition of a struct that template arguments choose, with its file; the nearest file's where several have
+    it."""
+    struct = meant([struct for _, struct in structs], arguments, lambda argument: scope.is_known(argument, offset))
+    return next(((unit, one) for unit, one in structs if one is struct), (structs[0][0], None))
+
+
 @dataclass(frozen=True, slots=True)
 class _Question:
     """One step of a question: the aliases that led to it, each followed once, and how deep it is."""
@@ -124,10 +141,8 @@ class _Question:
         owner, member = _qualified(text) if not reference else ("", "")
         if owner and (found := self._member(scope, owner, member, offset)) is not _NO_CLASS:
             return found
-        for unit in () if reference else _seen(scope, plain_name(text)):
-            found = self._defined(scope, unit, text, offset)
-            if found is not None:
-                return found
+        if not reference and (found := self._defined(scope, _seen(scope, plain_name(text)), text, offset)) is not None:
+            return found
         known = types.layout(text)
         if known is not None:
             return dim(known[0]), known[1]
@@ -143,69 +158,91 @@ class _Question:
                 if given not in (None, plain)
                 else _open(written)
             )
-        for unit in _seen(scope, plain):
-            at_home = unit is scope.unit
-            for aliased, (begin, end) in reversed(unit.declarations.aliases.get(plain, ())):
-                if plain not in self.followed and (begin == 0 or (at_home and begin <= offset < end)):
-                    return self.deeper(plain).layout(scope, f"{aliased}::{member}", offset)
-            structs = unit.declarations.structs.get(plain)
-            if structs:
-                arguments = [scope.bound.get(argument, argument) for argument in template_arguments(owner)]
-                struct = meant(structs, arguments, lambda argument: scope.is_known(argument, offset))
-                return (
-                    self._inner(scope, unit, struct, arguments, member, offset)
-                    if struct is not None
-                    else _open(written)
-                )
+        found = self._visible(scope, _seen(scope, plain), owner, offset)
+        for unit, alias in reversed(found):
+            if isinstance(alias, Alias):
+                there, place = _written_at(scope, unit, alias, offset)
+                return self.deeper(plain).layout(there, f"{alias.aliased}::{member}", place)
+        structs = {struct.node.start_byte: (unit, struct) for unit, struct in found if isinstance(struct, Struct)}
+        if structs:
+            arguments = [scope.bound.get(argument, argument) for argument in template_arguments(owner)]
+            unit, struct = _meant(scope, list(structs.values()), arguments, offset)
+            return self._inner(scope, unit, struct, arguments, member, offset) if struct is not None else _open(written)
         return None if "<" in owner or plain in self.followed else _NO_CLASS
+
+    def _visible(self, scope: Scope, units: Iterable[Unit], written: str, offset: int) -> list[Named[Alias | Struct]]:
+        """The types that a name means for a scope; aliases that led to the question are not followed again."""
+        name = written.partition("<")[0]
+        plain = plain_name(name)
+
+        def entries(declarations: Declarations) -> Sequence[Alias | Struct]:
+            aliases = declarations.aliases.get(plain, ()) if plain not in self.followed else ()
+            return [*aliases, *declarations.structs.get(plain, ())]
+
+        return visible(scope.unit, units, entries, name, offset)
 
     def _inner(
         self, scope: Scope, unit: Unit, struct: Struct, arguments: list[str], member: str, offset: int
     ) -> Layout | None:
         """The layout of a type that a struct names or defines inside."""
         texts = dict(zip(struct.templates, arguments, strict=False))
-        for aliased, (begin, end) in unit.declarations.aliases.get(member, ()):
-            if struct.node.start_byte <= begin and end <= struct.node.end_byte:
-                given = _WORDS.sub(lambda word: texts.get(word[0], word[0]), aliased)
+        for alias in unit.declarations.aliases.get(member, ()):
+            if struct.node.start_byte <= alias.scope[0] and alias.scope[1] <= struct.node.end_byte:
+                given = _WORDS.sub(lambda word: texts.get(word[0], word[0]), alias.aliased)
                 return self.deeper().layout(scope, given, offset)
         for inner in unit.declarations.structs.get(member, ()):
             if struct.node.start_byte < inner.node.start_byte < struct.node.end_byte:
                 there = scope if unit is scope.unit else scope.of_file(unit)
-                return self._struct(there, inner, [], offset, scope)
+                return self._struct(there, inner, arguments, offset, scope, struct.templates)
         return None
 
     def _around(self, scope: Scope, text: str, offset: int) -> Layout | None:
         """The layout of a type that the files define which include this one, if they agree."""
         inner = _Question(self.followed, self.depth, False)
         units = scope.root.around(plain_name(text))
-        found = {laid for unit in units if (laid := inner._defined(scope.of_file(unit), unit, text, offset))}
+        found = {laid for unit in units if (laid := inner._defined(scope, (unit,), text, offset))}
         return found.pop() if len(found) == 1 else None
 
-    def _defined(self, scope: Scope, unit: Unit, text: str, offset: int) -> Layout | None:
+    def _defined(self, scope: Scope, units: Sequence[Unit], text: str, offset: int) -> Layout | None:
         """The layout of a type that one of the files which the scope sees defines."""
         plain = plain_name(text)
-        at_home = unit is scope.unit
-        there = scope if at_home else scope.of_file(unit)
-        if plain not in self.followed:
-            for aliased, (begin, end) in reversed(unit.declarations.aliases.get(plain, ())):
-                if begin == 0 or (at_home and begin <= offset < end):
-                    return self.deeper(plain).layout(there, aliased, offset if at_home else 0)
-        structs = unit.declarations.structs.get(plain)
+        found = self._visible(scope, units, text, offset)
+        for unit, alias in reversed(found):
+            if isinstance(alias, Alias):
+                there, place = _written_at(scope, unit, alias, offset)
+                return self.deeper(plain).layout(there, alias.aliased, place)
+        structs = [(unit, struct) for unit, struct in found if isinstance(struct, Struct)]
         if structs:
             arguments = [scope.bound.get(argument, argument) for argument in template_arguments(text)]
-            struct = meant(structs, arguments, lambda argument: scope.is_known(argument, offset))
+            unit, struct = _meant(scope, structs, arguments, offset)
+            there = scope if unit is scope.unit else scope.of_file(unit)
             return self._struct(there, struct, arguments, offset, scope) if struct is not None else _open(text)
-        macros = unit.source.macros.get(plain.encode()) if text == plain and plain not in self.followed else None
-        if macros and macros[-1].params is None and macros[-1].body.decode("utf-8", "replace") != text:
-            return self.deeper(plain).layout(scope, macros[-1].body.decode("utf-8", "replace"), offset)
+        if text != plain or plain in self.followed:
+            return None
+        for unit in units:
+            macros = unit.source.macros.get(plain.encode())
+            if macros and macros[-1].params is None and macros[-1].body.decode("utf-8", "replace") != text:
+                return self.deeper(plain).layout(scope, macros[-1].body.decode("utf-8", "replace"), offset)
         return None
 
-    def _struct(self, scope: Scope, struct: Struct, arguments: list[str], offset: int, outer: Scope) -> Layout | None:
-        """C++ rules: each field at a multiple of its alignment, the whole a multiple of the largest one."""
+    def _struct(
+        self,
+        scope: Scope,
+        struct: Struct,
+        arguments: list[str],
+        offset: int,
+        outer: Scope,
+        templates: tuple[str, ...] | None = None,
+    ) -> Layout | None:
+        """C++ rules: each field at a multiple of its alignment, the whole a multiple of the largest one.
+
+        `templates` are the parameters that the arguments are for, where these are not the struct's own.
+        """
+        templates = struct.templates if templates is None else templates
         if struct.bases or self.depth > MAX_NESTED:
             return None
-        numbers = {t: outer.evaluate(a, offset, self.depth) for t, a in zip(struct.templates, arguments, strict=False)}
-        texts = dict(zip(struct.templates, arguments, strict=False))
+        numbers = {t: outer.evaluate(a, offset, self.depth) for t, a in zip(templates, arguments, strict=False)}
+        texts = dict(zip(templates, arguments, strict=False))
         inner = scope.inside(struct, numbers, self.depth)
         inside = _Question(frozenset(), self.depth + 1, self.outwards)
         at, largest = dim(0), 1
@@ -213,10 +250,11 @@ class _Question:
             if "static" in member.words or "constexpr" in member.words:
                 continue
             kind = texts.get(types.bare(member.type), member.type)
+            given = kind != member.type
             found = inside.layout(
-                outer if kind != member.type else inner,
+                outer if given else inner,
                 f"{kind}*" if member.pointer else kind,
-                member.node.start_byte,
+                offset if given else member.node.start_byte,
             )
             if found is None:
                 return None
@@ -240,4 +278,5 @@ class _Question:
             if wanted is None or wanted.const is None:
                 return None
             largest = max(largest, wanted.const)
-        return ceil_div(maximum(at, 1), largest) * largest, largest
+        at = dim(1) if at.const == 0 else at  # arrays have at least one element
+        return ceil_div(at, largest) * largest, largest

@@ -28,6 +28,7 @@ from kernelscope.kernels.cuda.intrinsics import (
     ptx_effects,
 )
 from kernelscope.kernels.cuda.library_objects import objects_of
+from kernelscope.kernels.cuda.lookup import functions_meant
 from kernelscope.kernels.cuda.overloads import has_pack, takes_arguments
 from kernelscope.kernels.cuda.units import Unit
 from kernelscope.results import Location
@@ -305,9 +306,9 @@ class _Walk:
         tail, count = name.rpartition("::")[2], len(arguments)
         candidates = [f for f in self.unit.find(name) if f[1].kind is not FunctionKind.KERNEL]
         owner = _without_arguments(name.rpartition("::")[0])[0].rpartition("::")[2]
-        of_space = [f for f in candidates if owner and not f[1].owner and f[1].namespace == owner]
-        if of_space:
-            candidates = of_space
+        meant = functions_meant(self.unit, candidates, name, offset)
+        if meant:
+            candidates = meant
         elif "::" in name and any(f[1].owner for f in candidates):
             candidates = [f for f in candidates if f[1].owner.partition("<")[0] == owner] or candidates[:1]
         written = [text for text in templates for _ in self._unpacked(text)]
@@ -457,8 +458,8 @@ def kind_of_object(unit: Unit, declared: str, value: str = "") -> str | None:
     """`block`, `barrier` … for a declaration's type and value; names that a file gives types are followed."""
     found = object_kind(f"{declared} {value}")
     if found is None and (name := _TYPE_NAME.search(declared)) is not None:
-        given = (aliased for one in unit.with_name(name[0]) for aliased, _ in one.declarations.aliases.get(name[0], ()))
-        found = next((kind for aliased in given if (kind := object_kind(aliased)) is not None), None)
+        given = (alias for one in unit.with_name(name[0]) for alias in one.declarations.aliases.get(name[0], ()))
+        found = next((kind for alias in given if (kind := object_kind(alias.aliased)) is not None), None)
     return found
 
 

@@ -19,11 +19,12 @@ from kernelscope.kernels.cuda.choices import Choices
 from kernelscope.kernels.cuda.includes import Include, Includes, written_includes
 from kernelscope.results import LeftOut
 from kernelscope.syntax.cuda.declarations import Declarations
-from kernelscope.syntax.cuda.directives import Given, OtherBranch, given
+from kernelscope.syntax.cuda.directives import Given, OtherBranch, given, without_strings
 from kernelscope.syntax.cuda.functions import Function, FunctionKind, functions
 from kernelscope.syntax.cuda.macros import Macro, Macros
 from kernelscope.syntax.cuda.outer_names import outer_names
 from kernelscope.syntax.cuda.source import CudaSource, parse
+from kernelscope.syntax.cuda.spaces import Brought, Spaces
 from kernelscope.workspace.files import CUDA_SUFFIXES
 from kernelscope.workspace.reading import Version
 from kernelscope.workspace.workspace import Workspace
@@ -90,6 +91,11 @@ class Header:
     @cached_property
     def _names(self) -> frozenset[bytes]:
         return outer_names(self.data)
+
+    @cached_property
+    def spaces(self) -> Spaces:
+        """Its namespaces as they stand in the text."""
+        return Spaces(without_strings(self.data))
 
 
 class Units:
@@ -278,6 +284,15 @@ class Unit:
     @cached_property
     def functions(self) -> tuple[Function, ...]:
         return functions(self.source)
+
+    def brought(self, offset: int | None = None) -> Iterator[Brought]:
+        """The lines of the file and of its headers that make known what other namespaces hold: those in force at an
+        offset, or all of them."""
+        for line in self.source.spaces.brought:
+            if line.block is None or offset is None or line.block[0] <= offset < line.block[1]:
+                yield line
+        for header in self.headers.values():
+            yield from (line for line in header.spaces.brought if line.block is None or offset is None)
 
     @cached_property
     def kernels(self) -> tuple[Function, ...]:

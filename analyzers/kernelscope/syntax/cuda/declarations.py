@@ -14,6 +14,7 @@ from tree_sitter import Node
 
 from kernelscope.syntax.cuda.nodes import one_line, walk
 from kernelscope.syntax.cuda.source import DECLARING, CudaSource
+from kernelscope.syntax.cuda.spaces import joined, plain_path
 
 _SCOPES = frozenset(
     ("compound_statement", "for_statement", "translation_unit", "declaration_list", "field_declaration_list",
@@ -50,7 +51,18 @@ class Declaration:
     align: str = ""
     """What `alignas` asks for."""
     space: str | None = None
-    """The namespace that it stands right in, or the enumeration; None where it stands in neither."""
+    """The path of the namespace that it stands right in; None for what functions and structs declare."""
+    enumeration: str = ""
+    """Of an enumerator: the enumeration, where that has a name."""
+    scoped: bool = False
+    """Whether an enumerator is known by its enumeration only."""
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """The namespaces and the enumeration by which it may be qualified."""
+        space = self.space or ""
+        own = (joined(space, self.enumeration),) if self.enumeration else ()
+        return own if self.scoped and own else (space, *own)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +76,29 @@ class Struct:
     bases: tuple[str, ...]
     align: str
     node: Node
+    scope: tuple[int, int]
+    """Where it is known, in the prepared text."""
+    space: str | None
+    """The path of the namespaces and classes around it; None where a function defines it for itself."""
+
+    @property
+    def paths(self) -> tuple[str]:
+        return (self.space or "",)
+
+
+@dataclass(frozen=True, slots=True)
+class Alias:
+    """`using name = aliased;` or a `typedef`; scope and space are as those of a struct."""
+
+    name: str
+    aliased: str
+    node: Node
+    scope: tuple[int, int]
+    space: str | None
+
+    @property
+    def paths(self) -> tuple[str]:
+        return (self.space or "",)
 
 
 class Declarations:
@@ -75,7 +110,7 @@ class Declarations:
         self._nodes = _merged(source, read_alone)
         self.variables: dict[str, list[Declaration]] = {}
         self.structs: dict[str, list[Struct]] = {}
-        self.aliases: dict[str, list[tuple[str, tuple[int, int]]]] = {}
+        self.aliases: dict[str, list[Alias]] = {}
         for node in self._of(*_DECLARATIONS):
             for found in self._declared(node):
                 self.variables.setdefault(found.name, []).append(found)
@@ -104,15 +139,17 @@ class Declarations:
                 best = found
         return best
 
-    def of_file(self, name: str, space: str = "") -> Declaration | None:
-        """The variable that other files mean by a name: of the namespace or enumeration by which it is qualified,
-        else of the file itself, else the only one in its namespaces."""
-        spaces = [found for found in self.variables.get(name, ()) if found.space is not None]
-        of_space = [found for found in spaces if found.space == space] if space else []
-        best = of_space[-1] if of_space else self.at(name, FILE_END - 1)
-        if best is None:
-            best = spaces[-1] if len({found.scope for found in spaces}) == 1 else None
-        return best
+    def outside(self, name: str) -> list[Declaration]:
+        """The variables and enumerators of a name that stand outside of functions and structs."""
+        return [found for found in self.variables.get(name, ()) if found.space is not None]
+
+    def space_at(self, offset: int) -> str:
+        """The path of the namespaces and classes around a place."""
+        return self._with_classes(offset, [node for node in self._records if node.start_byte < offset < node.end_byte])
+
+    @cached_property
+    def _records(self) -> list[Node]:
+        return self._of(*_RECORDS)
 
     def within(self, node: Node) -> Iterator[Declaration]:
         """All declarations inside of a node, in source order."""
@@ -218,19 +255,28 @@ class Declarations:
         return ""
 
     def _space(self, node: Node) -> str | None:
-        """The innermost namespace around a declaration, where only namespaces and linkage blocks are around it."""
+        """The namespace around a declaration; None where a function or struct is around it too."""
         parent = _around(node)
-        if parent is None or parent.parent is None:
-            return None
-        innermost: str | None = None
-        while parent is not None and parent.parent is not None:
-            if parent.type != "declaration_list":
-                return None
-            name = parent.parent.child_by_field_name("name")
-            if innermost is None:
-                innermost = self.source.text(name).rpartition("::")[2] if name is not None else ""
+        if parent is None or parent.type in ("translation_unit", "declaration_list"):
+            return self.source.spaces.at(node.start_byte)
+        return None
+
+    def _type_space(self, node: Node) -> str | None:
+        """The namespaces and classes around a type; None within a function."""
+        classes: list[Node] = []
+        parent = _around(node)
+        while parent is not None and parent.type == "field_declaration_list":
+            if parent.parent is not None:
+                classes.insert(0, parent.parent)
             parent = _around(parent)
-        return innermost
+        if parent is not None and parent.type not in ("translation_unit", "declaration_list"):
+            return None
+        return self._with_classes(node.start_byte, classes)
+
+    def _with_classes(self, offset: int, classes: Sequence[Node]) -> str:
+        names = (node.child_by_field_name("name") for node in classes)
+        plain = (plain_path(self.source.text(name)) for name in names if name is not None)
+        return joined(self.source.spaces.at(offset), *plain)
 
     def _enumerators(self) -> None:
         for node in self._of("enumerator_list"):
@@ -247,7 +293,8 @@ class Declarations:
                 enumeration = outer.child_by_field_name("name")
                 found = Declaration(
                     text, "int", (), value, None, frozenset(("constexpr",)), False, name, _scope(outer),
-                    space=self.source.text(enumeration) if enumeration is not None else self._space(outer),
+                    space=self._space(outer), enumeration=self.source.text(enumeration) if enumeration else "",
+                    scoped=any(child.type in ("class", "struct") for child in outer.children),
                 )  # fmt: skip
                 self.variables.setdefault(text, []).append(found)
 
@@ -278,7 +325,8 @@ class Declarations:
                     self._alias(self.source.text(declarator).strip("* "), f"{self.source.text(aliased)}*", node)
 
     def _alias(self, name: str, aliased: str, node: Node) -> None:
-        self.aliases.setdefault(name, []).append((one_line(aliased), _scope(node)))
+        made = Alias(name, one_line(aliased), node, _scope(node), self._type_space(node))
+        self.aliases.setdefault(name, []).append(made)
 
     def _struct(self, node: Node, body: Node, name: str) -> Struct:
         fields: list[Declaration] = []
@@ -289,7 +337,8 @@ class Declarations:
                 if (
                     inner is not None
                     and not child.children_by_field_name("declarator")
-                    and inner.type.endswith("specifier")
+                    and inner.type in _RECORDS
+                    and inner.child_by_field_name("name") is None
                 ):
                     fields.append(_anonymous(self, child, inner))
         templates: list[str] = []
@@ -311,7 +360,8 @@ class Declarations:
         head = self.source.prepared.data[node.start_byte : body.start_byte].decode("utf-8", "replace")
         align = head.partition("alignas")[2].partition("(")[2].partition(")")[0] if "alignas" in head else ""
         kind = node.type.partition("_")[0]
-        return Struct(name, kind, tuple(templates), tuple(fields), bases, align.strip(), node)
+        space = self._type_space(node)
+        return Struct(name, kind, tuple(templates), tuple(fields), bases, align.strip(), node, _scope(node), space)
 
 
 def _merged(source: CudaSource, read_alone: Sequence[Node]) -> dict[str, list[Node]]:

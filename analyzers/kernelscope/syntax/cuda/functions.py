@@ -18,6 +18,7 @@ from kernelscope.syntax.cuda.expressions import split_arguments
 from kernelscope.syntax.cuda.macros import closing
 from kernelscope.syntax.cuda.nodes import one_line, walk
 from kernelscope.syntax.cuda.source import CudaSource, language
+from kernelscope.syntax.cuda.spaces import joined, plain_path
 
 MAX_HEADER = 6_000
 _KERNEL = re.compile(rb"\b__global__\b")
@@ -76,8 +77,8 @@ class Function:
     """Whether it was parsed by itself, because the tree of the file has it in pieces only."""
     cut: bool = False
     """Whether the file ends, or another kernel begins, before its body is closed."""
-    namespace: str = ""
-    """The innermost namespace around it."""
+    space: str = ""
+    """The path of the namespaces around it, and of the one by which its definition is qualified."""
     arguments: tuple[str, ...] = ()
     """The template arguments that a specialisation is made for."""
 
@@ -108,8 +109,10 @@ def _function(source: CudaSource, node: Node) -> Function | None:
     name = declarator.child_by_field_name("declarator") if cast is None else cast
     params = declarator.child_by_field_name("parameters")
     arguments: tuple[str, ...] = ()
+    qualifiers: list[str] = []
     while name is not None and name.type in ("qualified_identifier", "template_function", "dependent_name"):
-        given = name.child_by_field_name("arguments")
+        given, scope = name.child_by_field_name("arguments"), name.child_by_field_name("scope")
+        qualifiers += [plain_path(source.text(scope))] if scope is not None else []
         arguments = tuple(split_arguments(source.text(given)[1:-1])) if given is not None else arguments
         name = name.child_by_field_name("name") or next(iter(reversed(name.named_children)), None)
     if name is None:
@@ -133,7 +136,7 @@ def _function(source: CudaSource, node: Node) -> Function | None:
         one_line(header),
         _owner(source, node),
         source.text(result) if result is not None else "",
-        namespace=_namespace(source, node),
+        space=joined(source.spaces.at(node.start_byte), *qualifiers),
         arguments=arguments,
     )
 
@@ -150,16 +153,6 @@ def _owner(source: CudaSource, node: Node) -> str:
         if parent.type in ("struct_specifier", "class_specifier"):
             name = parent.child_by_field_name("name")
             return source.text(name) if name is not None else ""
-        parent = parent.parent
-    return ""
-
-
-def _namespace(source: CudaSource, node: Node) -> str:
-    parent = node.parent
-    while parent is not None:
-        name = parent.child_by_field_name("name") if parent.type == "namespace_definition" else None
-        if name is not None:
-            return source.text(name).rpartition("::")[2]
         parent = parent.parent
     return ""
 

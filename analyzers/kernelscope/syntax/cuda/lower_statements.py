@@ -222,7 +222,8 @@ def _enum(raw: Raw, depth: int) -> Iterator[t.Stmt]:
     """Enumerators as constants; one without a value counts on from the one before."""
     body = raw.child_by_field_name("body")
     named = raw.child_by_field_name("name")
-    space = text_of(named) if named is not None else ""
+    enumeration = text_of(named) if named is not None else ""
+    scoped = any(child.type in ("class", "struct") for child in raw.children)
     before: t.Expr = t.Number(-1, span_of(raw))
     for item in operands(body) if body is not None else ():
         name, given = item.child_by_field_name("name"), item.child_by_field_name("value")
@@ -232,7 +233,8 @@ def _enum(raw: Raw, depth: int) -> Iterator[t.Stmt]:
         value = expression(given, depth, span) if given is not None else t.Binary(before, "+", t.Number(1, span), span)
         before = value
         kind = t.TypeName("int", span)
-        yield t.Declare(text_of(name), kind, value, frozenset(("constexpr", "static")), span_of(name), span, space)
+        words = frozenset(("constexpr", "static"))
+        yield t.Declare(text_of(name), kind, value, words, span_of(name), span, "", enumeration, scoped)
 
 
 def _function_alone(raw: Raw, depth: int) -> Iterator[t.Stmt]:
@@ -243,6 +245,14 @@ def _using(raw: Raw, depth: int) -> Iterator[t.Stmt]:
     name, kind = raw.child_by_field_name("name"), raw.child_by_field_name("type")
     if name is not None and kind is not None:
         yield t.Using(text_of(name), type_descriptor(kind, depth), span_of(raw))
+
+
+def _taken(raw: Raw, depth: int) -> Iterator[t.Stmt]:
+    """`using a::b::name;`, which may name a type."""
+    found = operands(raw)
+    if found and found[0].type == "qualified_identifier" and raw.children[1].type != "namespace":
+        kind = type_name(found[0], depth)
+        yield t.Using(kind.base, kind, span_of(raw))
 
 
 def _typedef(raw: Raw, depth: int) -> Iterator[t.Stmt]:
@@ -428,12 +438,7 @@ def _inside(raw: Raw, depth: int) -> Iterator[t.Stmt]:
 
 def _namespace(raw: Raw, depth: int) -> Iterator[t.Stmt]:
     body = raw.child_by_field_name("body")
-    name = raw.child_by_field_name("name")
-    space = text_of(name) if name is not None else ""
-    for node in block(body, depth) if body is not None else ():
-        if isinstance(node, t.Declare | t.Function):
-            node.space = f"{space}::{node.space}" if node.space else space
-        yield node
+    yield from block(body, depth) if body is not None else ()
 
 
 def _conditional_source(raw: Raw, depth: int) -> Iterator[t.Stmt]:
@@ -465,6 +470,7 @@ _LOWER: dict[str, Callable[[Raw, int], Iterator[t.Stmt]]] = {
     "union_specifier": _struct_alone,
     "enum_specifier": _enum,
     "alias_declaration": _using,
+    "using_declaration": _taken,
     "type_definition": _typedef,
     "expression_statement": _express,
     "if_statement": _if,

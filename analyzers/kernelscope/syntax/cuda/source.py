@@ -27,6 +27,7 @@ from kernelscope.syntax.cuda.macros import LIBRARY_MACROS, Expansion, Macro, Mac
 from kernelscope.syntax.cuda.mapped import Mapped
 from kernelscope.syntax.cuda.mending import mended, unmistakable
 from kernelscope.syntax.cuda.nodes import one_line, walk
+from kernelscope.syntax.cuda.spaces import Spaces
 from kernelscope.syntax.text import SourceText, with_line_feeds
 
 
@@ -104,6 +105,11 @@ class CudaSource:
         return not any(offset in span for span in self.inactive)
 
     @cached_property
+    def spaces(self) -> Spaces:
+        """The namespaces of the prepared text."""
+        return Spaces(self.expanded)
+
+    @cached_property
     def statements(self) -> list[t.Stmt]:
         """The file's declarations as lowered nodes; their spans are offsets of the prepared text."""
         from kernelscope.syntax.cuda.lower_statements import block
@@ -113,7 +119,7 @@ class CudaSource:
     @cached_property
     def lowered(self) -> Lowered:
         """The file's lowered declarations by name."""
-        return by_name(self.statements)
+        return by_name(self.statements, self.spaces)
 
     def calls(self, body: Node) -> tuple[CallSite, ...]:
         """The calls and inline assembly in a function's body, in source order."""

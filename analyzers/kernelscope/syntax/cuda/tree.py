@@ -13,6 +13,7 @@ from itertools import chain
 from typing import Any, Literal, get_args
 
 from kernelscope.results import Span
+from kernelscope.syntax.cuda.spaces import joined
 
 
 @dataclass(slots=True, eq=False)
@@ -196,7 +197,17 @@ class Declare:
     name_span: Span
     span: Span
     space: str = ""
-    """The namespaces that it stands in, and the enumeration."""
+    """The path of the namespaces that it stands in."""
+    enumeration: str = ""
+    """Of an enumerator."""
+    scoped: bool = False
+    """Whether an enumerator is known by its enumeration only."""
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """The namespaces and the enumeration by which it may be qualified."""
+        own = (joined(self.space, self.enumeration),) if self.enumeration else ()
+        return own if self.scoped and own else (self.space, *own)
 
 
 @dataclass(slots=True, eq=False)
@@ -215,6 +226,8 @@ class Using:
     name: str
     type: TypeName
     span: Span
+    space: str = ""
+    """The path of the namespaces and classes that it stands in."""
 
 
 @dataclass(slots=True, eq=False)
@@ -345,7 +358,7 @@ class Function:
     specialisation: tuple[Expr | TypeName, ...] = ()
     """The template arguments that it is made for: `16` of `template <> void copy<16>(…)`."""
     space: str = ""
-    """The namespaces that it stands in."""
+    """The path of the namespaces and classes that it stands in."""
     lowered: list[Stmt] | None = None
 
     @property
@@ -368,12 +381,22 @@ class Struct:
     name_span: Span
     span: Span
     lower: Callable[[], list[Stmt]] = field(repr=False)
+    space: str = ""
+    """The path of the namespaces and classes that it stands in."""
     lowered: list[Stmt] | None = None
+
+    @property
+    def path(self) -> str:
+        """By which its members are qualified."""
+        return joined(self.space, self.name)
 
     @property
     def body(self) -> list[Stmt]:
         if self.lowered is None:
             self.lowered = self.lower()
+            for node in self.lowered:
+                if isinstance(node, Declare | Function | Struct | Using):
+                    node.space = self.path
         return self.lowered
 
     @property

@@ -13,7 +13,14 @@ from kernelscope.kernels.cuda.warp.expressions import cast, evaluate, place_of
 from kernelscope.kernels.cuda.warp.machine import Machine
 from kernelscope.kernels.cuda.warp.merging import select
 from kernelscope.kernels.cuda.warp.names import Names
-from kernelscope.kernels.cuda.warp.overloads import Argument, functions_named, methods_of, overload, type_of
+from kernelscope.kernels.cuda.warp.overloads import (
+    Argument,
+    functions_beside,
+    functions_named,
+    methods_of,
+    overload,
+    type_of,
+)
 from kernelscope.kernels.cuda.warp.resolution import bind, parameters
 from kernelscope.kernels.cuda.warp.types import (
     NO_TYPE,
@@ -84,6 +91,7 @@ def _named_call(m: Machine, node: t.Call, func: t.Name, names: Names) -> Value:
                 return result
     if candidates:
         arguments = _arguments(m, node, names)
+        candidates = candidates + ([] if func.scope else functions_beside(m, func.id, candidates, arguments))
         chosen = overload(m, candidates, arguments, func, names)
         if chosen is not None:
             return _loaded(m, _followed(m, chosen, arguments, func, names, node), node)
@@ -91,7 +99,8 @@ def _named_call(m: Machine, node: t.Call, func: t.Name, names: Names) -> Value:
     made = _constructed(m, node, func, names)
     if made is not None:
         return made
-    if names.type(func.id) is not None or m.definitions.alias(func.id) is not None:
+    named = m.definitions.named_type(func.id, func.scope, names.namespace())
+    if names.type(func.id) is not None or isinstance(named, t.Using):
         return unfollowed(m, func.id, [_handed(m, arg, names) for arg in node.args])
     # names with two underscores are the compiler's, whose functions take values
     given = _value if func.id.startswith("__") else _passed
@@ -204,6 +213,7 @@ def follow(
         return None
     names = Names(struct=owner, this=this, space=function.space)
     if owner is not None:
+        names.parent = m.resolver.struct_names(owner)
         bind(names, owner.arguments)
     _bind_template(m, function, arguments, given, caller, names)
     parameters(names, function.template)

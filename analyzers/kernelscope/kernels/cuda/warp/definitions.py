@@ -6,7 +6,7 @@ Files are looked into only when a name that stands in them is asked for.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import TypeVar
 
@@ -14,27 +14,35 @@ from kernelscope.kernels.cuda.warp.specialisations import undefined
 from kernelscope.syntax.cuda import tree as t
 from kernelscope.syntax.cuda.lower_expressions import expression, span_of
 from kernelscope.syntax.cuda.source import CudaSource, parse
+from kernelscope.syntax.cuda.spaces import Brought, joined, meant, plain_path
 
 MAX_MACRO = 400
 Declared = TypeVar("Declared", t.Function, t.Struct, t.Using, t.Declare)
 
 
 class Definitions:
-    """Names of a file and its headers. `holding` gives the files in whose text a name stands, nearest first."""
+    """Names of a file and its headers. `holding` gives the files in whose text a name stands, nearest first, `brought`
+    the lines in force that make known what other namespaces hold.
 
-    def __init__(self, holding: Callable[[str], Iterable[CudaSource]]) -> None:
+    What code means by a name is asked with the name's qualifier, as written, and the namespace that the code stands in.
+    """
+
+    def __init__(
+        self, holding: Callable[[str], Iterable[CudaSource]], brought: Callable[[], Iterable[Brought]] = tuple
+    ) -> None:
         self._holding = holding
+        self._brought = brought
         self._held: dict[str, list[CudaSource]] = {}
         self._functions: dict[str, list[t.Function]] = {}
-        self._structs: dict[str, t.Struct | None] = {}
-        self._specialisations: dict[str, list[t.Struct]] = {}
-        self._aliases: dict[str, t.TypeName | None] = {}
-        self._variables: dict[tuple[str, str], t.Declare | None] = {}
+        self._called: dict[tuple[str, str, str], list[t.Function]] = {}
+        self._types: dict[tuple[str, str, str], t.Struct | t.Using | None] = {}
+        self._specialisations: dict[tuple[str, str], list[t.Struct]] = {}
+        self._variables: dict[tuple[str, str, str], t.Declare | None] = {}
         self._macros: dict[str, tuple[t.Expr, ...]] = {}
 
     @staticmethod
     def of(*sources: CudaSource) -> Definitions:
-        return Definitions(lambda name: sources)
+        return Definitions(lambda name: sources, lambda: [line for source in sources for line in source.spaces.brought])
 
     def holding(self, name: str) -> list[CudaSource]:
         """The files in whose text a name stands, nearest first."""
@@ -44,47 +52,48 @@ class Definitions:
         return found
 
     def functions(self, name: str) -> list[t.Function]:
+        """All functions of a name, of every namespace."""
         found = self._functions.get(name)
         if found is None:
             found = [f for source in self.holding(name) for f in in_force(source, source.lowered.functions.get(name))]
             self._functions[name] = found
         return found
 
-    def struct(self, name: str) -> t.Struct | None:
-        """The general definition of a struct, before any specialisation."""
-        if name not in self._structs:
-            found = [s for source in self.holding(name) for s in in_force(source, source.lowered.structs.get(name))]
-            general = next((struct for struct in found if not struct.specialisation), None)
-            self._structs[name] = general or (undefined(found) if found else None)
-        return self._structs[name]
+    def called(self, name: str, scope: str, space: str) -> list[t.Function]:
+        """The functions of one namespace that a name means."""
+        key = (name, scope, space)
+        if key not in self._called:
+            self._called[key] = meant(self.functions(name), _path, name, scope, space, self._brought)
+        return self._called[key]
 
-    def specialisations(self, name: str) -> list[t.Struct]:
+    def named_type(self, name: str, scope: str, space: str) -> t.Struct | t.Using | None:
+        """The alias, or the general definition of a struct, that a name means."""
+        key = (name, scope, space)
+        if key not in self._types:
+            found: list[t.Struct | t.Using] = []
+            for source in self.holding(name):
+                found += in_force(source, source.lowered.aliases.get(name))
+                found += in_force(source, source.lowered.structs.get(name))
+            self._types[key] = _first(meant(found, _path, name, scope, space, self._brought))
+        return self._types[key]
+
+    def specialisations(self, struct: t.Struct) -> list[t.Struct]:
         """The definitions of a struct for some of its template arguments."""
-        if name not in self._specialisations:
-            found = [s for source in self.holding(name) for s in in_force(source, source.lowered.structs.get(name))]
-            self._specialisations[name] = [struct for struct in found if struct.specialisation]
-        return self._specialisations[name]
+        key = (struct.name, struct.space)
+        if key not in self._specialisations:
+            held = ((source, source.lowered.structs.get(struct.name)) for source in self.holding(struct.name))
+            found = [node for source, structs in held for node in in_force(source, structs)]
+            self._specialisations[key] = [node for node in found if node.specialisation and node.space == struct.space]
+        return self._specialisations[key]
 
-    def with_struct(self, struct: t.Struct) -> None:
-        """A struct that a function defines for itself."""
-        self._structs[struct.name] = struct
-
-    def alias(self, name: str) -> t.TypeName | None:
-        if name not in self._aliases:
-            nodes = (
-                node for source in self.holding(name) for node in in_force(source, source.lowered.aliases.get(name))
-            )
-            self._aliases[name] = next((node.type for node in nodes), None)
-        return self._aliases[name]
-
-    def variable(self, name: str, space: str = "") -> t.Declare | None:
-        """A variable of a file; of a namespace or enumeration, where one of that name has it."""
-        key = (name, space)
+    def variable(self, name: str, scope: str, space: str) -> t.Declare | None:
+        """The variable or enumerator that a name means; the one that has a value, where several declare it."""
+        key = (name, scope, space)
         if key not in self._variables:
-            found = [
+            every = [
                 node for source in self.holding(name) for node in in_force(source, source.lowered.variables.get(name))
             ]
-            found = [node for node in found if space and f"::{node.space}".endswith(f"::{space}")] or found
+            found = meant(every, lambda node: node.paths, name, scope, space, self._brought)
             given = next((node for node in found if node.value is not None), None)
             self._variables[key] = given or next(iter(found), None)
         return self._variables[key]
@@ -101,6 +110,18 @@ class Definitions:
                 short = macro.params is None and 0 < len(macro.body) < MAX_MACRO
                 if short and re.search(rb"\b" + re.escape(name) + rb"\b", macro.body) is None:
                     yield parsed_expression(macro.body)
+
+
+def _path(node: t.Function | t.Struct | t.Using) -> tuple[str]:
+    return (joined(node.space, plain_path(node.scope)) if isinstance(node, t.Function) else node.space,)
+
+
+def _first(found: Sequence[t.Struct | t.Using]) -> t.Struct | t.Using | None:
+    """The alias, else the general struct; where only specialisations are defined, one that has their parameters."""
+    alias = next((node for node in found if isinstance(node, t.Using)), None)
+    structs = [node for node in found if isinstance(node, t.Struct)]
+    general = next((struct for struct in structs if not struct.specialisation), None)
+    return alias or general or (undefined(structs) if structs else None)
 
 
 def in_force(source: CudaSource, nodes: list[Declared] | None) -> list[Declared]:

@@ -136,9 +136,9 @@ def _unknown_name(m: Machine, node: t.Name, names: Names) -> Value:
             return Int(number)
         known = LIBRARY_CONSTANTS.get(f"{node.scope}::{node.id}")
         return Int(dim(known)) if known is not None else Open(f"{node.scope}::{node.id}")
-    around = names.around()
-    if around is not None and (number := m.resolver.constant(around, node.id)) is not None:
-        return Int(number)
+    for around in names.arounds():
+        if (number := m.resolver.constant(around, node.id)) is not None:
+            return Int(number)
     return Open(node.id)
 
 
@@ -153,16 +153,15 @@ def find(m: Machine, node: t.Name, names: Names) -> Place | None:
             return Cell(this, this.kind)
         if this is not None and (node.id in this.members or m.resolver.member(this.kind, node.id) is not None):
             return m.member_place(this, node.id)
-        around = names.around()
-        if around is not None and m.resolver.constant(around, node.id) is not None:
+        if any(m.resolver.constant(around, node.id) is not None for around in names.arounds()):
             return None
     if node.id in BUILTIN_INDICES:
         return _index_builtin(m, node.id)
-    space = node.scope.removeprefix("::") or names.namespace()
-    key = f"{space}::{node.id}" if space else node.id
+    space = names.namespace()
+    key = f"{space} {node.scope}::{node.id}" if space or node.scope else node.id
     if key not in m.globals:
         m.globals[key] = Cell(Open(node.id), NO_TYPE)  # while it is worked out: what needs itself has no value
-        known = _of_file(m, node.id, space)
+        known = _of_file(m, node, space)
         if known is None:
             del m.globals[key]
             return None
@@ -178,11 +177,12 @@ def _index_builtin(m: Machine, name: str) -> Place:
     return m.globals.setdefault(name, Cell(Record(UINT3, members, name), UINT3))
 
 
-def _of_file(m: Machine, name: str, space: str) -> Place | None:
+def _of_file(m: Machine, node: t.Name, space: str) -> Place | None:
     """A constant, a `__device__` array or a macro of the file or of one that it includes."""
-    declared = m.definitions.variable(name, space)
+    name = node.id
+    declared = m.definitions.variable(name, node.scope, space)
     if declared is not None:
-        kind = m.resolver.type(declared.type, Names())
+        kind = m.resolver.type(declared.type, Names(space=declared.space))
         word = next((s for s in ("__constant__", "__shared__", "__device__") if s in declared.qualifiers), "")
         is_array = isinstance(kind, Array)
         # what never changes is no memory that anybody reads, of the device or not

@@ -23,6 +23,7 @@ from kernelscope.syntax.cuda import tree as t
 from kernelscope.syntax.cuda.functions import Function
 from kernelscope.syntax.cuda.lower_statements import statement
 from kernelscope.syntax.cuda.source import CudaSource
+from kernelscope.syntax.cuda.spaces import Brought
 
 MAX_THREADS = 1024
 MAX_ELSEWHERE = 6
@@ -52,7 +53,11 @@ class KernelWarp:
 
     @cached_property
     def definitions(self) -> Definitions:
-        return Definitions(lambda name: [unit.source for unit in self._holding(name)])
+        return Definitions(lambda name: [unit.source for unit in self._holding(name)], self._brought)
+
+    def _brought(self) -> Iterator[Brought]:
+        """Lines that show names of other namespaces; those that take one name in a block are followed there."""
+        return (line for line in self.facts.unit.brought() if line.block is None or line.kind != "taken")
 
     def _holding(self, name: str) -> Iterator[Unit]:
         """Files in force where a name may be defined: the kernel's, its headers, those that include it and theirs."""
@@ -160,7 +165,8 @@ class KernelWarp:
         if not isinstance(operand, t.TypeName):
             return None
         own = launch.function.templates if launch.function is not None else ()
-        open_types = Names(types={parameter.name: Opaque(parameter.name) for parameter in own if not parameter.type})
+        given: dict[str, Type] = {parameter.name: Opaque(parameter.name) for parameter in own if not parameter.type}
+        open_types = Names(types=given, space=launch.unit.source.spaces.at(launch.offset))
         kind = Resolver(self.definitions, lambda node, names: None).type(operand, open_types)
         return kind if not isinstance(kind, Opaque) else None
 
@@ -199,7 +205,10 @@ def lowered(source: CudaSource, function: Function) -> t.Function | None:
     while outer is not None and outer.parent is not None and outer.parent.type == "template_declaration":
         outer = outer.parent
     found = statement(outer, 0) if outer is not None else ()
-    return next((node for node in found if isinstance(node, t.Function)), None)
+    alone = next((node for node in found if isinstance(node, t.Function)), None)
+    if alone is not None:
+        alone.space = function.space
+    return alone
 
 
 def _known(setting: Setting) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from kernelscope.kernels.cuda.warp.types import StructType, Type
@@ -59,9 +60,12 @@ class Names:
 
     def around(self) -> StructType | None:
         """The innermost struct whose members are in scope."""
+        return next(self.arounds(), None)
+
+    def arounds(self) -> Iterator[StructType]:
+        """The structs whose members are in scope, the innermost first."""
         scope: Names | None = self
         while scope is not None:
             if scope.struct is not None:
-                return scope.struct
+                yield scope.struct
             scope = scope.parent
-        return None

@@ -32,6 +32,7 @@ from kernelscope.kernels.cuda.warp.values import (
     Value,
 )
 from kernelscope.syntax.cuda import tree as t
+from kernelscope.syntax.cuda.spaces import enclosing, names_path
 
 MAX_OVERLOADS = 24
 Argument = Place | Value
@@ -47,16 +48,34 @@ def functions_named(m: Machine, func: t.Name, names: Names) -> list[t.Function]:
         owner = m.resolver.scope_type(func.scope, names)
         if owner is not None:
             return methods_of(m, owner, func.id)
-    found = [f for f in m.definitions.functions(func.id) if "__global__" not in f.qualifiers]
-    device = [f for f in found if "__device__" in f.qualifiers or "constexpr" in f.qualifiers]
-    return (device or found)[:MAX_OVERLOADS]
+    found = m.definitions.called(func.id, func.scope, names.namespace())
+    if not found and not func.scope:
+        found = m.definitions.functions(func.id)  # of several namespaces: arguments may decide
+    return _of_device(found)
+
+
+def _of_device(found: Sequence[t.Function]) -> list[t.Function]:
+    callable_ = [f for f in found if "__global__" not in f.qualifiers]
+    device = [f for f in callable_ if "__device__" in f.qualifiers or "constexpr" in f.qualifiers]
+    return (device or callable_)[:MAX_OVERLOADS]
+
+
+def functions_beside(
+    m: Machine, name: str, seen: Sequence[t.Function], arguments: Sequence[Argument]
+) -> list[t.Function]:
+    """Functions that a call may mean besides those of its own namespaces: those of its arguments' namespaces."""
+    others = [f for f in m.definitions.functions(name) if f not in seen] if arguments else []
+    kinds = [type_of(argument) for argument in arguments] if others else []
+    kinds = [kind.target if isinstance(kind, PointerTo) else kind for kind in kinds]
+    spaces = {space for kind in kinds if isinstance(kind, StructType) for space in enclosing(kind.struct.space)}
+    return _of_device([f for f in others if f.space in spaces])
 
 
 def methods_of(m: Machine, kind: StructType, name: str, depth: int = 0) -> list[t.Function]:
     """The methods that a type has under a name, also from its bases and out of its body."""
     found = [f for f in kind.struct.body if isinstance(f, t.Function) and f.name == name]
-    scope = kind.struct.name
-    found += [f for f in m.definitions.functions(name) if f.scope and f.scope.partition("<")[0].endswith(scope)]
+    apart = (f for f in m.definitions.functions(name) if f.scope)
+    found += [f for f in apart if names_path(f.scope, f.space, kind.struct.path)]
     for parent in m.resolver.parents(kind) if not found and depth < 8 else ():
         return methods_of(m, parent, name, depth + 1)
     return found
@@ -78,7 +97,7 @@ def overload(
         return None
     best = max(score for score, _ in fitting)
     chosen = [candidate for score, candidate in fitting if score == best]
-    if len(chosen) > 1 and len({tuple(_spelled(p.type) for p in c.params) for c in chosen}) > 1:
+    if len({(c.space, *(_spelled(p.type) for p in c.params)) for c in chosen}) > 1:
         return None
     return chosen[0]
 
@@ -90,20 +109,20 @@ def _made_for(
     special = [candidate for candidate in candidates if candidate.specialisation]
     if not special or not given:
         return [candidate for candidate in candidates if not candidate.specialisation] or candidates
-    is_made = {id(c): _is_made_for(m, c.specialisation, given, names) for c in special}
+    is_made = {id(c): _is_made_for(m, c, given, names) for c in special}
     chosen = [candidate for candidate in special if is_made[id(candidate)]]
     if chosen or None in is_made.values():
         return chosen
     return [candidate for candidate in candidates if not candidate.specialisation]
 
 
-def _is_made_for(
-    m: Machine, wanted: Sequence[t.Expr | t.TypeName], given: Sequence[t.Expr | t.TypeName], names: Names
-) -> bool | None:
+def _is_made_for(m: Machine, special: t.Function, given: Sequence[t.Expr | t.TypeName], names: Names) -> bool | None:
     """Whether a specialisation's arguments are those of a call; None where that is open."""
+    wanted, space = special.specialisation, special.space
     if len(wanted) != len(given):
         return False
-    same = [_is_same(_meaning(m, w, Names()), _meaning(m, g, names)) for w, g in zip(wanted, given, strict=True)]
+    inside = Names(space=space)
+    same = [_is_same(_meaning(m, w, inside), _meaning(m, g, names)) for w, g in zip(wanted, given, strict=True)]
     return False if False in same else None if None in same else True
 
 
@@ -186,7 +205,7 @@ def _wanted(m: Machine, function: t.Function) -> tuple[Type | None, ...]:
     """The types of a function's parameters, as its definition has them; None for one that takes anything."""
     found = m.wanted.get(function)
     if found is None:
-        names = Names()
+        names = Names(space=function.space)
         parameters(names, function.template)
         templates = {p.name for p in function.template}
         found = m.wanted[function] = tuple(

@@ -29,6 +29,7 @@ from kernelscope.kernels.cuda.warp.types import (
 )
 from kernelscope.kernels.cuda.warp.values import Cell, Int
 from kernelscope.syntax.cuda import tree as t
+from kernelscope.syntax.cuda.spaces import plain_path
 
 MAX_DEPTH = 24
 _WRAPPERS = frozenset(
@@ -81,23 +82,25 @@ class Resolver:
             owner = self.scope_type(name.scope, names, depth)
             if owner is not None:
                 return self._member_type(owner, name, depth) or Opaque(name.base)
-        found = names.type(name.base)
-        if found is not None:
-            return found
-        around = names.around()
-        if around is not None and (member := self._member_type(around, name, depth)) is not None:
-            return member
+        if not name.scope:
+            found = names.type(name.base)
+            if found is not None:
+                return found
+            for around in names.arounds():
+                if (member := self._member_type(around, name, depth)) is not None:
+                    return member
+        elif names.type(plain_path(name.scope).partition("::")[0]) is not None:
+            return Opaque(name.base)
         known = builtin(name.base)
         if known is not None:
             return known
         if (chosen := self._conditional(name, names, depth)) is not None:
             return chosen
-        alias = self.definitions.alias(name.base)
-        if alias is not None and alias.base != name.base:
-            return self.type(alias, Names(), depth + 1)
-        struct = self.definitions.struct(name.base)
-        if struct is not None:
-            return self.instance(struct, name.arguments, names, depth)
+        named = self.definitions.named_type(name.base, name.scope, names.namespace())
+        if isinstance(named, t.Using):
+            return self.type(named.type, Names(space=named.space), depth + 1)
+        if named is not None:
+            return self.instance(named, name.arguments, names, depth)
         for macro in self.definitions.macro(name.base):
             if isinstance(macro, t.Name) and macro.id != name.base:
                 return self.type(t.TypeName(macro.id, name.span, macro.scope, macro.arguments), names, depth + 1)
@@ -131,35 +134,54 @@ class Resolver:
 
     def scope_type(self, scope: str, names: Names, depth: int = 0) -> StructType | None:
         """The struct that `A::B` names, if it is one and no namespace."""
-        last = scope.rpartition("::")[2].partition("<")[0].strip()
+        around, _, last = scope.rpartition("::")
+        arguments: tuple[t.Expr | t.TypeName, ...] = ()
         if "<" in scope:
             written = _written(scope)
-            last, arguments = written.id or last, written.arguments
-        else:
-            arguments = ()
-        found = self._base(t.TypeName(last, t.Span(0, 0), "", arguments), names, depth + 1)
+            around, last, arguments = written.scope, written.id or last.partition("<")[0].strip(), written.arguments
+        found = self._base(t.TypeName(last, t.Span(0, 0), around, arguments), names, depth + 1)
         return found if isinstance(found, StructType) else None
 
     def instance(
-        self, struct: t.Struct, arguments: tuple[t.Expr | t.TypeName, ...], names: Names, depth: int = 0
+        self,
+        struct: t.Struct,
+        arguments: tuple[t.Expr | t.TypeName, ...],
+        names: Names,
+        depth: int = 0,
+        outer: StructType | None = None,
     ) -> StructType | Opaque:
         """A struct with template arguments, defaults filled in; the specialisation for them where there is one."""
         bound: list[tuple[str, Type | Dim]] = []
         for i, param in enumerate(struct.template):
-            given = arguments[i] if i < len(arguments) else param.default
-            value = self.argument(param, given, names, depth)
+            if i < len(arguments):
+                value = self.argument(param, arguments[i], names, depth)
+            else:  # what parameters are by default may be said by those before, and in the struct's own namespace
+                inside = Names(self._outside(outer), space=struct.space)
+                bind(inside, tuple(bound))
+                value = self.argument(param, param.default, inside, depth)
             if value is not None:
                 bound.append((param.name, value))
-        made = StructType(struct, tuple(bound))
-        special = self.definitions.specialisations(struct.name) if struct.template else []
+        made = StructType(struct, tuple(bound), outer)
+        special = self.definitions.specialisations(struct) if struct.template else []
         if not special or struct in special:
             return made
         if made not in self._chosen:
             self._chosen[made] = made  # what a specialisation asks for may be made of the struct itself
             self._chosen[made] = specialised(
-                made, special, lambda param, given: self.argument(param, given, Names(), depth + 1)
+                made, special, lambda param, given: self.argument(param, given, Names(space=struct.space), depth + 1)
             )
         return self._chosen[made]
+
+    def local(self, struct: t.Struct, names: Names) -> StructType:
+        """A struct that a function defines for itself: what it names are the types and numbers there."""
+        bound: list[tuple[str, Type | Dim]] = []
+        for name in sorted(_named_in(struct)):
+            kind, place = names.type(name), names.variable(name)
+            if kind is not None:
+                bound.append((name, kind))
+            elif isinstance(place, Cell) and isinstance(place.value, Int):
+                bound.append((name, place.value.d))
+        return StructType(struct, tuple(bound))
 
     def argument(
         self, param: t.TemplateParam, given: t.Expr | t.TypeName | None, names: Names, depth: int = 0
@@ -179,9 +201,13 @@ class Resolver:
         """The scope of a struct: its template arguments; its members are found through `around`."""
         found = self._scopes.get(kind)
         if found is None:
-            found = self._scopes[kind] = Names(struct=kind)
+            found = Names(self._outside(kind.outer), struct=kind, space=kind.struct.space)
+            self._scopes[kind] = found
             bind(found, kind.arguments)
         return found
+
+    def _outside(self, outer: StructType | None) -> Names | None:
+        return self.struct_names(outer) if outer is not None else None
 
     def _member_type(self, owner: StructType, name: t.TypeName, depth: int) -> Type | None:
         if name.arguments:
@@ -209,7 +235,7 @@ class Resolver:
             if isinstance(node, t.Using) and node.name == name.base and node.type.base != name.base:
                 return self.type(node.type, names, depth + 1)
             if isinstance(node, t.Struct) and node.name == name.base:
-                return self.instance(node, name.arguments, names, depth)
+                return self.instance(node, name.arguments, names, depth, owner)
         for parent in self.parents(owner, depth):
             found = self._member_type(parent, name, depth + 1)
             if found is not None:
@@ -221,7 +247,7 @@ class Resolver:
         found = self._parents.get(owner)
         if found is None:
             self._parents[owner] = []
-            names = Names()
+            names = Names(self._outside(owner.outer), space=owner.struct.space)
             bind(names, owner.arguments)
             bases = [self._base(base, names, depth + 1) for base in owner.struct.bases]
             found = [base for base in bases if isinstance(base, StructType) and base.struct is not owner.struct]
@@ -344,7 +370,7 @@ class Resolver:
             if isinstance(node, t.Declare) and "static" not in node.qualifiers:
                 yield node.name, self.type(node.type, names, 1)
             elif isinstance(node, t.Struct) and not node.name:
-                yield "", StructType(node, kind.arguments)
+                yield "", StructType(node, kind.arguments, kind)
 
     def member(self, kind: Type, name: str) -> tuple[Dim | None, Type] | None:
         """Where `.name` lies in a value of a type, and its type."""
@@ -354,6 +380,21 @@ class Resolver:
         if isinstance(kind, StructType):
             return self.fields(kind).get(name)
         return None
+
+
+def _named_in(struct: t.Struct) -> set[str]:
+    """The names that stand in a struct and in those that it defines."""
+    found: set[str] = set()
+    for node in t.walk(*struct.body, *struct.bases):
+        if isinstance(node, t.Name):
+            found.add(node.id)
+        elif isinstance(node, t.TypeName):
+            found.add(node.base)
+        elif isinstance(node, t.Struct):
+            found |= _named_in(node)
+        if isinstance(node, t.Name | t.TypeName) and node.scope:
+            found.add(plain_path(node.scope).partition("::")[0])
+    return found
 
 
 def _written(text: str) -> t.Name:

@@ -25,7 +25,7 @@ def specialised(general: StructType, special: Sequence[t.Struct], evaluate: Eval
         if bound is None:
             return Opaque(general.struct.name)
         if bound is not _NO_MATCH:
-            fitting.append(StructType(struct, tuple(bound.items())))
+            fitting.append(StructType(struct, tuple(bound.items()), general.outer))
     if not fitting and not general.struct.kind:
         return Opaque(general.struct.name)
     return min(fitting, key=lambda found: len(found.struct.template), default=general)
@@ -38,7 +38,7 @@ def undefined(special: Sequence[t.Struct]) -> t.Struct:
     for i in range(max(len(struct.specialisation) for struct in special)):
         kind = next((kind for struct in special if (kind := _value_kind(struct, i)) is not None), None)
         template.append(t.TemplateParam(f"{first.name}#{i}", kind, None, first.name_span))
-    return t.Struct(first.name, first.scope, template, (), [], "", first.name_span, first.span, list)
+    return t.Struct(first.name, first.scope, template, (), [], "", first.name_span, first.span, list, first.space)
 
 
 def _value_kind(struct: t.Struct, place: int) -> t.TypeName | None:

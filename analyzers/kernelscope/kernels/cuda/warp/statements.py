@@ -96,13 +96,16 @@ def statement(m: Machine, node: t.Stmt, names: Names, returned: Returned) -> End
         case t.Switch():
             return _switch(m, node, names, returned)
         case t.Using():
-            names.types[node.name] = m.resolver.type(node.type, names)
+            kind = m.resolver.type(node.type, names)
+            if node.type.base != node.name or not isinstance(kind, Opaque):
+                names.types[node.name] = kind
         case t.Bindings():
             _bindings(m, node, names)
         case t.Asm():
             _asm(m, node, names)
         case t.Struct():
-            m.definitions.with_struct(node)
+            node.space = names.namespace()
+            names.types[node.name] = m.resolver.local(node, names)
         case t.Function() | t.Broken():
             pass
     return End.THROUGH

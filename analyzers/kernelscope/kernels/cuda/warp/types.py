@@ -49,10 +49,12 @@ class Array:
 
 @dataclass(frozen=True, slots=True)
 class StructType:
-    """A struct with the values and types of its template parameters."""
+    """A struct with the values and types of its template parameters, or of what a local one sees of its function."""
 
     struct: t.Struct
     arguments: tuple[tuple[str, Type | Dim], ...] = ()
+    outer: StructType | None = None
+    """The struct that it is defined in."""
 
 
 @dataclass(frozen=True, slots=True)
