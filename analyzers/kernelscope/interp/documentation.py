@@ -5,6 +5,7 @@ Such a table is a class with `x = {"shape": "of shape `(…)`"}` in its body.
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -14,7 +15,14 @@ from kernelscope.interp.annotations import is_tensor
 from kernelscope.interp.interpreter import Interpreter
 from kernelscope.interp.order import ENTRIES
 from kernelscope.interp.shape_sections import Taken, taken
-from kernelscope.interp.shape_texts import after_the_word, in_comment, in_docstring, of_parts, sizes_of_a_shape
+from kernelscope.interp.shape_texts import (
+    PerhapsOne,
+    after_the_word,
+    in_comment,
+    in_docstring,
+    of_parts,
+    sizes_of_a_shape,
+)
 from kernelscope.interp.values import Function
 from kernelscope.syntax.python import tree as t
 from kernelscope.syntax.python.lower import Module
@@ -43,7 +51,7 @@ def documented(run: Interpreter, function: Function, name: str) -> Told | None:
     assert isinstance(node, t.FunctionDef)
     own = told_of_parameter(run.workspace.modules.module(function.definition.path), node, name)
     if own is not None:
-        return Told(_with_names(run, name, own), True)
+        return Told(_with_names(run, name, _first_as_called(run, function, node, name, own)), True)
     told = _of_sections(function).get(name)
     if told is not None and not told.is_of_parts:
         return Told(_with_names(run, name, told.shape), False)
@@ -51,6 +59,21 @@ def documented(run: Interpreter, function: Function, name: str) -> Told | None:
         if (shape := table.get(name)) is not None:
             return Told(shape, False)
     return None
+
+
+def _first_as_called(run: Interpreter, function: Function, node: t.FunctionDef, name: str, shape: Shape) -> Shape:
+    """A documented shape in which a size that may be 1 is called as it is where the first parameter has it."""
+    if not any(isinstance(size, PerhapsOne) for size in shape.head):
+        return shape
+    module = run.workspace.modules.module(function.definition.path)
+    before = itertools.takewhile(lambda param: param.name != name, node.args)
+    told = (told_of_parameter(module, node, param.name) for param in before)
+    taken = {size.word for other in told if other is not None for size in other.head if isinstance(size, PerhapsOne)}
+    sizes = (
+        size.word if isinstance(size, PerhapsOne) and size.word is not None and size.word not in taken else size
+        for size in shape.head
+    )
+    return replace(shape, head=tuple(sizes))
 
 
 def _with_names(run: Interpreter, name: str, shape: Shape) -> Shape:

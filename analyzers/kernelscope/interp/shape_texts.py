@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from kernelscope.dims import Dim, parse
 from kernelscope.tensor import Shape, Size, Unknown
@@ -35,6 +36,7 @@ PARTS = re.compile(
 )
 """What is said of every one of several tensors."""
 OR = re.compile(rf"[,;]?\s*(?:or|/|\|)\s+(?:of\s+)?(?:shape\s+)?`*(?:{BRACKETS}|[(\[])")
+GOES_ON = re.compile(r"[)\]]`*[,;]?\s+or\s*$")
 TENSOR = re.compile(r"tensor|\barray\b|\bembeddings?\b|\bfeatures?\b|\blogits\b", re.IGNORECASE)
 TYPE = r"(?:(?:torch\.)?\w*[Tt]ensor|[Aa]n?|float|[Ii]nput|[Oo]utput)"
 LEADING = re.compile(rf"\s*(?:{TYPE}\s*[:,]?\s*)*[`*]*(?=[(\[])")
@@ -53,6 +55,8 @@ PRIME = re.compile(r"(?<=\w)'(?!\w)")
 """`L'` is another size than `L`."""
 ELLIPSES = ("...", "…", "*")
 LEFT_OUT = "documentation leaves dims out"
+BROADCAST = "#"
+"""Before a size that is there, or is 1: `(#batch, time, size)`."""
 ONE_OF = re.compile(r"\w+ (?:or|/|\|) \w+")
 SURE = 3
 """From so many sizes on brackets behind a name are a shape; fewer are often a pair of numbers."""
@@ -72,6 +76,13 @@ SIZE_WORDS = {
 """Words in the names of sizes."""
 
 
+@dataclass(frozen=True, slots=True)
+class PerhapsOne(Unknown):
+    """A size that may be 1 instead."""
+
+    word: Dim | None = None
+
+
 def in_docstring(text: str, name: str, is_tensor: bool = False) -> Shape | None:
     """The shape that a docstring gives for a parameter, of which it may be known that it is a tensor."""
     for entry in re.finditer(ENTRY % re.escape(name), text, re.MULTILINE):
@@ -82,6 +93,8 @@ def in_docstring(text: str, name: str, is_tensor: bool = False) -> Shape | None:
             return shape
         if not own.strip():  # all is said below
             return _bare(more, is_tensor or _speaks_of_tensor(f"{kind} {BARE.sub('', more)}"), at_start=True)
+        if GOES_ON.search(own) is not None or (more.startswith(("(", "[", "`")) and BARE.search(own) is None):
+            own = f"{own} {more}"  # the shape, or the other of two, is on the next line
         return _bare(own, _speaks_of_tensor(f"{kind} {BARE.sub('', own)}"), anywhere=is_tensor)
     within = re.search(
         rf"(?<![\w.]){re.escape(name)}`?\s*(?:\([^\n]*?|:[^\n]*?)" + OF_SHAPE.pattern, text, re.IGNORECASE
@@ -238,10 +251,10 @@ def _sizes(parts: list[str]) -> Iterator[Size]:
         if ONE_OF.fullmatch(part) is not None:
             yield Unknown("documentation gives two sizes")
             continue
-        found = parse(TIMES.sub("*", part))
+        found = parse(TIMES.sub("*", part.removeprefix(BROADCAST)))
         if found is None or any(_is_no_size(name) for name in found.names()) or _is_negative(found):
             return
-        yield found
+        yield PerhapsOne("documentation lets it be 1", word=found) if part.startswith(BROADCAST) else found
 
 
 def _is_no_size(name: str) -> bool:
