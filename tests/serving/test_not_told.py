@@ -12,7 +12,7 @@ from kernelscope.analysis import Analysis
 from kernelscope.explain.faq import QUESTIONS
 from kernelscope.explain.faq_answers import architectures, registered
 from kernelscope.explain.faq_sizes import context_limits
-from kernelscope.explain.report_serving import concerns
+from kernelscope.explain.report_serving import concerns, declared
 from kernelscope.results import Location
 from kernelscope.serving import (
     admission,
@@ -44,10 +44,13 @@ from kernelscope.serving.precision import precisions
 from kernelscope.serving.procedures import is_aside
 from kernelscope.serving.queues import queues
 from kernelscope.serving.reading import read_c, read_python
+from kernelscope.serving.readings import Readings
 from kernelscope.serving.sections import hits
 from kernelscope.serving.system import join
 from kernelscope.serving.work import producers, tables
 from kernelscope.syntax.text import SourceText
+from kernelscope.workspace.files import Files
+from kernelscope.workspace.workspace import Workspace
 
 Source = Callable[[str], PythonSource]
 
@@ -963,3 +966,22 @@ def test_pythons_own_float_has_64_bits(source: Source) -> None:
     text = "def mean_of(mask):\n    return mask.astype({}).sum(axis=1)\n"
     assert not list(precisions(source(text.format("float"))))
     assert list(precisions(source(text.format("np.float32"))))
+
+
+def test_words_of_a_section_that_mean_something_else(tmp_path: Path) -> None:
+    (tmp_path / "settings.py").write_text(
+        "import os\n"
+        "class ServerConfig:\n    pin_memory: bool = True\n    kv_blocks: int = 8\n    lr_scheduler: str = 'cosine'\n"
+        "    policy_loss_type: str = 'ppo'\n    max_num: int = 3\n    batch_size: int = 4\n"
+        "class CkptConfig:\n    max_num: int = 3\n"
+    )
+    (tmp_path / "kernel.cu").write_text("#define THREADS_X 32\n__global__ void k(float* x) { x[threadIdx.x] = 1; }\n")
+    workspace = Workspace(Files([str(tmp_path)]))
+    system = Readings(workspace).system([entry.path for entry in workspace.files.walk()])
+    told = {name: [f"{p.owner}.{p.name}" for p in declared(system, name)] for name in ("kv_cache", "batching")}
+    assert told == {
+        "kv_cache": ["ServerConfig.kv_blocks"],
+        "batching": ["ServerConfig.batch_size", "ServerConfig.max_num"],
+    }
+    assert not declared(system, "scheduling")
+    assert not declared(system, "topology")

@@ -44,6 +44,14 @@ DECLARED: dict[str, re.Pattern[str]] = {
     "metrics": re.compile(r"metric|log_stats|prometheus", re.I),
 }
 """Which section a parameter stands in: by common words of the field in its name."""
+ELSEWHERE: dict[str, frozenset[str]] = {
+    "kv_cache": frozenset({"pin", "weight", "weights", "hub", "huggingface", "watermarking", "logits"}),
+    "prefix_cache": frozenset({"watermark", "watermarking", "logits"}),
+    "batching": frozenset({"ckpt", "checkpoint", "checkpoints", "crops", "logsumexp"}),
+    "scheduling": frozenset({"lr", "loss", "optim", "optimizer"}),
+}
+"""Words of names and owners that hold a section's words for another reason: so many checkpoints are kept, rates of
+learning are scheduled, weights have blocks, texts watermarks."""
 _OF_CACHES = re.compile(r"KV_?(?:Cache|Pool)|KvCache|(?:Paged|Key_?Value)_?Cache|(?<![a-z])kv_?(?:cache|pool)", re.I)
 """Classes that hold keys and values."""
 _SCHEDULES = re.compile(r"sched|priorit|preempt|queue|overlap", re.I)
@@ -95,12 +103,21 @@ def declared(system: System, name: str) -> list[Parameter]:
         if (p.name in meant or _is_of(name, p)) and importance(p) <= TELLING and p.owner not in system.enums
         and not (name == "batching" and OF_ONE_REQUEST & set(words(p.owner)))
         and not (name == "scheduling" and p.kind == "define" and not hits("serving.scheduling", p.location.path.stem))
-        and (p.kind != "argument" or p.value is not None)
+        and (p.kind != "argument" or p.value is not None) and not _is_elsewhere(name, p)
     ]  # fmt: skip
     return sorted(
         found,
         key=lambda p: (importance(p) > 2, not FIRST.search(p.name), importance(p), -system.weight(p.location.path)),
     )
+
+
+def _is_elsewhere(section: str, p: Parameter) -> bool:
+    """Whether a parameter holds the words of a section for another reason; threads of kernels are none of hosts."""
+    if section == "topology":
+        return p.location.path.suffix in (".cu", ".cuh") and "threads" in words(p.name)
+    others = ELSEWHERE.get(section, frozenset())
+    said = {*words(p.name), *words(p.owner)}
+    return bool(others & said) or (section == "kv_cache" and p.location.path.stem == "watermark")
 
 
 def _is_of(section: str, p: Parameter) -> bool:
