@@ -44,9 +44,8 @@ FREE_ORDERS = ("FIFO", "LIFO")
 _LIMITED = re.compile(r"\s[<>]=?\s")
 _COUNTED = re.compile(r"(?:\.|->)(?:size|empty)\(\)")
 RANKS = re.compile(r"tensor_parallel|\btp_size|world_size", re.IGNORECASE)
-_MANY_RANKS = re.compile(
-    r"(?:group|comm|mesh)\w*\.size\(\)|\b(?:\w*world_size|(?:tp|pp|ep|cp|dp|sp)_size|num_ranks|n_ranks|num_shards)\b",
-    re.IGNORECASE,
+_MANY_RANKS = (
+    r"(?:group|comm|mesh)\w*\.size\(\)|\b(?:\w*world_size|(?:tp|pp|ep|cp|dp|sp)_size|num_ranks|n_ranks|num_shards)\b"
 )
 _IS_NAME = re.compile(r"[\"']?[A-Za-z_][\w.:<>\"', ()=-]*")
 """Something that has a name: numbers and lists of them are no implementations."""
@@ -79,6 +78,9 @@ class Speaking:
                 self._known.clear()
             found = self._known[text] = self._pattern.search(text) is not None
         return found
+
+
+_SPEAKS_OF_RANKS = Speaking(_MANY_RANKS)
 
 
 def both(*answers: Answer) -> Answer:
@@ -457,7 +459,7 @@ def parallel_sizes(*kinds: str) -> Answer:
 
 def of_ranks(system: System) -> list[Constraint]:
     """Constraints that hold something against how many ranks there are, by the size of a group too."""
-    return [c for c in system.demands if _MANY_RANKS.search(c.condition)]
+    return [c for c in system.demands if _SPEAKS_OF_RANKS(c.condition)]
 
 
 def synchronisation(system: System) -> Iterator[Claim]:

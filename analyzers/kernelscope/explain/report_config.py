@@ -29,12 +29,14 @@ def _parameters(system: System, places: Places) -> list[Json]:
     if len(rows) < MOST_PARAMETERS:
         rows += sorted((p for p in system.parameters if system.is_aside(p.location.path)), key=rank)
     demanded: dict[tuple[Path, str], list[Constraint]] = {}
+    shown = rows[:MOST_PARAMETERS]
+    names = {p.name for p in shown if p.kind in DEMANDED}
     for c in system.demands:
-        for subject in c.subjects:
+        for subject in names.intersection(c.subjects):
             demanded.setdefault((c.location.path, subject), []).append(c)
     return [
         _parameter(p, places, demanded.get((p.location.path, p.name), []) if p.kind in DEMANDED else [])
-        for p in rows[:MOST_PARAMETERS]
+        for p in shown
     ]
 
 

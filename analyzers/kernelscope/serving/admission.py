@@ -10,16 +10,7 @@ from functools import lru_cache
 
 from kernelscope.results import Location
 from kernelscope.serving.claims import Claim, PythonSource
-from kernelscope.serving.guards import (
-    EXITS,
-    Guard,
-    all_guards_text,
-    calls,
-    guarded,
-    last_name,
-    own,
-    own_calls,
-)
+from kernelscope.serving.guards import EXITS, Guard, all_guards_text, calls, guarded, last_name, own, own_calls, own_of
 from kernelscope.serving.moves import Move, last_part, moves
 from kernelscope.serving.preemption import swaps_out
 from kernelscope.serving.queues import OVER, REQUESTS, iterated
@@ -49,9 +40,7 @@ def continuous(source: PythonSource) -> Iterator[Claim]:
         if any(isinstance(loop, t.While | t.For) and _moved(loop, _outliving(scope.node)) for loop in own(scope.node)):
             movers.pop(scope.node.name, None)  # it says itself how it admits
     for scope in source.module.functions():
-        for loop in own(scope.node):
-            if not isinstance(loop, t.While | t.For):
-                continue
+        for loop in own_of(scope.node, t.For, t.While):
             yield from _by_mover(source, scope, loop, movers)
             moved = _moved(loop, _outliving(scope.node), _putters(scope.node), _cut_after(scope.node, loop))
             limits = list(dict.fromkeys(_limits(source, scope, loop)))
@@ -162,10 +151,10 @@ def _outliving(function: t.FunctionDef | t.ClassDef) -> dict[str, str]:
 
     `self.running = running`, `self.running.extend(chosen)`, `return batch`, also within what it returns.
     """
-    returned = {n.value.id for n in own(function) if isinstance(n, t.Return) and isinstance(n.value, t.Name)}
+    returned = {n.value.id for n in own_of(function, t.Return) if isinstance(n.value, t.Name)}
     packed: list[t.Call] = []
     found = {p.name: "" for p in function.args if p.name != "self"} if isinstance(function, t.FunctionDef) else {}
-    for node in own(function):
+    for node in own_of(function, t.Assign, t.Call, t.Return):
         match node:
             case t.Call(func=t.Attribute(value=kept, attr="extend"), args=[t.Name(id=name)]) if (
                 t.dotted(kept) or ""
@@ -327,7 +316,7 @@ def _removing(loop: t.While | t.For) -> set[str]:
 def _cut_after(function: t.FunctionDef | t.ClassDef, loop: t.While | t.For) -> set[str]:
     """Queues off whose front a function cuts what a loop took: `self.waiting = self.waiting[len(chosen):]`."""
     found = set[str]()
-    for node in own(function):
+    for node in own_of(function, t.Assign):
         match node:
             case t.Assign(targets=[t.Attribute() as queue], value=value) if loop.span.end <= node.span.start:
                 part = value.right if isinstance(value, t.BinOp) and value.op == "+" else value
@@ -376,7 +365,7 @@ def _askers(scope: Scope, test: t.Expr) -> Iterator[t.FunctionDef]:
 def _asked(source: PythonSource, scope: Scope, test: t.Expr) -> str:
     """What a test that only calls a function asks: what that returns."""
     for function in _askers(scope, test):
-        returned = [n.value for n in own(function) if isinstance(n, t.Return) and n.value is not None]
+        returned = [n.value for n in own_of(function, t.Return) if n.value is not None]
         if len(returned) == 1:
             whole = returned[0]
             parts, op = (whole.values, whole.op) if isinstance(whole, t.BoolOp) else ([whole], "")
@@ -390,7 +379,7 @@ def passed_over(source: PythonSource) -> Iterator[Claim]:
     for scope in source.module.functions():
         raised: dict[str, t.AugAssign] = {}
         limits: list[tuple[t.If, t.Compare]] = []
-        for node in own(scope.node):
+        for node in own_of(scope.node, t.AugAssign, t.If):
             match node:
                 case t.AugAssign(target=t.Attribute(attr=attr), op="+", value=t.Constant(value=1)):
                     raised.setdefault(attr, node)
@@ -418,8 +407,8 @@ def _moves_requests(function: t.FunctionDef | t.ClassDef) -> bool:
 def static(source: PythonSource) -> Iterator[Claim]:
     """Loops that run one batch until all of it is finished: `if done.all(): break`, and take nothing in between."""
     for scope in source.module.functions():
-        for loop in own(scope.node):
-            if not isinstance(loop, t.For | t.While) or _moved(loop) is not None:
+        for loop in own_of(scope.node, t.For, t.While):
+            if _moved(loop) is not None:
                 continue
             if any(not PARTS & set(words(last_part(queue))) for queue in _removing(loop)):
                 continue  # it may take requests; tokens that wait to be written are none

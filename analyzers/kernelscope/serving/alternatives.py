@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from kernelscope.serving.claims import Claim, PythonSource
-from kernelscope.serving.guards import last_name, own
+from kernelscope.serving.guards import last_name, own_of
 from kernelscope.serving.sections import words
 from kernelscope.syntax.python import tree as t
 
@@ -27,8 +27,8 @@ def alternatives(source: PythonSource) -> Iterator[tuple[str, Claim]]:
         return
     for scope in source.module.functions():
         chained: set[t.Stmt] = set()
-        for node in own(scope.node):
-            if not isinstance(node, t.If) or node in chained:
+        for node in own_of(scope.node, t.If):
+            if node in chained:
                 continue
             ways: list[tuple[str, str, t.Assign]] = []
             for test, body in _branches(node, chained):

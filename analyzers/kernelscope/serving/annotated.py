@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from kernelscope.serving.claims import Claim, PythonSource
-from kernelscope.serving.guards import last_name, own
+from kernelscope.serving.guards import last_name, own_of
 from kernelscope.serving.sections import words
 from kernelscope.syntax.python import tree as t
 
@@ -27,7 +27,7 @@ def annotated(source: PythonSource) -> Iterator[Claim]:
     for scope in source.module.classes():
         parts: dict[str, t.Node] = {}
         for method in scope.node.methods() if isinstance(scope.node, t.ClassDef) else ():
-            for node in own(method):
+            for node in own_of(method, t.Assign):
                 match node:
                     case t.Assign(targets=[t.Attribute(value=t.Name(id="self"), attr=name)], value=t.Call() as made):
                         given = next(((axes, by) for axes, by in _annotations(made) if any(map(_is_axis, axes))), None)

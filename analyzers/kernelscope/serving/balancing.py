@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from kernelscope.serving.claims import Claim, PythonSource
-from kernelscope.serving.guards import last_name, own
+from kernelscope.serving.guards import last_name, own, own_of
 from kernelscope.serving.sections import words
 from kernelscope.syntax.python import tree as t
 from kernelscope.syntax.python.lower import Scope
@@ -97,7 +97,7 @@ def _indexed(source: PythonSource, scope: Scope, node: t.Node) -> tuple[str, t.N
     name = last_name(func)
     if name != "argmin" and (name != "choice" or weights is None):
         return None
-    for taken in own(scope.node):
+    for taken in own_of(scope.node, t.Subscript):
         match taken:
             case t.Subscript(value=over, slice=t.Name(id=index)) if index == at and _are_replicas(source, over):
                 if weights is not None:
@@ -113,9 +113,9 @@ def _from_heaps(source: PythonSource, scope: Scope) -> Iterator[tuple[str, t.Nod
 
     Which of them is taken is the first of what the heap holds: the least loaded.
     """
-    bound = {t.dotted(n.targets[0]): n.value for n in own(scope.node) if isinstance(n, t.Assign)}
+    bound = {t.dotted(n.targets[0]): n.value for n in own_of(scope.node, t.Assign)}
     popped: dict[str, tuple[str, t.Node]] = {}
-    for node in own(scope.node):
+    for node in own_of(scope.node, t.Assign, t.Call):
         match node:
             case t.Assign(
                 targets=[t.Tuple(elts=[t.Name(id=load), t.Name(), *_])],

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from kernelscope.serving.claims import Claim, PythonSource, literal
-from kernelscope.serving.guards import last_name, own, own_calls
+from kernelscope.serving.guards import last_name, own_calls, own_of
 from kernelscope.serving.sections import words
 from kernelscope.syntax.python import tree as t
 from kernelscope.syntax.python.lower import Scope
@@ -37,10 +37,8 @@ KEPT_STATE = {"cache", "kv", "pool", "page", "pages", "slot", "slots", "memory",
 def paging(source: PythonSource) -> Iterator[Claim]:
     """Slot arithmetic of paged caches: `table[pos // B] * B + pos % B`, and block counts by rounding up."""
     for scope in source.module.functions():
-        parts = {n.left for n in own(scope.node) if isinstance(n, t.BinOp) and n.op in ("+", "-")}
-        for node in own(scope.node):
-            if not isinstance(node, t.BinOp):
-                continue
+        parts = {n.left for n in own_of(scope.node, t.BinOp) if n.op in ("+", "-")}
+        for node in own_of(scope.node, t.BinOp):
             if _about_weights(scope.qualified_name, source.path.stem):
                 break
             if node.op in ("+", "-") and node not in parts and _is_slot(node):
@@ -156,10 +154,10 @@ def _names_a_cache(name: str) -> bool:
 def _kept(source: PythonSource, function: t.FunctionDef | t.ClassDef) -> Iterator[tuple[t.Node, str, t.Call]]:
     """Allocations that are stored in an attribute, registered as a buffer, or returned as a cache."""
     returned = {
-        n.id for r in own(function) if isinstance(r, t.Return) and r.value is not None
+        n.id for r in own_of(function, t.Return) if r.value is not None
         for n in t.walk(r.value) if isinstance(n, t.Name) and _names_a_cache(n.id)
     }  # fmt: skip
-    for node in own(function):
+    for node in own_of(function, t.Assign, t.Call, t.Return):
         match node:
             case t.Assign(
                 targets=[t.Attribute() as target] | [t.Subscript(value=t.Attribute()) as target],
@@ -198,7 +196,7 @@ def _shapes(scope: Scope) -> dict[str, tuple[t.Expr, t.Node]]:
     found: dict[str, tuple[t.Expr, t.Node]] = {}
     around: list[t.FunctionDef | t.ClassDef] = [scope.node, *(scope.owner.methods() if scope.owner else ())]
     for function in around:
-        for node in own(function):
+        for node in own_of(function, t.Assign):
             match node:
                 case t.Assign(targets=[target], value=(t.Tuple() as shape) | t.IfExp(body=t.Tuple() as shape)):
                     if (name := t.dotted(target)) is not None:
@@ -240,9 +238,9 @@ def rings(source: PythonSource) -> Iterator[Claim]:
             continue
         split = {
             (source.quote(n.left), source.quote(n.right))
-            for n in own(scope.node) if isinstance(n, t.BinOp) and n.op == "//"
+            for n in own_of(scope.node, t.BinOp) if n.op == "//"
         }  # fmt: skip
-        for node in own(scope.node):
+        for node in own_of(scope.node, t.Assign):
             match node:
                 case t.Assign(value=value):
                     turned = (n for n in t.walk(value) if isinstance(n, t.BinOp) and _is_turn(n))
@@ -270,8 +268,8 @@ def _is_turn(node: t.BinOp) -> bool:
 def sizing(source: PythonSource) -> Iterator[Claim]:
     """Products of four or more factors one of which is an element size: bytes of a cache or buffer."""
     for scope in source.module.functions():
-        for node in own(scope.node):
-            if not isinstance(node, t.Assign | t.Return) or node.value is None:
+        for node in own_of(scope.node, t.Assign, t.Return):
+            if node.value is None:
                 continue
             if isinstance(node, t.Assign) and _is_capacity(source, node) and not _is_of_layers(scope, node):
                 value = f"{source.quote(node.targets[0])} = {source.quote(node.value)}: as many as the memory holds"

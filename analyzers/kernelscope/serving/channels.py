@@ -21,7 +21,7 @@ from kernelscope.serving.guards import (
     held_names,
     inside,
     last_name,
-    own,
+    own_of,
     statements,
 )
 from kernelscope.serving.sections import words
@@ -211,7 +211,7 @@ def uses(source: PythonSource) -> Iterator[Use]:
         return
     for scope in source.module.functions():
         known = held_names(scope.node, scope.owner) if isinstance(scope.node, t.FunctionDef) else {}
-        for node in own(scope.node):
+        for node in own_of(scope.node, t.Call, t.Subscript):
             match node:
                 case t.Call(func=t.Attribute(value=held, attr=verb), args=args):
                     sends = verb in SENDS or verb.startswith("send")
@@ -242,7 +242,7 @@ def _stored_as(cls: t.ClassDef, attribute: str) -> Iterator[tuple[int, str]]:
     if made is None:
         return
     names = [p.name for p in made.args if p.name != "self"]
-    for node in own(made):
+    for node in own_of(made, t.Assign):
         match node:
             case t.Assign(targets=[target], value=t.Name(id=given)) if (
                 given in names and t.dotted(target) == f"self.{attribute}"

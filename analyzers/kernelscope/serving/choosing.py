@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from kernelscope.serving.claims import Claim, PythonSource
-from kernelscope.serving.guards import assignments, guards_text, last_name, own, own_calls, statements
+from kernelscope.serving.guards import assignments, guards_text, last_name, own, own_calls, own_of, statements
 from kernelscope.serving.preemption import removed
 from kernelscope.serving.queues import REQUESTS
 from kernelscope.serving.sections import hits, words
@@ -79,8 +79,8 @@ def _policies(source: PythonSource) -> Iterator[Claim]:
 def _levels(source: PythonSource) -> Iterator[Claim]:
     """`for level in range(len(self.queues)): if len(self.queues[level]) > 0: return self.queues[level].popleft()`."""
     for scope in source.module.functions():
-        for loop in own(scope.node):
-            if not isinstance(loop, t.For) or (found := _first_filled(loop)) is None:
+        for loop in own_of(scope.node, t.For):
+            if (found := _first_filled(loop)) is None:
                 continue
             queues, taken = found
             put = _put_by_level(scope.owner or scope.node, queues)
@@ -169,7 +169,7 @@ def _moved_between_levels(source: PythonSource) -> Iterator[Claim]:
     """`letter.set_level(letter.level + 1)` under a test of time, and `letter.set_level(0)` of those that waited."""
     for scope in source.module.functions():
         taken = {c.span.start for c in own_calls(scope.node) if last_name(c.func) in TAKES}
-        asked = [n for n in own(scope.node) if isinstance(n, t.Compare) and TIMES & set(words(source.quote(n)))]
+        asked = [n for n in own_of(scope.node, t.Compare) if TIMES & set(words(source.quote(n)))]
         for statement, guards in statements(scope.node):
             if not (step := _level_of(statement)):
                 continue

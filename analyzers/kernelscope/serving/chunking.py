@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from kernelscope.serving.claims import Claim, PythonSource
-from kernelscope.serving.guards import EXITS, assignments, calls, last_name, own, statements
+from kernelscope.serving.guards import EXITS, assignments, calls, last_name, own, own_of, statements
 from kernelscope.serving.sections import words
 from kernelscope.syntax.python import tree as t
 from kernelscope.syntax.python.lower import Scope
@@ -85,8 +85,8 @@ def _made_from(source: PythonSource, function: t.FunctionDef | t.ClassDef, budge
     """What a budget is before anything is taken from it, where the function works it out."""
     name = t.dotted(budget)
     found = (
-        n for n in own(function)
-        if isinstance(n, t.Assign) and t.dotted(n.targets[0]) == name and n.span.end <= cut.span.start
+        n for n in own_of(function, t.Assign)
+        if t.dotted(n.targets[0]) == name and n.span.end <= cut.span.start
     )  # fmt: skip
     made = next(found, None)
     return f", where {name} = {source.quote(made.value)}" if made is not None and calls(made) else ""
@@ -94,8 +94,8 @@ def _made_from(source: PythonSource, function: t.FunctionDef | t.ClassDef, budge
 
 def _last_first(source: PythonSource, function: t.FunctionDef | t.ClassDef, cut: t.Assign) -> str:
     """`for … in zip(reversed(a), reversed(b))`: the last of a list are served first."""
-    for loop in own(function):
-        if not isinstance(loop, t.For) or not loop.span.start <= cut.span.start < loop.span.end:
+    for loop in own_of(function, t.For):
+        if not loop.span.start <= cut.span.start < loop.span.end:
             continue
         turned = [c for c in calls(loop.iter) if last_name(c.func) == "reversed"]
         if turned:
@@ -148,7 +148,7 @@ def _counted_down(function: t.FunctionDef | t.ClassDef, name: t.Expr, cut: t.Ass
 
 
 def _in_one_loop(function: t.FunctionDef | t.ClassDef, *nodes: t.Node) -> bool:
-    loops = (n.span for n in own(function) if isinstance(n, t.For | t.While))
+    loops = (n.span for n in own_of(function, t.For, t.While))
     return any(all(span.start <= n.span.start < span.end for n in nodes) for span in loops)
 
 
@@ -168,7 +168,7 @@ def _is_of_tokens(statement: t.Assign, operands: list[t.Expr]) -> bool:
 def _only_first(source: PythonSource, function: t.FunctionDef | t.ClassDef, operands: list[t.Expr]) -> str:
     """`if remaining < tokens and chosen: break`: only the first request of a batch may be cut."""
     names = {t.dotted(a) for a in operands}
-    for node in own(function):
+    for node in own_of(function, t.If):
         match node:
             case t.If(test=t.BoolOp(op="and", values=[t.Compare() as small, t.Name() | t.Attribute() as chosen])):
                 pass
@@ -183,7 +183,7 @@ def _only_first(source: PythonSource, function: t.FunctionDef | t.ClassDef, oper
 
 def _chosen_class(source: PythonSource, function: t.FunctionDef | t.ClassDef, cut: t.Assign) -> str:
     """`C = Partial if size < rest else Whole`: another class stands for what is not complete."""
-    for node in own(function):
+    for node in own_of(function, t.Assign):
         match node:
             case t.Assign(targets=[t.Name(id=name)], value=t.IfExp(body=t.Name() as one, orelse=t.Name() as other)):
                 if one.id[:1].isupper() and other.id[:1].isupper():
@@ -218,7 +218,7 @@ def _effect(source: PythonSource, method: t.FunctionDef) -> str:
 def pieces(source: PythonSource) -> Iterator[Claim]:
     """`for start in range(0, n, size): part = prompt[start : start + size]` around a call: prompts go in pieces."""
     for scope in source.module.functions():
-        for loop in own(scope.node):
+        for loop in own_of(scope.node, t.For):
             match loop:
                 case t.For(target=t.Name(id=start), iter=t.Call(func=t.Name(id="range"), args=[_, _, size])):
                     pass

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from kernelscope.results import Location
 from kernelscope.serving.claims import PythonSource
-from kernelscope.serving.guards import last_name, own
+from kernelscope.serving.guards import last_name, own_of
 from kernelscope.syntax.python import tree as t
 
 QUEUES = 4
@@ -40,7 +40,7 @@ def deals(source: PythonSource) -> Iterator[Deal]:
     for scope in source.module.functions():
         assert isinstance(scope.node, t.FunctionDef)
         popped = _popped(scope.node)
-        for loop in (n for n in own(scope.node) if isinstance(n, t.For | t.While)):
+        for loop in own_of(scope.node, t.For, t.While):
             receivers = list(_receivers(loop))
             if not receivers:
                 continue
@@ -66,7 +66,7 @@ def _receivers(loop: t.For | t.While) -> Iterator[tuple[t.Expr, t.Call]]:
 def _popped(function: t.FunctionDef) -> set[str]:
     """Names that are taken from a heap."""
     found: set[str] = set()
-    for node in own(function):
+    for node in own_of(function, t.Assign):
         match node:
             case t.Assign(targets=[t.Tuple(elts=parts)], value=t.Call(func=func)) if last_name(func) == "heappop":
                 found |= {part.id for part in parts if isinstance(part, t.Name)}

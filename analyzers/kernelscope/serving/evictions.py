@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 
 from kernelscope.serving.claims import Claim, PythonSource
-from kernelscope.serving.guards import inside, own
+from kernelscope.serving.guards import inside, own_of
 from kernelscope.serving.sections import words
 from kernelscope.syntax.python import tree as t
 
@@ -38,7 +38,7 @@ def evictions(source: PythonSource) -> Iterator[Claim]:
             order = _order(source)
             before = [c for c in calls if c.span.end <= pops.span.start]
             candidates = [m for m in _called(source, scope.owner, before) if m is not scope.node]
-            tests = [_asked(source, s) for m in candidates for s in own(m) if isinstance(s, t.If)]
+            tests = [_asked(source, s) for m in candidates for s in own_of(m, t.If)]
             value = f"by a heap: the least element is evicted first; {source.quote(pops)}"
             if order is not None:
                 value += f"; elements compare by `{source.quote(order)}`"
@@ -96,7 +96,7 @@ def _order(source: PythonSource) -> t.Expr | None:
     found = [scope.node for scope in source.module.functions() if scope.node.name == "__lt__"]
     if len(found) != 1:
         return None
-    return next((n.value for n in own(found[0]) if isinstance(n, t.Return) and n.value is not None), None)
+    return next((n.value for n in own_of(found[0], t.Return) if n.value is not None), None)
 
 
 def _is_recency(order: t.Expr) -> bool:
@@ -119,7 +119,7 @@ def recency(source: PythonSource) -> Iterator[Claim]:
     for scope in source.module.functions():
         if not FREEING & set(words(scope.qualified_name)):
             continue
-        for node in own(scope.node):
+        for node in own_of(scope.node, t.Call):
             match node:
                 case t.Call(func=t.Name(id="sorted" | "min"), args=[what, *_], keywords=keywords):
                     pass
@@ -164,7 +164,7 @@ def _sorted_sets(source: PythonSource) -> Iterator[Claim]:
                 continue
             key = next((source.quote(k.value) for k in kept[1].keywords if k.arg == "key"), "its elements")
             method = next((m for m in _methods(scope.node) if _within(node, m)), None)
-            checked = [source.quote(n.test) for n in own(method) if isinstance(n, t.Assert)] if method else []
+            checked = [source.quote(n.test) for n in own_of(method, t.Assert)] if method else []
             value = f"the least element of a sorted set is evicted first: {source.quote(node)}, ordered by {key}"
             if (order := _returned(source, key)) is not None:
                 value += f", which is {source.quote(order)}"
@@ -185,7 +185,7 @@ def _returned(source: PythonSource, key: str) -> t.Expr | None:
     """What the method that a key calls returns, where the file defines it once."""
     called = re.findall(r"\.(\w+)\(\)", key)
     found = [s.node for s in source.module.functions() if called and s.node.name == called[-1]]
-    returns = [n.value for f in found for n in own(f) if isinstance(n, t.Return) and n.value is not None]
+    returns = [n.value for f in found for n in own_of(f, t.Return) if n.value is not None]
     return returns[0] if len(found) == 1 and len(returns) == 1 else None
 
 

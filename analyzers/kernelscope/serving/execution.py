@@ -18,6 +18,7 @@ from kernelscope.serving.guards import (
     last_name,
     own,
     own_calls,
+    own_of,
     statements,
 )
 from kernelscope.serving.sections import words
@@ -61,7 +62,7 @@ def captured_by_size(source: PythonSource) -> Iterator[Claim]:
             constants.setdefault(s.targets[0].id, []).append(s)
     by_function = {s.qualified_name for s in source.module.functions() if any(map(_is_capture, own(s.node)))}
     for scope in source.module.functions():
-        stored = {t.dotted(n.targets[0]): n for n in own(scope.node) if isinstance(n, t.Assign)}
+        stored = {t.dotted(n.targets[0]): n for n in own_of(scope.node, t.Assign)}
         for loops, call in calls_in_loops(scope.node.body):
             func = source.quote(call.func)
             if func.startswith("self.") and scope.owner is not None:
@@ -172,8 +173,8 @@ def _is_capture(node: t.Node) -> bool:
 def _stored(source: PythonSource) -> dict[str, t.Assign]:
     found: dict[str, t.Assign] = {}
     for scope in source.module.functions():
-        for node in own(scope.node):
-            if isinstance(node, t.Assign) and (name := t.dotted(node.targets[0])) is not None:
+        for node in own_of(scope.node, t.Assign):
+            if (name := t.dotted(node.targets[0])) is not None:
                 found.setdefault(name, node)
     return found
 
@@ -273,8 +274,8 @@ def _operations(source: PythonSource, function: t.FunctionDef) -> str:
 def placeholders(source: PythonSource) -> Iterator[Claim]:
     """Requests and pages that stand for nothing: made once, used where a batch or an index must be filled up."""
     for scope in source.module.functions():
-        for node in own(scope.node):
-            if not isinstance(node, t.Assign) or not isinstance(node.value, t.Call):
+        for node in own_of(scope.node, t.Assign):
+            if not isinstance(node.value, t.Call):
                 continue
             name = t.dotted(node.targets[0])
             if name is None or not _stands_for_nothing(name) or last_name(node.value.func) in READS:
@@ -334,8 +335,8 @@ def spares(source: PythonSource) -> Iterator[Claim]:
                 if not {"page", "pages", "block", "blocks", "slots", "rows"} & said or POSITIONS & said:
                     continue
                 fills = [
-                    n for n in own(scope.node)
-                    if isinstance(n, t.ExprStmt) and isinstance(n.value, t.Call)
+                    n for n in own_of(scope.node, t.ExprStmt)
+                    if isinstance(n.value, t.Call)
                     and {"dummy", "padding", "null", "placeholder"} & set(words(source.quote(n)))
                 ]  # fmt: skip
                 given = f"{keyword.arg}={source.quote(keyword.value)}"

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from kernelscope.serving.claims import Claim, PythonSource
 from kernelscope.serving.condensing import SILENT
-from kernelscope.serving.guards import calls, guarded, guards_text, last_name, own
+from kernelscope.serving.guards import calls, guarded, guards_text, last_name, own_of
 from kernelscope.serving.sections import words
 from kernelscope.syntax.python import tree as t
 from kernelscope.syntax.python.lower import Scope
@@ -27,10 +27,8 @@ def failures(source: PythonSource) -> Iterator[Claim]:
     if source.aside:
         return
     for scope in source.module.functions():
-        loops = [n for n in own(scope.node) if isinstance(n, t.For | t.While)]
-        for node in own(scope.node):
-            if not isinstance(node, t.Try):
-                continue
+        loops = list(own_of(scope.node, t.For, t.While))
+        for node in own_of(scope.node, t.Try):
             around = [loop for loop in loops if loop.span.start < node.span.start < loop.span.end]
             again = _again(source, scope, around[-1], node) if around else None
             if again is not None:

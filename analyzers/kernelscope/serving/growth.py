@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from kernelscope.serving.claims import Claim, PythonSource
-from kernelscope.serving.guards import assignments, last_name, own
+from kernelscope.serving.guards import assignments, last_name, own_of
 from kernelscope.serving.sections import words
 from kernelscope.syntax.python import tree as t
 
@@ -22,7 +22,7 @@ def growth(source: PythonSource) -> Iterator[Claim]:
         if scope.owner is None or not CACHED & set(words(scope.owner.name)):
             continue
         known = assignments(scope.node)
-        grown = [node for node in own(scope.node) if isinstance(node, t.Assign) and _grows(source, node)]
+        grown = [node for node in own_of(scope.node, t.Assign) if _grows(source, node)]
         if not grown:
             continue
         names = " and ".join(dict.fromkeys(source.quote(node.targets[0]) for node in grown))

@@ -8,10 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from operator import itemgetter
+from typing import TypeVar, cast
 
 from kernelscope.serving.claims import PythonSource
 from kernelscope.syntax.python import tree as t
 
+Kind = TypeVar("Kind", bound=t.Node)
 KEPT = 3_000
 """Nodes whose parts are kept: many recognisers look at the same function one after the other."""
 KEPT_CLASSES = 100
@@ -100,6 +103,23 @@ def own(node: t.FunctionDef | t.ClassDef) -> tuple[t.Node, ...]:
         found.append(current)
         todo.extend(reversed(list(t.children(current))))
     return tuple(found)
+
+
+@lru_cache(maxsize=KEPT)
+def _by_kind(node: t.FunctionDef | t.ClassDef) -> dict[type[t.Node], list[tuple[int, t.Node]]]:
+    found: dict[type[t.Node], list[tuple[int, t.Node]]] = {}
+    for place, each in enumerate(own(node)):
+        found.setdefault(type(each), []).append((place, each))
+    return found
+
+
+def own_of(node: t.FunctionDef | t.ClassDef, *kinds: type[Kind]) -> Iterator[Kind]:
+    """The nodes of some kinds among `own`, in source order: most recognisers ask for few of all that there are."""
+    known = _by_kind(node)
+    rows = [row for kind in kinds for row in known.get(kind, ())]
+    if len(kinds) > 1:
+        rows.sort(key=itemgetter(0))
+    return (cast("Kind", each) for _, each in rows)
 
 
 @lru_cache(maxsize=KEPT)

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from kernelscope.serving.chunking import ANSWERS, DRAFTS, MEDIA
 from kernelscope.serving.claims import Claim, PythonSource
-from kernelscope.serving.guards import last_name, own
+from kernelscope.serving.guards import last_name, own_of
 from kernelscope.serving.sections import hits, words
 from kernelscope.syntax.python import tree as t
 
@@ -29,7 +29,7 @@ def halves(source: PythonSource) -> Iterator[Claim]:
             continue
         heads: dict[tuple[str, str], t.Subscript] = {}
         tails: dict[tuple[str, str], t.Subscript] = {}
-        for node in own(scope.node):
+        for node in own_of(scope.node, t.Subscript):
             match node:
                 case t.Subscript(value=value, slice=t.Slice(lower=None, upper=at)) if at is not None:
                     heads.setdefault((t.dotted(value) or "", t.dotted(at) or ""), node)
@@ -55,7 +55,7 @@ def halves(source: PythonSource) -> Iterator[Claim]:
 
 def _is_least(function: t.FunctionDef | t.ClassDef, name: str) -> bool:
     """Whether a number is the least of a length and something else: `n = min(len(tokens), most)`."""
-    for node in own(function):
+    for node in own_of(function, t.Assign):
         match node:
             case t.Assign(targets=[target], value=t.Call(func=t.Name(id="min"), args=args)) if t.dotted(target) == name:
                 return any(isinstance(a, t.Call) and last_name(a.func) == "len" for a in args)

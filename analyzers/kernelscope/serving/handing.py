@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from kernelscope.results import Location
 from kernelscope.serving.channels import Channel, Use
 from kernelscope.serving.claims import PythonSource, literal
-from kernelscope.serving.guards import last_name, own, own_calls
+from kernelscope.serving.guards import last_name, own_calls, own_of
 from kernelscope.serving.sections import words
 from kernelscope.syntax.python import tree as t
 
@@ -73,7 +73,7 @@ def renamed(source: PythonSource) -> Iterator[Renamed]:
         return
     for scope in source.module.functions():
         pairs: list[tuple[str, t.Expr]] = []
-        for node in own(scope.node):
+        for node in own_of(scope.node, t.Call, t.Dict):
             match node:
                 case t.Call(keywords=keywords):
                     pairs += [(k.arg, k.value) for k in keywords if k.arg]

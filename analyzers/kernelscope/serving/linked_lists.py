@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from kernelscope.serving.claims import Claim, PythonSource
-from kernelscope.serving.guards import own
+from kernelscope.serving.guards import own_of
 from kernelscope.serving.sections import words
 from kernelscope.syntax.python import tree as t
 
@@ -68,7 +68,7 @@ def _named(methods: list[t.FunctionDef]) -> str:
 def _ends(method: t.FunctionDef) -> Ends | None:
     """`self.first.after = self.last` and `self.last.before = self.first`."""
     joined: list[tuple[str, str, str]] = []
-    for node in own(method):
+    for node in own_of(method, t.Assign):
         match node:
             case t.Assign(
                 targets=[t.Attribute(value=t.Attribute(value=t.Name(id="self"), attr=one), attr=link)],
@@ -87,16 +87,16 @@ def _ends(method: t.FunctionDef) -> Ends | None:
 def _takes(method: t.FunctionDef, end: str, link: str) -> bool:
     """Whether a method returns what stands at an end and joins the rest to it: `x = self.end.link … return x`."""
     places = _places(method, end, link)
-    bound = [n for n in own(method) if isinstance(n, t.Assign)]
+    bound = list(own_of(method, t.Assign))
     names = {_name(n.targets[0]) for n in bound if t.dotted(n.value) in places} - {""}
     names |= {_name(n.targets[0]) for n in bound if isinstance(n.value, t.Name) and n.value.id in names} - {""}
     collected = {
-        t.dotted(n.func.value) or "" for n in own(method)
-        if isinstance(n, t.Call) and isinstance(n.func, t.Attribute) and n.func.attr == "append"
+        t.dotted(n.func.value) or "" for n in own_of(method, t.Call)
+        if isinstance(n.func, t.Attribute) and n.func.attr == "append"
         and any(_name(a) in names for a in n.args)
     }  # fmt: skip
     is_joined = any(t.dotted(target) in places for n in bound for target in n.targets)
-    given = [n.value for n in own(method) if isinstance(n, t.Return) and n.value is not None]
+    given = [n.value for n in own_of(method, t.Return) if n.value is not None]
     return is_joined and any(_name(n) in names | collected for value in given for n in t.walk(value))
 
 
@@ -104,8 +104,8 @@ def _puts(method: t.FunctionDef, end: str, link: str) -> bool:
     """Whether a method sets what it was given at an end: `self.end.link = x`."""
     places = _places(method, end, link)
     given = {p.name for p in method.args if p.name != "self"}
-    given |= {_name(n.target) for n in own(method) if isinstance(n, t.For)}
-    bound = [n for n in own(method) if isinstance(n, t.Assign)]
+    given |= {_name(n.target) for n in own_of(method, t.For)}
+    bound = list(own_of(method, t.Assign))
     given |= {_name(n.targets[0]) for n in bound if isinstance(n.value, t.Name) and n.value.id in given}
     put = [n.value for n in bound if any(t.dotted(target) in places for target in n.targets)]
     return any(_name(n) in given - {""} for value in put for n in t.walk(value))
@@ -114,7 +114,7 @@ def _puts(method: t.FunctionDef, end: str, link: str) -> bool:
 def _places(method: t.FunctionDef, end: str, link: str) -> set[str]:
     """The ways in which a method may write the link of an end: `self.end.link`, and of a name that stands for it."""
     aliases = {
-        _name(n.targets[0]) for n in own(method) if isinstance(n, t.Assign) and t.dotted(n.value) == f"self.{end}"
+        _name(n.targets[0]) for n in own_of(method, t.Assign) if t.dotted(n.value) == f"self.{end}"
     }
     return {f"self.{end}.{link}", *(f"{alias}.{link}" for alias in aliases if alias)}
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from kernelscope.results import Location
 from kernelscope.serving.claims import PythonSource
-from kernelscope.serving.guards import Guard, assignments, calls, guards_text, last_name, own, own_calls, statements
+from kernelscope.serving.guards import Guard, assignments, calls, guards_text, last_name, own_calls, own_of, statements
 from kernelscope.serving.queues import OVER, REQUESTS
 from kernelscope.serving.sections import words
 from kernelscope.syntax.python import tree as t
@@ -93,7 +93,7 @@ def moves(source: PythonSource) -> Iterator[Move]:
 def _bound(function: t.FunctionDef | t.ClassDef) -> dict[str, list[int]]:
     """Where a function binds each name, but for bindings that make it from itself."""
     found: dict[str, list[int]] = {}
-    for node in own(function):
+    for node in own_of(function, t.Assign, t.For):
         match node:
             case t.For(target=t.Name(id=name), iter=gone_through):
                 found.setdefault(name, []).append(gone_through.span.end)
@@ -230,12 +230,11 @@ def _gone_through(function: t.FunctionDef | t.ClassDef) -> list[_Step]:
         if isinstance(value, t.Call) and isinstance(value.func, t.Attribute)
         and value.func.attr in TAKES and (kept := _kept(value.func.value))
     }  # fmt: skip
-    for loop in own(function):
-        if isinstance(loop, t.For):
-            counted = loop.iter.args[0] if isinstance(loop.iter, t.Call) and loop.iter.args else loop.iter
-            target = loop.target.elts[-1] if isinstance(loop.target, t.Tuple) and loop.target.elts else loop.target
-            if (kept := batches.get(t.dotted(counted) or "")) and (element := t.dotted(target)):
-                found.append(_Step(element, kept, (), 0, loop.iter))
+    for loop in own_of(function, t.For):
+        counted = loop.iter.args[0] if isinstance(loop.iter, t.Call) and loop.iter.args else loop.iter
+        target = loop.target.elts[-1] if isinstance(loop.target, t.Tuple) and loop.target.elts else loop.target
+        if (kept := batches.get(t.dotted(counted) or "")) and (element := t.dotted(target)):
+            found.append(_Step(element, kept, (), 0, loop.iter))
     return found
 
 

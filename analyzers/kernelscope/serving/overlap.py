@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import TypeGuard
 
 from kernelscope.serving.claims import Claim, PythonSource
-from kernelscope.serving.guards import calls, last_name, own
+from kernelscope.serving.guards import calls, last_name, own, own_of
 from kernelscope.serving.sections import words
 from kernelscope.syntax.python import tree as t
 
@@ -23,8 +23,8 @@ def overlaps(source: PythonSource) -> Iterator[Claim]:
         assert isinstance(scope.node, t.FunctionDef)
         yield from _queued(source, scope.qualified_name, scope.node)
         yield from _awaited_late(source, scope.qualified_name, scope.node)
-        for loop in own(scope.node):
-            if isinstance(loop, t.While) and _is_endless(loop.test):
+        for loop in own_of(scope.node, t.While):
+            if _is_endless(loop.test):
                 yield from _carried(source, scope.qualified_name, scope.owner, loop)
                 yield from _remembered(source, scope.qualified_name, loop)
 
@@ -46,10 +46,10 @@ def _carried(source: PythonSource, where: str, owner: t.ClassDef | None, loop: t
             continue
         parameter = method.args[1].name
         handled = [c for c in _calls(method) if any(t.dotted(a) == parameter for a in c.args)]
-        returned = {t.dotted(n.value) for n in own(method) if isinstance(n, t.Return) and n.value is not None}
+        returned = {t.dotted(n.value) for n in own_of(method, t.Return) if n.value is not None}
         launched = [
-            n for n in own(method)
-            if isinstance(n, t.Assign) and t.dotted(n.targets[0]) in returned and calls(n.value)
+            n for n in own_of(method, t.Assign)
+            if t.dotted(n.targets[0]) in returned and calls(n.value)
         ]  # fmt: skip
         if not handled or not launched or launched[-1].span.start > handled[-1].span.start:
             continue
@@ -58,7 +58,7 @@ def _carried(source: PythonSource, where: str, owner: t.ClassDef | None, loop: t
             f"and only then handles the results of the last batch ({source.quote(handled[-1])}), so host work runs "
             f"while the device computes"
         )
-        streams = [source.quote(n.context_expr) for n in own(method) if isinstance(n, t.WithItem)]
+        streams = [source.quote(n.context_expr) for n in own_of(method, t.WithItem)]
         if streams:
             value += f"; the batch runs on a stream of its own ({', '.join(streams)})"
         waits = [
@@ -82,7 +82,7 @@ def _queued(source: PythonSource, where: str, function: t.FunctionDef) -> Iterat
         taken = next((c for c in _calls(function) if _takes(c, name, into) and c.span.start > put.span.start), None)
         if name is None or goes_on is None or taken is None or goes_on.span.start > taken.span.start:
             continue
-        got = {n.id for s in own(function) if isinstance(s, t.Assign) and s.value is taken for n in _names(s.targets)}
+        got = {n.id for s in own_of(function, t.Assign) if s.value is taken for n in _names(s.targets)}
         waits = (
             c for c in _calls(function)
             if isinstance(c.func, t.Attribute) and c.func.attr in ("result", "wait") and last_name(c.func.value) in got
@@ -103,10 +103,10 @@ def _queued(source: PythonSource, where: str, function: t.FunctionDef) -> Iterat
 def _awaited_late(source: PythonSource, where: str, function: t.FunctionDef) -> Iterator[Claim]:
     """`if self.under_way: device.wait()`, then `device.run()` and `self.under_way = True`: waits one step later."""
     set_at = {
-        t.dotted(n.targets[0]): n for n in own(function)
-        if isinstance(n, t.Assign) and isinstance(n.value, t.Constant) and n.value.value is True
+        t.dotted(n.targets[0]): n for n in own_of(function, t.Assign)
+        if isinstance(n.value, t.Constant) and n.value.value is True
     }  # fmt: skip
-    for branch in (n for n in own(function) if isinstance(n, t.If)):
+    for branch in own_of(function, t.If):
         flag = t.dotted(branch.test)
         begun = set_at.get(flag)
         waited = next((c for s in branch.body for c in calls(s) if WAITS & set(words(last_name(c.func)))), None)
@@ -160,7 +160,7 @@ def _takes(call: t.Call, queue: str | None, into: str) -> bool:
 
 
 def _calls(method: t.FunctionDef) -> list[t.Call]:
-    return [n for n in own(method) if isinstance(n, t.Call)]
+    return list(own_of(method, t.Call))
 
 
 def _remembered(source: PythonSource, where: str, loop: t.While) -> Iterator[Claim]:
@@ -192,8 +192,8 @@ def switches(source: PythonSource) -> Iterator[Claim]:
     for scope in source.module.functions():
         chosen: list[tuple[str, str, t.Node]] = []
         seen: set[int] = set()
-        for node in own(scope.node):
-            if not isinstance(node, t.If) or not node.orelse or node.span.start in seen:
+        for node in own_of(scope.node, t.If):
+            if not node.orelse or node.span.start in seen:
                 continue
             while True:
                 seen.add(node.span.start)

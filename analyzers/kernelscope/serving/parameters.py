@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 
 from kernelscope.results import Location
 from kernelscope.serving.claims import Claim, Literal, PythonSource, literal
-from kernelscope.serving.guards import Guard, guarded, guards_text, inside, own, own_calls, statements
+from kernelscope.serving.guards import Guard, guarded, guards_text, inside, own_calls, own_of, statements
 from kernelscope.serving.sections import words
 from kernelscope.syntax.python import tree as t
 from kernelscope.workspace.files import PYTHON_SUFFIXES
@@ -180,7 +180,7 @@ def _stored_arguments(source: PythonSource, cls: t.ClassDef) -> Iterator[Paramet
 def _made_up_for(method: t.FunctionDef) -> set[str]:
     """Arguments that a method works out where they are not given: `if size is None: size = 8`."""
     found: set[str] = set()
-    for node in own(method):
+    for node in own_of(method, t.If):
         match node:
             case t.If(
                 test=t.Compare(left=t.Name(id=name), ops=["is"], comparators=[t.Constant(value=None)]), body=body
@@ -197,7 +197,7 @@ def _fixed_numbers(source: PythonSource, cls: t.ClassDef) -> Iterator[Parameter]
     stored: Counter[str] = Counter()
     for method in cls.methods():
         taken = {p.name for p in method.args}
-        for node in own(method):
+        for node in own_of(method, t.Assign, t.AugAssign):
             match node:
                 case t.Assign(targets=[t.Attribute(value=t.Name(id="self"), attr=attr)], value=value):
                     if method.name == "__init__" and isinstance(value, t.Constant) and is_telling(value.value):

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from kernelscope.serving.admission import WAITING
 from kernelscope.serving.claims import Claim, PythonSource
-from kernelscope.serving.guards import own, own_calls
+from kernelscope.serving.guards import own_calls, own_of
 from kernelscope.serving.sections import words
 from kernelscope.syntax.python import tree as t
 
@@ -14,8 +14,8 @@ from kernelscope.syntax.python import tree as t
 def portions(source: PythonSource) -> Iterator[Claim]:
     """`self.running.extend(waiting[:n])` where the function takes them out of what waits, too."""
     for scope in source.module.functions():
-        bound = [n for n in own(scope.node) if isinstance(n, t.Assign)]
-        loops = [n for n in own(scope.node) if isinstance(n, t.For)]
+        bound = list(own_of(scope.node, t.Assign))
+        loops = list(own_of(scope.node, t.For))
         for call in own_calls(scope.node):
             match call:
                 case t.Call(
@@ -42,7 +42,7 @@ def portions(source: PythonSource) -> Iterator[Claim]:
 
 def _shortened(function: t.FunctionDef | t.ClassDef, queue: str, many: str) -> bool:
     """Whether a function takes elements out of a queue: `q.remove(x)`, `q = q[n:]`, `del q[:n]`."""
-    for node in own(function):
+    for node in own_of(function, t.Assign, t.Call, t.Delete):
         match node:
             case t.Call(func=t.Attribute(value=held, attr="remove" | "popleft" | "pop")):
                 pass

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from kernelscope.serving.claims import Claim, PythonSource, literal
-from kernelscope.serving.guards import assignments, last_name, own
+from kernelscope.serving.guards import assignments, last_name, own, own_of
 from kernelscope.serving.sections import words
 from kernelscope.syntax.python import tree as t
 
@@ -25,7 +25,7 @@ def rotations(source: PythonSource) -> Iterator[Claim]:
         spoken = set(words(scope.node.name))
         if not EMBEDDINGS & spoken and not (TURNS & spoken and EMBEDDINGS & in_file) and not _turns(scope.node):
             continue
-        stored = {target for n in own(scope.node) if isinstance(n, t.Assign) for target in n.targets}
+        stored = {target for n in own_of(scope.node, t.Assign) for target in n.targets}
         read = [n for n in own(scope.node) if n not in stored]
         neighbours = [n for n in read if _pairs(n)]
         halves = [n for n in read if _is_half(n, assignments(scope.node))]
@@ -43,7 +43,7 @@ def rotations(source: PythonSource) -> Iterator[Claim]:
 
 def _turns(function: t.FunctionDef | t.ClassDef) -> bool:
     """Whether something is multiplied by a cosine and something by a sine, as their names say: `x * cos`."""
-    factors = (side for n in own(function) if isinstance(n, t.BinOp) and n.op == "*" for side in (n.left, n.right))
+    factors = (side for n in own_of(function, t.BinOp) if n.op == "*" for side in (n.left, n.right))
     return {"sin", "cos"} <= {word for side in factors for word in words(_named(side))}
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import get_args
 
 from kernelscope.serving.claims import Claim, PythonSource
-from kernelscope.serving.guards import last_name, own, own_calls
+from kernelscope.serving.guards import last_name, own, own_calls, own_of
 from kernelscope.serving.sections import words
 from kernelscope.syntax.python import tree as t
 from kernelscope.syntax.python.lower import Scope
@@ -129,12 +129,12 @@ def _accumulates(function: t.FunctionDef | t.ClassDef, call: t.Call, given: str)
 
 def _is_added_to(function: t.FunctionDef | t.ClassDef, start: t.Call) -> bool:
     """Whether what a call makes has a name that something is added to: `a += x`, `a = a * s + x`, `a = dot(…, a)`."""
-    bound = next((n for n in own(function) if isinstance(n, t.Assign | t.AnnAssign) and n.value is start), None)
+    bound = next((n for n in own_of(function, t.AnnAssign, t.Assign) if n.value is start), None)
     target = bound.targets[0] if isinstance(bound, t.Assign) else bound.target if bound is not None else None
     name = t.dotted(target) if target is not None else None
     if name is None:
         return False
-    for node in own(function):
+    for node in own_of(function, t.Assign, t.AugAssign, t.Call):
         match node:
             case t.AugAssign(target=changed, op="+"):
                 changed = changed.value if isinstance(changed, t.Subscript) else changed
@@ -184,8 +184,8 @@ def _by_helper(scope: Scope, up: list[t.Call]) -> dict[str, t.Call]:
     """What methods of the class compute of values that are raised as they are given: `self._norm(x.float())`."""
     methods = {m.name: m for m in scope.owner.methods()} if scope.owner is not None else {}
     found: dict[str, t.Call] = {}
-    for node in own(scope.node):
-        if isinstance(node, t.Call) and any(a is cast for a in node.args for cast in up):
+    for node in own_of(scope.node, t.Call):
+        if any(a is cast for a in node.args for cast in up):
             helper = methods.get((t.dotted(node.func) or "").removeprefix("self."))
             for call in own(helper) if helper is not None else ():
                 if isinstance(call, t.Call) and last_name(call.func) in STATISTICS:
@@ -216,8 +216,8 @@ def _is_test(value: t.Expr) -> bool:
 
 def _order(source: PythonSource, function: t.FunctionDef | t.ClassDef, down: t.Call) -> str:
     """Whether the cast comes before or after a product with a weight."""
-    for node in own(function):
-        if isinstance(node, t.BinOp) and node.op == "*":
+    for node in own_of(function, t.BinOp):
+        if node.op == "*":
             sides = (source.quote(node.left), source.quote(node.right))
             if any("weight" in side for side in sides):
                 inside = any(found is down for side in (node.left, node.right) for found in t.walk(side))
@@ -226,15 +226,15 @@ def _order(source: PythonSource, function: t.FunctionDef | t.ClassDef, down: t.C
                 if down.span.start > node.span.start or any(found is node for found in t.walk(down)):
                     return f", after the product with the weight ({source.quote(node)})"
                 return f", before the product with the weight ({source.quote(node)})"
-    for node in own(function):
-        if isinstance(node, t.Call) and last_name(node.func) == "mul_" and "weight" in source.quote(node):
+    for node in own_of(function, t.Call):
+        if last_name(node.func) == "mul_" and "weight" in source.quote(node):
             return f", before the product with the weight ({source.quote(node)})"
     return ""
 
 
 def _cast_after(source: PythonSource, function: t.FunctionDef | t.ClassDef, call: t.Call) -> str:
-    for node in own(function):
-        if isinstance(node, t.Call) and node is not call and any(found is call for found in t.walk(node.func)):
+    for node in own_of(function, t.Call):
+        if node is not call and any(found is call for found in t.walk(node.func)):
             if _cast(source, node) != "down":
                 continue
             return f", then cast back: {source.quote(node)}"

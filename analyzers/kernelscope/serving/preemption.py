@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from kernelscope.serving.claims import Claim, PythonSource, literal
-from kernelscope.serving.guards import assignments, calls, last_name, own, own_calls, statements
+from kernelscope.serving.guards import assignments, calls, last_name, own_calls, own_of, statements
 from kernelscope.serving.sections import words
 from kernelscope.syntax.python import tree as t
 
@@ -60,8 +60,8 @@ def swaps_out(call: t.Call, name: str) -> bool:
 
 def _taken_from(source: PythonSource, function: t.FunctionDef, name: str) -> str:
     """Which request it is, where the function takes it from a queue."""
-    for node in own(function):
-        if not isinstance(node, t.Assign) or t.dotted(node.targets[0]) != name:
+    for node in own_of(function, t.Assign):
+        if t.dotted(node.targets[0]) != name:
             continue
         end = end_taken(node.value)
         if isinstance(node.value, t.Subscript) and _popped(function, node.value) is not None:
@@ -193,7 +193,7 @@ def _leaves(function: t.FunctionDef, name: str, queued: t.Call) -> bool:
     """The request was running: it is an argument of the method, or taken from another queue in it."""
     if any(p.name == name for p in function.args) or removed(function, name):
         return True
-    for node in own(function):
+    for node in own_of(function, t.Assign):
         match node:
             case t.Assign(targets=[target], value=t.Call(func=func) as call) if t.dotted(target) == name:
                 return last_name(func) in ("pop", "popleft") and call is not queued and not _goes_back(call, queued)

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 from kernelscope.serving.claims import Claim, PythonSource
-from kernelscope.serving.guards import EXITS, calls, inside, last_name, own, own_calls
+from kernelscope.serving.guards import EXITS, calls, inside, last_name, own_calls, own_of
 from kernelscope.serving.sections import hits, words
 from kernelscope.syntax.python import tree as t
 from kernelscope.syntax.python.lower import Scope
@@ -66,7 +66,7 @@ def _alternatives(source: PythonSource, node: t.FunctionDef | t.ClassDef, where:
 
 def _joined(source: PythonSource, node: t.FunctionDef | t.ClassDef, where: str) -> Iterator[Claim]:
     """`return prefills + decodes`, `return Batch(decodes=…, prefills=…)`: what is returned holds work of both kinds."""
-    for found in own(node):
+    for found in own_of(node, t.Return):
         match found:
             case t.Return(
                 value=t.BinOp(left=t.Name() | t.Attribute(), op="+", right=t.Name() | t.Attribute()) as value
@@ -153,11 +153,11 @@ def _one_of_two(source: PythonSource, node: t.FunctionDef | t.ClassDef, where: s
 def _new_before_running(source: PythonSource, node: t.FunctionDef | t.ClassDef, where: str) -> Iterator[Claim]:
     """`new = self.next_prefill()`, and `if new: run = new`, else what runs: a step runs new work while there is."""
     made = {
-        name: n for n in own(node)
-        if isinstance(n, t.Assign) and isinstance(n.value, t.Call) and NEW & set(words(last_name(n.value.func)))
+        name: n for n in own_of(node, t.Assign)
+        if isinstance(n.value, t.Call) and NEW & set(words(last_name(n.value.func)))
         and (name := t.dotted(n.targets[0])) is not None
     }  # fmt: skip
-    for branch in (n for n in own(node) if isinstance(n, t.If)):
+    for branch in own_of(node, t.If):
         match branch.test:
             case (
                 t.Name(id=name) | t.Compare(left=t.Name(id=name), ops=["is not"], comparators=[t.Constant(value=None)])

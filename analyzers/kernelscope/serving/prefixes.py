@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from kernelscope.serving.claims import Claim, PythonSource
-from kernelscope.serving.guards import assignments, last_name, own, own_calls
+from kernelscope.serving.guards import assignments, last_name, own, own_calls, own_of
 from kernelscope.serving.sections import words
 from kernelscope.syntax.python import tree as t
 
@@ -23,12 +23,10 @@ def lookups(source: PythonSource) -> Iterator[Claim]:
     """Loops that look a chain of hashes up in a map and end at the first miss; verification of a hit by its tokens."""
     for scope in source.module.functions():
         hashed = {
-            t.dotted(n.targets[0]) for n in own(scope.node)
-            if isinstance(n, t.Assign) and isinstance(n.value, t.Call) and _makes_a_key(last_name(n.value.func))
+            t.dotted(n.targets[0]) for n in own_of(scope.node, t.Assign)
+            if isinstance(n.value, t.Call) and _makes_a_key(last_name(n.value.func))
         }  # fmt: skip
-        for loop in own(scope.node):
-            if not isinstance(loop, t.For | t.While):
-                continue
+        for loop in own_of(scope.node, t.For, t.While):
             hashed |= (
                 {n.id for n in t.walk(loop.target) if isinstance(n, t.Name) and "hash" in words(n.id)}
                 if isinstance(loop, t.For)
@@ -51,7 +49,7 @@ def _makes_a_key(name: str) -> bool:
 def _ended_at_misses(source: PythonSource, where: str, function: t.FunctionDef | t.ClassDef) -> Iterator[Claim]:
     """Loops over hashes, or over what was fetched by them, that end where one is not there."""
     hashed: set[str] = set()
-    for node in own(function):
+    for node in own_of(function, t.Assign, t.For):
         match node:
             case t.Assign(targets=[t.Name(id=name)], value=value) if _is_hashed(value, hashed):
                 hashed.add(name)
@@ -74,9 +72,7 @@ def _unknown_pieces(source: PythonSource, where: str, function: t.FunctionDef | 
     """`if not cache.get(blocks[i], number): break` in a loop over pieces of tokens, by a class of prefixes."""
     if "prefix" not in {*words(where), *words(source.path.stem)}:
         return
-    for loop in own(function):
-        if not isinstance(loop, t.For):
-            continue
+    for loop in own_of(function, t.For):
         names = {n.id for n in t.walk(loop.target) if isinstance(n, t.Name)}
         for branch in loop.body:
             match branch:
@@ -202,7 +198,7 @@ def shortened(source: PythonSource) -> Iterator[Claim]:
             isinstance(n, t.For | t.While) for n in own(scope.node)
         ):
             continue
-        for node in own(scope.node):
+        for node in own_of(scope.node, t.Assign):
             match node:
                 case t.Assign(targets=[t.Name()], value=t.Subscript(value=t.Name(id=given)) as cut):
                     pass
@@ -224,7 +220,7 @@ def shortened(source: PythonSource) -> Iterator[Claim]:
 def common(source: PythonSource) -> Iterator[Claim]:
     """`past = common_part(kept_tokens, prompt_tokens)`: as much of a prompt as is kept is not computed again."""
     for scope in source.module.functions():
-        for node in own(scope.node):
+        for node in own_of(scope.node, t.Assign):
             match node:
                 case t.Assign(value=t.Call(func=func, args=[kept, given, *_])) if "common" in words(last_name(func)):
                     pass

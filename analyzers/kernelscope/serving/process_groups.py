@@ -16,8 +16,8 @@ from kernelscope.serving.guards import (
     guards_text,
     inlined,
     last_name,
-    own,
     own_calls,
+    own_of,
     statements,
 )
 from kernelscope.serving.sections import words
@@ -98,7 +98,7 @@ def _together(source: PythonSource, where: str, function: t.FunctionDef, made: d
 
 def _shares(source: PythonSource, where: str, function: t.FunctionDef) -> Iterator[Claim]:
     """`data_parallel_size = world_size // model_size`: how many ranks are left for another way of dividing."""
-    for node in own(function):
+    for node in own_of(function, t.AnnAssign, t.Assign):
         match node:
             case (
                 t.Assign(targets=[t.Name(id=name)], value=t.BinOp(left=left, op="//", right=right) as value)
@@ -124,7 +124,7 @@ def _is_own(source: PythonSource, called: t.Expr) -> bool:
 
 def _grids(source: PythonSource, where: str, function: t.FunctionDef) -> Iterator[Claim]:
     """`arange(world_size).view(dp, pp, tp)`: ranks in a grid, neighbours along its last dimension."""
-    for node in own(function):
+    for node in own_of(function, t.Call):
         match node:
             case t.Call(
                 func=t.Attribute(value=t.Call(func=made, args=[count]), attr="view" | "reshape"),

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from kernelscope.results import Location
 from kernelscope.serving.claims import PythonSource, literal
-from kernelscope.serving.guards import calls, last_name, own, own_calls
+from kernelscope.serving.guards import calls, last_name, own, own_calls, own_of
 from kernelscope.serving.sections import words
 from kernelscope.syntax.python import tree as t
 from kernelscope.syntax.python.lower import Scope
@@ -185,7 +185,7 @@ def _actor_class(source: PythonSource, node: t.Expr, function: t.FunctionDef | t
         ):
             return t.dotted(cls)
         case t.Name(id=name) if steps:
-            bound = (n.value for n in own(function) if isinstance(n, t.Assign) and t.dotted(n.targets[0]) == name)
+            bound = (n.value for n in own_of(function, t.Assign) if t.dotted(n.targets[0]) == name)
             found = (_actor_class(source, value, function, steps - 1) for value in bound)
             return next((cls for cls in found if cls is not None), None)
         case _:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from kernelscope.serving.claims import Claim, PythonSource, literal
-from kernelscope.serving.guards import own, own_calls
+from kernelscope.serving.guards import own_calls, own_of
 from kernelscope.serving.sections import words
 from kernelscope.syntax.python import tree as t
 
@@ -32,9 +32,7 @@ def merged_projections(source: PythonSource) -> Iterator[Claim]:
                     where = (source.at(given), source.at(call), source.at(scope.node))
                     yield Claim(f"{scope.qualified_name} fused projection", value, where)
     for scope in source.module.classes():
-        for node in own(scope.node):
-            if not isinstance(node, t.Dict):
-                continue
+        for node in own_of(scope.node, t.Dict):
             for key, held in zip(node.keys, node.values, strict=True):
                 one = literal(key)
                 if isinstance(one, str) and isinstance(held, t.List | t.Tuple) and (names := _together(held.elts)):

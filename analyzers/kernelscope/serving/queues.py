@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from kernelscope.results import Location
 from kernelscope.serving.claims import PythonSource, literal
-from kernelscope.serving.guards import calls, held_names, inside, last_name, own
+from kernelscope.serving.guards import calls, held_names, inside, last_name, own_of
 from kernelscope.serving.sections import words
 from kernelscope.syntax.python import tree as t
 
@@ -158,7 +158,7 @@ def _rank(source: PythonSource) -> tuple[str, tuple[Location, ...]]:
                     pass
         for method in scope.node.body:
             if isinstance(method, t.FunctionDef) and method.name == "__lt__":
-                said = [n.value for n in own(method) if isinstance(n, t.Return) and n.value is not None]
+                said = [n.value for n in own_of(method, t.Return) if n.value is not None]
                 found += [(source.quote(value), (source.at(value),)) for value in said[:1]]
     return found[0] if len(found) == 1 else ("", ())
 
@@ -230,7 +230,7 @@ def _filled_by_numbers(cls: t.ClassDef) -> Iterator[str]:
     for method in cls.methods():
         if method.name != "__init__":
             continue
-        for loop in own(method):
+        for loop in own_of(method, t.For, t.ListComp):
             match loop:
                 case t.For(iter=t.Call(func=t.Name(id="range")), target=number, body=body):
                     filled = [c for s in body for c in calls(s)]

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from kernelscope.serving.admission import REMOVES, WAITING
 from kernelscope.serving.claims import Claim, PythonSource
-from kernelscope.serving.guards import calls, own, own_calls
+from kernelscope.serving.guards import calls, own_calls, own_of
 from kernelscope.serving.queues import REQUESTS, iterated
 from kernelscope.serving.sections import words
 from kernelscope.syntax.python import tree as t
@@ -17,7 +17,7 @@ def put_back(source: PythonSource) -> Iterator[Claim]:
     for scope in source.module.functions():
         taken: dict[str, str] = {}
         kept: dict[str, tuple[str, t.Call]] = {}
-        for node in own(scope.node):
+        for node in own_of(scope.node, t.Assign, t.Call):
             match node:
                 case t.Assign(
                     targets=[t.Name(id=name)], value=t.Call(func=t.Attribute(value=queue, attr=attr), args=[])
@@ -46,7 +46,7 @@ def _given_back(
 ) -> Iterator[tuple[tuple[str, t.Call], str]]:
     """Calls that put all that a list holds into the queue it came from, with the end of the queue that it goes to."""
     ends = dict.fromkeys(("put", "put_nowait", "append"), "end") | {"appendleft": "front"}
-    for loop in (n for n in own(function) if isinstance(n, t.For) and isinstance(n.target, t.Name)):
+    for loop in (n for n in own_of(function, t.For) if isinstance(n.target, t.Name)):
         held = iterated(loop.iter) or ""
         for call in (c for s in loop.body for c in calls(s)):
             match call:

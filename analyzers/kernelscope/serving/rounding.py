@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from kernelscope.serving.claims import Claim, PythonSource
 from kernelscope.serving.execution import has_kernels
-from kernelscope.serving.guards import assignments, inlined, last_name, own
+from kernelscope.serving.guards import assignments, inlined, last_name, own_of
 from kernelscope.serving.sections import words
 from kernelscope.syntax.python import tree as t
 
@@ -27,8 +27,8 @@ def blocks_needed(source: PythonSource) -> Iterator[Claim]:
         if OTHERS & {*words(scope.qualified_name), *words(source.path.parent.name)}:
             continue
         known = assignments(scope.node)
-        for node in own(scope.node):
-            if not isinstance(node, t.Assign) or not counts_pages(source, node):
+        for node in own_of(scope.node, t.Assign):
+            if not counts_pages(source, node):
                 continue
             count = f"{source.quote(node.targets[0])} = {inlined(source, node.value, known, 1)}"
             value = f"number of blocks that {scope.qualified_name} counts: {count} (rounded up)"

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from kernelscope.results import Location
 from kernelscope.serving.claims import PythonSource, literal
-from kernelscope.serving.guards import last_name, own, own_calls
+from kernelscope.serving.guards import last_name, own_calls, own_of
 from kernelscope.syntax.python import tree as t
 
 DECORATORS = {"get", "post", "put", "delete", "patch", "websocket", "route", "api_route"}
@@ -92,7 +92,7 @@ def _added_by(source: PythonSource, call: t.Call) -> Iterator[Route]:
 
 def _asked_for(source: PythonSource, function: t.FunctionDef | t.ClassDef, method: str) -> Iterator[Route]:
     """What a handler of http.server compares the path with, or looks it up in: `self.path == "/health"`."""
-    for node in own(function):
+    for node in own_of(function, t.Dict, t.If):
         match node:
             case t.Dict(keys=keys, values=values):
                 for key, value in zip(keys, values, strict=True):

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from kernelscope.results import Location
 from kernelscope.serving.claims import Claim, PythonSource, literal
-from kernelscope.serving.guards import assignments, own
+from kernelscope.serving.guards import assignments, own_of
 from kernelscope.serving.queues import (
     HEAP,
     ON_TOP,
@@ -43,7 +43,7 @@ WAITS = {"waiting", "pending", "running", "ready", "swapped", "queue"}
 def orders(source: PythonSource) -> Iterator[Claim]:
     """Where requests are put into an order: `sorted(waiting, key=…)`, `jobs.sort(key=…)`."""
     for scope in source.module.functions():
-        for node in own(scope.node):
+        for node in own_of(scope.node, t.Assign, t.Call, t.For):
             match node:
                 case t.Assign(targets=[t.Attribute() as queue], value=rest) if (
                     t.dotted(queue) is not None
@@ -132,13 +132,13 @@ def _is_of_places(queue: t.Expr, key: t.Expr) -> bool:
 def _is_looked_at(function: t.FunctionDef | t.ClassDef, first: t.Expr) -> bool:
     """Whether the first of something is only asked for its attributes: it stands for all of them."""
     name = next(
-        (t.dotted(n.targets[0]) for n in own(function) if isinstance(n, t.Assign) and n.value is first), None
+        (t.dotted(n.targets[0]) for n in own_of(function, t.Assign) if n.value is first), None
     )  # fmt: skip
     if name is None:
         return False
-    asked = {n.value for n in own(function) if isinstance(n, t.Attribute)}
-    used = [n for n in own(function) if isinstance(n, t.Name) and n.id == name and n.span.start > first.span.end]
-    called = {c.func.value for c in own(function) if isinstance(c, t.Call) and isinstance(c.func, t.Attribute)}
+    asked = {n.value for n in own_of(function, t.Attribute)}
+    used = [n for n in own_of(function, t.Name) if n.id == name and n.span.start > first.span.end]
+    called = {c.func.value for c in own_of(function, t.Call) if isinstance(c.func, t.Attribute)}
     return bool(used) and all(n in asked and n not in called for n in used)
 
 
@@ -177,7 +177,7 @@ def _is_served(source: PythonSource, where: str, queue: t.Expr) -> bool:
 
 def _gone_through(source: PythonSource, function: t.FunctionDef | t.ClassDef) -> list[Location]:
     """Loops of a function over something that waits."""
-    loops = (n for n in own(function) if isinstance(n, t.For))
+    loops = own_of(function, t.For)
     return [source.at(n) for n in loops if REQUESTS & {*words(source.quote(n.iter)), *words(source.quote(n.target))}]
 
 

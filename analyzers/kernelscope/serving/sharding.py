@@ -13,7 +13,7 @@ from typing import TypeGuard
 
 from kernelscope.results import Location
 from kernelscope.serving.claims import Claim, PythonSource
-from kernelscope.serving.guards import last_name, own, own_calls
+from kernelscope.serving.guards import last_name, own, own_calls, own_of
 from kernelscope.serving.sections import words
 from kernelscope.syntax.python import tree as t
 
@@ -78,9 +78,8 @@ def sharded(source: PythonSource) -> Iterator[Sharded]:
 
 def _entries(method: t.FunctionDef) -> Iterator[tuple[str, t.Expr]]:
     """The names of entries of lists that comprehensions go through, with the list."""
-    for node in own(method):
-        if isinstance(node, t.ListComp):
-            yield from ((g.target.id, g.iter) for g in node.generators if isinstance(g.target, t.Name))
+    for node in own_of(method, t.ListComp):
+        yield from ((g.target.id, g.iter) for g in node.generators if isinstance(g.target, t.Name))
 
 
 def _division(source: PythonSource, node: t.Node, many: dict[str, t.Expr]) -> tuple[str, str] | None:
@@ -133,7 +132,7 @@ def made(source: PythonSource) -> Iterator[Made]:
     for scope in source.module.functions():
         if scope.node.name != "__init__" or scope.owner is None:
             continue
-        for node in own(scope.node):
+        for node in own_of(scope.node, t.Assign):
             match node:
                 case t.Assign(targets=[t.Attribute(value=t.Name(id="self"), attr=attribute)], value=t.Call() as call):
                     cls = last_name(call.func)
@@ -184,7 +183,7 @@ def plans(source: PythonSource) -> Iterator[Plan]:
 def _spoken(source: PythonSource) -> Iterator[Plan]:
     """`("attention", "q_proj", "column")` in a list, and `shard(mlp.w1, "colwise")`: a part and its style."""
     for scope in source.module.functions():
-        for node in own(scope.node):
+        for node in own_of(scope.node, t.Call, t.List):
             match node:
                 case t.List(elts=entries):
                     rows = [e.elts for e in entries if isinstance(e, t.Tuple)]
@@ -226,8 +225,8 @@ def _follow_from_ranks(cls: t.ClassDef, held: set[str]) -> bool:
     """Whether attributes are stored from something that speaks of ranks."""
     spoken: set[str] = set()
     for method in cls.methods():
-        for node in own(method):
-            if isinstance(node, t.Assign) and held & {n.attr for n in t.walk(node.targets[0]) if _is_own(n)}:
+        for node in own_of(method, t.Assign):
+            if held & {n.attr for n in t.walk(node.targets[0]) if _is_own(n)}:
                 named = (last_name(n) for n in t.walk(node.value) if isinstance(n, t.Name | t.Attribute))
                 spoken |= {word for name in named for word in words(name)}
     return bool({"rank", "world", "tp", "shard", "partition"} & spoken)
@@ -246,7 +245,7 @@ def shares(source: PythonSource) -> Iterator[Claim]:
     if source.aside:
         return
     for scope in source.module.functions():
-        for node in own(scope.node):
+        for node in own_of(scope.node, t.Assign):
             match node:
                 case t.Assign(targets=[target], value=(t.BinOp() | t.Call() | t.ListComp()) as value):
                     divides = [n for n in t.walk(value) if isinstance(n, t.BinOp) and _deals_layers(n)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from kernelscope.serving.claims import Claim, PythonSource
-from kernelscope.serving.guards import inside, own
+from kernelscope.serving.guards import inside, own_of
 from kernelscope.serving.sections import words
 from kernelscope.syntax.python import tree as t
 
@@ -82,7 +82,7 @@ def hashes(source: PythonSource) -> Iterator[Claim]:
     """Functions that hash tokens, and whether an earlier hash is chained in."""
     for scope in source.module.functions():
         assert isinstance(scope.node, t.FunctionDef)
-        calls = [n for n in own(scope.node) if isinstance(n, t.Call)]
+        calls = list(own_of(scope.node, t.Call))
         made = [c for c in calls if (t.dotted(c.func) or "").rpartition(".")[2] in HASHERS]
         if not made:
             continue
@@ -116,6 +116,6 @@ def hashes(source: PythonSource) -> Iterator[Claim]:
 
 def _made_of(function: t.FunctionDef | t.ClassDef, local: str) -> Iterator[str]:
     """The names that what a function binds to a name is worked out of."""
-    for node in own(function):
-        if isinstance(node, t.Assign) and any(t.dotted(target) == local for target in node.targets):
+    for node in own_of(function, t.Assign):
+        if any(t.dotted(target) == local for target in node.targets):
             yield from (n.id for n in t.walk(node.value) if isinstance(n, t.Name))

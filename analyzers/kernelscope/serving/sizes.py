@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from kernelscope.serving.claims import Claim, PythonSource
-from kernelscope.serving.guards import own
+from kernelscope.serving.guards import own, own_of
 from kernelscope.serving.sections import hits, words
 from kernelscope.syntax.python import tree as t
 
@@ -55,7 +55,7 @@ def derived_sizes(source: PythonSource) -> Iterator[Claim]:
     for scope in source.module.functions():
         if scope.owner is None:
             continue
-        for node in own(scope.node):
+        for node in own_of(scope.node, t.Assign):
             match node:
                 case t.Assign(targets=[t.Attribute(value=t.Name(id="self"), attr=attr)], value=t.BinOp() as value):
                     text = f"{scope.owner.name}.{attr} = {source.quote(value)}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from kernelscope.serving.claims import Claim, PythonSource
-from kernelscope.serving.guards import guards_text, own, statements
+from kernelscope.serving.guards import guards_text, own, own_of, statements
 from kernelscope.serving.lifecycle import REQUESTS, STATUS
 from kernelscope.serving.sections import words
 from kernelscope.syntax.python import tree as t
@@ -17,7 +17,7 @@ PLACES = REQUESTS | {"slot", "slots", "requests", "sequences", "seqs"}
 def slots(source: PythonSource) -> Iterator[Claim]:
     """Two loops of a function over the same places, in one of which a place that waits gets another state."""
     for scope in source.module.functions():
-        loops = [n for n in own(scope.node) if isinstance(n, t.For)]
+        loops = list(own_of(scope.node, t.For))
         for loop in loops:
             name = t.dotted(loop.iter)
             others = [n for n in loops if n is not loop and t.dotted(n.iter) == name and _asks_for_state(n)]

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from kernelscope.serving.claims import Claim, PythonSource
-from kernelscope.serving.guards import last_name, own, own_calls
+from kernelscope.serving.guards import last_name, own, own_calls, own_of
 from kernelscope.serving.sections import words
 from kernelscope.syntax.python import tree as t
 from kernelscope.syntax.python.lower import Scope
@@ -29,8 +29,8 @@ def verifications(source: PythonSource) -> Iterator[Claim]:
         return
     for scope in source.module.functions():
         bound = {
-            name: n.value for n in own(scope.node)
-            if isinstance(n, t.Assign) and (name := t.dotted(n.targets[0])) is not None
+            name: n.value for n in own_of(scope.node, t.Assign)
+            if (name := t.dotted(n.targets[0])) is not None
         }  # fmt: skip
         yield from _agreeing_runs(source, scope)
         yield from _by_chance(source, scope, bound)
@@ -43,7 +43,7 @@ def verifications(source: PythonSource) -> Iterator[Claim]:
 def _agreeing_runs(source: PythonSource, scope: Scope) -> Iterator[Claim]:
     """`mask = guesses == argmax(logits)` and `cumprod(mask).sum()`: how many agree before the first that does not."""
     masks: dict[str, t.Assign] = {}
-    for node in own(scope.node):
+    for node in own_of(scope.node, t.Assign):
         match node:
             case t.Assign(targets=[t.Name(id=name)], value=value) if _agrees_with_best(value):
                 masks[name] = node
@@ -77,7 +77,7 @@ def _agrees_with_best(value: t.Expr) -> bool:
 
 def _by_chance(source: PythonSource, scope: Scope, bound: dict[str, t.Expr]) -> Iterator[Claim]:
     """`r = random()`, `ratio = p / q`, `if r <= ratio:`: a guess is kept as often as the target would have made it."""
-    for branch in own(scope.node):
+    for branch in own_of(scope.node, t.If):
         match branch:
             case t.If(test=t.Compare(left=t.Name(id=chance), ops=["<=" | "<"], comparators=[t.Name(id=ratio)]) as test):
                 pass
@@ -97,16 +97,14 @@ def _by_chance(source: PythonSource, scope: Scope, bound: dict[str, t.Expr]) -> 
 
 def _speaks_of_guesses(scope: Scope) -> bool:
     """Whether a function has a name for guessed tokens: chances alone are drawn for many reasons."""
-    names = {n.id for n in own(scope.node) if isinstance(n, t.Name)}
+    names = {n.id for n in own_of(scope.node, t.Name)}
     names |= {param.name for param in scope.node.args} if isinstance(scope.node, t.FunctionDef) else set()
     return any(GUESSES & set(words(name)) for name in (scope.qualified_name, *names))
 
 
 def _one_by_one(source: PythonSource, scope: Scope) -> Iterator[Claim]:
     """`while n < many: if tokens[n] != drafts[n]: break`: a loop over places that ends where a guess differs."""
-    for loop in own(scope.node):
-        if not isinstance(loop, t.For | t.While):
-            continue
+    for loop in own_of(scope.node, t.For, t.While):
         known = dict(_bound_in(loop))
         for branch in t.flat(loop.body):
             match branch:
@@ -133,8 +131,8 @@ def _one_by_one(source: PythonSource, scope: Scope) -> Iterator[Claim]:
 def _counted_run(source: PythonSource, scope: Scope) -> Iterator[Claim]:
     """`same = chosen[:-1] == drafts`, `for one in same: if one: n += 1 else: break`: accepted up to a difference."""
     compared = [
-        n for n in own(scope.node)
-        if isinstance(n, t.Assign) and isinstance(n.value, t.Compare) and n.value.ops == ["=="]
+        n for n in own_of(scope.node, t.Assign)
+        if isinstance(n.value, t.Compare) and n.value.ops == ["=="]
     ]  # fmt: skip
     for loop in own(scope.node) if compared and _speaks_of_guesses(scope) else ():
         if not isinstance(loop, t.For) or not isinstance(loop.target, t.Name):
@@ -167,13 +165,13 @@ def _looked_up(source: PythonSource, scope: Scope) -> Iterator[Claim]:
     if not isinstance(scope.node, t.FunctionDef) or not DRAFTS & set(words(scope.node.name)):
         return
     given = {param.name for param in scope.node.args}
-    for node in own(scope.node):
+    for node in own_of(scope.node, t.Compare):
         match node:
             case t.Compare(left=t.Name(id=name), ops=["=="]) if name in given:
                 pass
             case _:
                 continue
-        for taken in own(scope.node):
+        for taken in own_of(scope.node, t.Call, t.Subscript):
             match taken:
                 case t.Call(func=t.Attribute(value=t.Name(id=held), attr="gather" | "take")) if held == name:
                     pass
@@ -211,8 +209,8 @@ def _is_element(side: t.Expr, known: dict[str, t.Expr]) -> bool:
 
 def _first_that_differs(source: PythonSource, scope: Scope) -> Iterator[Claim]:
     """`for guess, token in zip(drafts, tokens): if guess != token: break`."""
-    for loop in own(scope.node):
-        if not isinstance(loop, t.For) or not GUESSES & set(words(source.quote(loop.iter))):
+    for loop in own_of(scope.node, t.For):
+        if not GUESSES & set(words(source.quote(loop.iter))):
             continue
         if isinstance(loop.iter, t.Call) and last_name(loop.iter.func) == "range":
             continue

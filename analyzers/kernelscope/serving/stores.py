@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from kernelscope.serving.claims import Claim, PythonSource
-from kernelscope.serving.guards import assignments, guard_text, guarded, guards_text, own, own_calls, statements
+from kernelscope.serving.guards import assignments, guard_text, guarded, guards_text, own_calls, own_of, statements
 from kernelscope.serving.parameters import CONFIGURED, Parameter, self_stores
 from kernelscope.serving.sections import words
 from kernelscope.syntax.python import tree as t
@@ -122,7 +122,7 @@ def _receiver(scope: Scope, owner: t.Expr) -> str:
 
 def _fallbacks(source: PythonSource, scope: Scope) -> Iterator[Stored]:
     """`config.theta or 10000.0`: what stands for a setting that is not set."""
-    for node in own(scope.node):
+    for node in own_of(scope.node, t.BoolOp, t.IfExp):
         match node:
             case t.BoolOp(op="or", values=[t.Attribute(value=owner, attr=name), instead]):
                 receiver = _receiver(scope, owner)

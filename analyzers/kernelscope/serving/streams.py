@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from kernelscope.serving.claims import Claim, PythonSource
-from kernelscope.serving.guards import last_name, own
+from kernelscope.serving.guards import last_name, own_of
 from kernelscope.syntax.python import tree as t
 
 MOST_USES = 4
@@ -17,7 +17,7 @@ def streams(source: PythonSource) -> Iterator[Claim]:
         return
     used: dict[str, list[tuple[str, t.Node]]] = {}
     for scope in source.module.functions():
-        for node in own(scope.node):
+        for node in own_of(scope.node, t.Call):
             match node:
                 case t.Call(func=func, args=[stream]) if last_name(func) in ("stream", "StreamContext"):
                     if (name := t.dotted(stream)) is not None:
@@ -25,7 +25,7 @@ def streams(source: PythonSource) -> Iterator[Claim]:
                 case _:
                     pass
     for scope in source.module.functions():
-        for node in own(scope.node):
+        for node in own_of(scope.node, t.Assign):
             match node:
                 case t.Assign(targets=[target], value=t.Call(func=func)) if last_name(func) == "Stream":
                     name = t.dotted(target)

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from kernelscope.results import Location
 from kernelscope.serving.claims import Claim, PythonSource
-from kernelscope.serving.guards import own
+from kernelscope.serving.guards import own_of
 from kernelscope.serving.sections import words
 from kernelscope.syntax.python import tree as t
 from kernelscope.syntax.python.lower import Scope
@@ -29,7 +29,7 @@ def trees(source: PythonSource) -> Iterator[Claim]:
         children: dict[tuple[str | None, str | None], tuple[t.Node, str]] = {}
         parents: dict[tuple[str | None, str | None], str] = {}
         cuts: list[t.Node] = []
-        for node in own(scope.node):
+        for node in own_of(scope.node, t.Assign, t.Call, t.Subscript):
             match node:
                 case t.Assign(
                     targets=[t.Subscript(value=t.Attribute(value=above, attr=attr))], value=t.Call(keywords=given)
@@ -82,7 +82,7 @@ def _before_siblings(function: t.FunctionDef | t.ClassDef) -> tuple[t.Node, str,
     """`b.parent = a`, `b.next = a.first`, `a.first = b`: one link of a list would be called alike on both sides."""
     stored: dict[str | None, list[t.Attribute]] = {}
     links: list[tuple[t.Attribute, t.Attribute]] = []
-    for node in own(function):
+    for node in own_of(function, t.Assign):
         match node:
             case t.Assign(targets=[t.Attribute() as target], value=value):
                 stored.setdefault(t.dotted(value), []).append(target)
@@ -110,7 +110,7 @@ def _unsplit(source: PythonSource, joined: t.Node, down: str, up: str) -> Iterat
             places = (source.at(joined), source.at(walk), *_cited(source, scope), *_class_with(source, down, up))
             yield Claim(f"{source.path.stem} prefix tree", value, places)
             return
-        for node in own(scope.node):
+        for node in own_of(scope.node, t.Call):
             match node:
                 case t.Call(func=t.Attribute(value=t.Attribute(attr=attr), attr="get"), args=[_, *_]) if attr == down:
                     value = (
@@ -131,7 +131,7 @@ def _unsplit(source: PythonSource, joined: t.Node, down: str, up: str) -> Iterat
 
 def _walk(function: t.FunctionDef | t.ClassDef, down: str) -> t.For | None:
     """`for token in key: if token not in node.children: break` and then `node = node.children[token]`."""
-    for loop in own(function):
+    for loop in own_of(function, t.For):
         match loop:
             case t.For(
                 target=t.Name(id=token),
@@ -159,9 +159,7 @@ def _nested(source: PythonSource) -> Iterator[Claim]:
     makes: tuple[str, t.For, t.Stmt] | None = None
     follows: tuple[str, t.While | t.For, t.Assign] | None = None
     for scope in source.module.functions():
-        for loop in own(scope.node):
-            if not isinstance(loop, t.For | t.While):
-                continue
+        for loop in own_of(scope.node, t.For, t.While):
             for step in loop.body:
                 match step:
                     case t.Assign(targets=[t.Name(id=at)], value=t.Subscript(value=t.Name(id=same), slice=key)) if (

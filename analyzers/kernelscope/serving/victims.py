@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 from kernelscope.serving.claims import Claim, PythonSource, literal
-from kernelscope.serving.guards import assignments, calls, last_name, own, own_calls
+from kernelscope.serving.guards import assignments, calls, last_name, own, own_calls, own_of
 from kernelscope.serving.preemption import BACK, FREES, FRONT, GIVES_UP, end_taken, receiver, removed, root, swaps_out
 from kernelscope.serving.queues import REQUESTS
 from kernelscope.serving.sections import words
@@ -55,9 +55,7 @@ def _given_up(source: PythonSource) -> Iterator[Claim]:
     for scope in source.module.functions():
         spoken = set(words(scope.qualified_name))
         is_giving_up = bool((GIVES_UP | {"evict", "eviction"}) & spoken)
-        for loop in own(scope.node):
-            if not isinstance(loop, t.While):
-                continue
+        for loop in own_of(scope.node, t.While):
             for node in t.flat(loop.body):
                 match node:
                     case t.Assign(
@@ -104,9 +102,7 @@ def _from_the_end(source: PythonSource) -> Iterator[Claim]:
     """`for letter in reversed(self.open): self.swap_out(letter)`: those that came last lose their cache first."""
     for scope in source.module.functions():
         outer: list[t.For] = []
-        for loop in own(scope.node):
-            if not isinstance(loop, t.For):
-                continue
+        for loop in own_of(scope.node, t.For):
             outer = [o for o in outer if loop.span.end <= o.span.end] + [loop]
             match loop:
                 case t.For(target=t.Name(id=name), iter=t.Call(func=t.Name(id="reversed"), args=[queue])):
@@ -148,7 +144,7 @@ def is_given_up(scope: Scope, name: str) -> bool:
 def chosen(function: t.FunctionDef | t.ClassDef) -> Iterator[tuple[str, t.Call, bool]]:
     """Names that are bound to the greatest or least of something, the call that chooses, and whether the greatest."""
     known = assignments(function)
-    for node in own(function):
+    for node in own_of(function, t.Assign, t.For):
         match node:
             case t.Assign(targets=[t.Name(id=name)], value=t.Call(func=t.Name(id="max" | "min" as which)) as call):
                 yield name, call, which == "max"

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from kernelscope.results import Location, Span
 from kernelscope.serving.claims import PythonSource
-from kernelscope.serving.guards import all_guards_text, calls, last_name, own, statements
+from kernelscope.serving.guards import all_guards_text, calls, last_name, own, own_of, statements
 from kernelscope.serving.sections import words
 from kernelscope.syntax.python import tree as t
 
@@ -50,8 +50,8 @@ def syncs(source: PythonSource) -> Iterator[Sync]:
     for scope in source.module.functions():
         name = scope.qualified_name
         here = source.at(scope.node)
-        for node in own(scope.node):
-            if isinstance(node, t.While) and _only_waits(node):
+        for node in own_of(scope.node, t.While):
+            if _only_waits(node):
                 yield Sync(
                     "scoreboard", "wait", _wait_text(source, name, scope.node, node), name, source.at(node), (here,)
                 )
@@ -72,7 +72,7 @@ def _reads(name: str) -> bool:
 
 
 def _wait_text(source: PythonSource, where: str, function: t.FunctionDef | t.ClassDef, loop: t.While) -> str:
-    around = [source.quote(n.iter) for n in own(function) if isinstance(n, t.For) and _holds(n, loop)]
+    around = [source.quote(n.iter) for n in own_of(function, t.For) if _holds(n, loop)]
     text = f"{where} waits by spinning: while {source.quote(loop.test)}"
     order = next((o for o in ORDERS if o in source.quote(loop.test)), "")
     if order:
@@ -88,7 +88,7 @@ def _holds(outer: t.Node, inner: t.Node) -> bool:
 
 
 def calls_in(function: t.FunctionDef | t.ClassDef) -> list[t.Call]:
-    return [n for n in own(function) if isinstance(n, t.Call)]
+    return list(own_of(function, t.Call))
 
 
 def _signals(source: PythonSource, where: str, function: t.FunctionDef | t.ClassDef, here: Location) -> Iterator[Sync]:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from kernelscope.serving.chunking import DRAFTS, PROMPTS
 from kernelscope.serving.claims import Claim, PythonSource
-from kernelscope.serving.guards import assignments, calls, last_name, own
+from kernelscope.serving.guards import assignments, calls, last_name, own_of
 from kernelscope.serving.sections import words
 from kernelscope.syntax.python import tree as t
 
@@ -28,7 +28,7 @@ def windows(source: PythonSource) -> Iterator[Claim]:
 def _from_a_position(source: PythonSource, function: t.FunctionDef | t.ClassDef, where: str) -> Iterator[Claim]:
     known = assignments(function)
     sums: dict[str, t.BinOp] = {}
-    for node in own(function):
+    for node in own_of(function, t.Assign):
         match node:
             case t.Assign(targets=[t.Name(id=name)], value=t.BinOp(op="+") as total):
                 sums[name] = total
@@ -68,7 +68,7 @@ def _window(
 def _moved_on(function: t.FunctionDef | t.ClassDef, position: t.Attribute) -> t.Assign | t.AugAssign | None:
     """Where a function last stores the position up to which it came."""
     found: t.Assign | t.AugAssign | None = None
-    for node in own(function):
+    for node in own_of(function, t.Assign, t.AugAssign):
         match node:
             case t.AugAssign(target=target, op="+") if t.dotted(target) == t.dotted(position):
                 found = node
@@ -81,9 +81,7 @@ def _moved_on(function: t.FunctionDef | t.ClassDef, position: t.Attribute) -> t.
 
 def _from_the_front(source: PythonSource, function: t.FunctionDef | t.ClassDef, where: str) -> Iterator[Claim]:
     """A loop that runs the first `n` of what is left and goes on with the others."""
-    for loop in own(function):
-        if not isinstance(loop, t.While):
-            continue
+    for loop in own_of(function, t.While):
         sizes = {
             n.targets[0].id: n for n in t.walk(*loop.body)
             if isinstance(n, t.Assign) and isinstance(n.targets[0], t.Name)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from kernelscope.serving.claims import Claim, PythonSource
-from kernelscope.serving.guards import assignments, inlined, last_name, own, own_calls
+from kernelscope.serving.guards import assignments, inlined, last_name, own, own_calls, own_of
 from kernelscope.serving.rounding import CEILING, counts_pages
 from kernelscope.serving.sections import words
 from kernelscope.serving.sharding import is_world
@@ -53,8 +53,8 @@ def tile_counts(source: PythonSource) -> Iterator[Claim]:
         return
     for scope in source.module.functions():
         known = assignments(scope.node)
-        for node in own(scope.node):
-            if not isinstance(node, t.Assign) or not isinstance(node.targets[0], t.Name):
+        for node in own_of(scope.node, t.Assign):
+            if not isinstance(node.targets[0], t.Name):
                 continue
             divides = [n for n in t.walk(node.value) if isinstance(n, t.Call) and last_name(n.func) in CEILING]
             name = node.targets[0].id
@@ -74,8 +74,8 @@ BYTES = {"bool", "bool_", "uint8"}
 def tables(source: PythonSource) -> Iterator[Claim]:
     """Tables of counters or flags: what synchronises tasks, with its axes."""
     for scope in source.module.functions():
-        for node in own(scope.node):
-            if not isinstance(node, t.Assign) or not isinstance(node.value, t.Call):
+        for node in own_of(scope.node, t.Assign):
+            if not isinstance(node.value, t.Call):
                 continue
             name = t.dotted(node.targets[0]) or ""
             if last_name(node.value.func) not in ALLOCATORS or not TABLES & set(words(name.rpartition(".")[2])):
@@ -106,7 +106,7 @@ def producers(source: PythonSource) -> Iterator[Claim]:
         if not addresses:
             continue
         known = assignments(scope.node)
-        for node in own(scope.node):
+        for node in own_of(scope.node, t.Assign, t.Call):
             match node:
                 case t.Assign(targets=[t.Subscript(value=t.Attribute() as table, slice=asked)]):
                     role = f"is recorded as the producer of its buffer: {source.quote(node)}"
@@ -155,8 +155,8 @@ def intersections(source: PythonSource) -> Iterator[Claim]:
     for scope in source.module.functions():
         assert isinstance(scope.node, t.FunctionDef)
         seen = _collected_ranges(scope.node)
-        for node in own(scope.node):
-            if not isinstance(node, t.BoolOp) or node.op != "and" or len(node.values) != 2:
+        for node in own_of(scope.node, t.BoolOp):
+            if node.op != "and" or len(node.values) != 2:
                 continue
             first, second = node.values
             if not isinstance(first, t.Compare) or not isinstance(second, t.Compare):
@@ -171,12 +171,12 @@ def intersections(source: PythonSource) -> Iterator[Claim]:
                 )
     for scope in source.module.functions():
         gates = [
-            n for n in own(scope.node)
-            if isinstance(n, t.Call) and INTERSECTS & set(words(last_name(n.func)))
+            n for n in own_of(scope.node, t.Call)
+            if INTERSECTS & set(words(last_name(n.func)))
         ]  # fmt: skip
         early = [
-            n for n in own(scope.node)
-            if isinstance(n, t.If) and n.body and isinstance(n.body[-1], t.Return)
+            n for n in own_of(scope.node, t.If)
+            if n.body and isinstance(n.body[-1], t.Return)
             and isinstance(n.body[-1].value, t.Constant) and n.body[-1].value.value is True
         ]  # fmt: skip
         if gates and early:
@@ -191,7 +191,7 @@ def intersections(source: PythonSource) -> Iterator[Claim]:
 
 def _collected_ranges(function: t.FunctionDef) -> str:
     """A dict or list that a loop fills with pairs that it also reads."""
-    for node in own(function):
+    for node in own_of(function, t.Assign, t.Call):
         match node:
             case t.Assign(
                 targets=[t.Subscript(value=t.Name(id=name))], value=t.BinOp(op="+", right=t.List(elts=[t.Tuple()]))

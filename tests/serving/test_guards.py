@@ -1,0 +1,30 @@
+"""What is asked of a function's nodes, by kind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from kernelscope.serving.claims import PythonSource
+from kernelscope.serving.guards import own, own_of
+from kernelscope.syntax.python import tree as t
+
+Source = Callable[[str], PythonSource]
+
+
+def test_nodes_of_some_kinds_are_those_of_all_in_their_order(source: Source) -> None:
+    text = """
+        def f(x):
+            while x:
+                for y in x:
+                    x = y
+            for z in x:
+                return [z for z in x]
+            def g():
+                for hidden in x:
+                    pass
+    """
+    (scope,) = (s for s in source(text).module.functions() if s.node.name == "f")
+    loops = [n for n in own(scope.node) if isinstance(n, t.For | t.While)]
+    assert list(own_of(scope.node, t.For, t.While)) == loops
+    assert [type(n).__name__ for n in own_of(scope.node, t.While, t.For)] == ["While", "For", "For"]
+    assert list(own_of(scope.node, t.Try)) == []
