@@ -8,13 +8,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from kernelscope.results import Location, Span
 from kernelscope.syntax.text import SourceText
 from kernelscope.workspace.cuda_facts import cuda_facts
 from kernelscope.workspace.cuda_text import blank_noise
-from kernelscope.workspace.facts import DefKind
+from kernelscope.workspace.facts import DefKind, FileFacts
 
 MAX_CONDITION = 160
 _IF = re.compile(rb"\bif\s*(?:constexpr\s*)?\(")
@@ -51,17 +52,26 @@ class Condition:
 
 
 class CSource:
-    """A C++ or CUDA file: its text, the same with comments and strings blanked, and its functions."""
+    """A C++ or CUDA file: its text, the same with comments and strings blanked, and its functions, each made when it is asked for."""
 
     def __init__(self, path: Path, text: SourceText, aside: bool = False) -> None:
         self.path = path
         self.aside = aside
         self.text = text
-        self.code = blank_noise(text.data)
-        self.facts = cuda_facts(text.data)
         self._branches: dict[int, list[Condition]] = {}
         self._calls: dict[int, list[tuple[str, int]]] = {}
-        self.functions = list(self._functions())
+
+    @cached_property
+    def code(self) -> bytes:
+        return blank_noise(self.text.data)
+
+    @cached_property
+    def facts(self) -> FileFacts:
+        return cuda_facts(self.text.data)
+
+    @cached_property
+    def functions(self) -> list[CFunction]:
+        return list(self._functions())
 
     def _functions(self) -> Iterator[CFunction]:
         for fact in self.facts.defs:

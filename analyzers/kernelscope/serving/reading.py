@@ -79,7 +79,7 @@ from kernelscope.serving.processes import Launcher, Started, launchers, running_
 from kernelscope.serving.projections import merged_projections
 from kernelscope.serving.rankings import rankings
 from kernelscope.serving.reaching import Reach, reaches, wrapped_collectives
-from kernelscope.serving.registries import Registry, registries, stacks
+from kernelscope.serving.registries import Registry, held_registries, registries, stacks
 from kernelscope.serving.requeueing import put_back
 from kernelscope.serving.rounding import blocks_needed
 from kernelscope.serving.routes import Route, routes
@@ -262,7 +262,7 @@ def read_python(source: PythonSource, whole: bool = True) -> Reading:
     reading.arguments += reading.told(arguments, source)
     reading.routes += reading.told(routes, source)
     reading.moves += reading.told(moves, source)
-    reading.registries += reading.told(registries, source)
+    reading.registries += reading.told(registries if whole else held_registries, source)
     if whole:
         _read_rest(reading, source)
     for section, claim in reading.told(_queue_claims, source):

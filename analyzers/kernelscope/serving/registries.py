@@ -43,10 +43,15 @@ class Registry:
 def registries(source: PythonSource) -> Iterator[Registry]:
     """The registries that one Python file shows."""
     yield from _enums(source)
+    yield from held_registries(source)
+    yield from _factories(source)
+
+
+def held_registries(source: PythonSource) -> Iterator[Registry]:
+    """Those of them that something holds: tables, and what decorators fill."""
     yield from _decorated(source)
     yield from _registered(source)
     yield from _tables(source)
-    yield from _factories(source)
 
 
 def _enums(source: PythonSource) -> Iterator[Registry]:

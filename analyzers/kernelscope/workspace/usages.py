@@ -37,6 +37,7 @@ from kernelscope.syntax.python.tree import (
 from kernelscope.turns import give_way
 from kernelscope.workspace.files import PYTHON_SUFFIXES
 from kernelscope.workspace.modules import Definition, Modules
+from kernelscope.workspace.named_bases import NamedBases
 from kernelscope.workspace.nearby import MAX_FILES, Nearby, beginning_with
 from kernelscope.workspace.word_marks import WordMarks
 
@@ -93,12 +94,15 @@ class Usages:
         """The Python files in the order in which the last search looked at them, and what it was near to."""
         self._marks = WordMarks(modules.files)
         self._searches = 0
+        self._bases = NamedBases(modules.files)
+        self._families_asked = 0
 
     def files_changed(self) -> None:
         """Files came or went."""
         self._paths = None
         self._below.clear()
         self._nearest = ("", [])
+        self._bases.forget()
 
     def calls(self, definition: Definition, limit: int = MAX_SITES, most: int = SEARCH_BYTES) -> Found:
         """Call sites of a function, method or class, nearest files first.
@@ -194,9 +198,13 @@ class Usages:
         indexed = self._extenders(cls.name)
         if indexed is not None:
             paths = by_nearness((path for path in indexed if path.endswith(PYTHON_SUFFIXES)), cls.path)
-        else:
+        elif self._families_asked < FEW_SEARCHES:
+            self._families_asked += 1
             pattern = re.compile(rb"\bclass\s+\w+\s*\([^)]*\b%b\b" % cls.name.encode())
             paths = self._search(pattern, cls.name, cls.path, most)[0]
+        else:
+            deriving = self._bases.deriving(cls.name, self._python_paths())
+            paths = by_nearness((path for path in deriving if path.endswith(PYTHON_SUFFIXES)), cls.path)
         found: list[Definition] = []
         for path in self._affordable(paths, most):
             module = self._modules.module(path)
