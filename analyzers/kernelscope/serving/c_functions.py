@@ -52,7 +52,7 @@ class Condition:
 
 
 class CSource:
-    """A C++ or CUDA file: its text, the same with comments and strings blanked, and its functions; made when asked for."""
+    """A C++ or CUDA file: its text, the same with comments and strings blanked, its functions; made when asked."""
 
     def __init__(self, path: Path, text: SourceText, aside: bool = False) -> None:
         self.path = path
