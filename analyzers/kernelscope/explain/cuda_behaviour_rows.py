@@ -19,6 +19,7 @@ from kernelscope.kernels.cuda.resources import vector_width
 from kernelscope.kernels.cuda.warp.accesses import Verdict
 from kernelscope.kernels.cuda.warp.kernel_warp import KernelWarp, kernel_warp
 from kernelscope.kernels.cuda.warp.sectors import Traffic
+from kernelscope.kernels.cuda.warp.types import StructType, Vector
 from kernelscope.kernels.cuda.warp_roles import warp_roles
 
 MAX_LINES = 8
@@ -31,12 +32,16 @@ _APART = {Kind.ASYNC: "async copies", Kind.TENSOR: "tensor cores", Kind.BARRIER:
 
 def vector_lines(facts: KernelFacts) -> Iterator[Line]:
     found = vector_width(facts.behaviour.reached)
-    if found is not None and found.width is not None and found.width < WIDEST:
+    if found is not None and (found.width is None or found.width < WIDEST):
         warp = kernel_warp(facts)
-        wide = next((v for v in warp.verdicts if v.width == WIDEST and isinstance(v.outcome, Traffic)), None)
-        if wide is not None:
-            where = f"`{wide.access.memory.name}` L{warp.line(wide)} {wide.access.kind}"
-            yield Line(f"{WIDEST} B ({where})", facts.location(warp.span(wide.access.span)))
+        least = WIDEST if found.width is not None else WIDEST // 2
+        told = [v for v in warp.verdicts if v.width is not None and isinstance(v.outcome, Traffic)]
+        vectors = (v for v in told if isinstance(v.access.target, StructType | Vector))
+        wide = [v for v in vectors if least <= (v.width or 0) <= WIDEST]
+        widest = max(wide or (v for v in told if v.width == WIDEST), key=lambda v: v.width or 0, default=None)
+        if widest is not None:
+            where = f"`{widest.access.memory.name}` L{warp.line(widest)} {widest.access.kind}"
+            yield Line(f"{widest.width} B ({where})", facts.location(warp.span(widest.access.span)))
             return
     given = _given_vector(facts)
     if given is not None and (found is None or (found.width is not None and given[0] > found.width)):

@@ -6,6 +6,7 @@ Read from the text, so that macros around a launch spoil nothing.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from kernelscope.kernels.cuda.host_values import HostValues
@@ -18,7 +19,7 @@ from kernelscope.syntax.cuda.expressions import split_arguments
 from kernelscope.syntax.cuda.macros import closing
 from kernelscope.syntax.cuda.nodes import one_line
 
-MAX_COPIES = 8
+MAX_COPIES = 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,13 +175,21 @@ class _Finder:
                     path.rpartition("::")[2],
                     templates,
                     configuration,
-                    tuple(split_arguments(arguments)),
+                    tuple(self._arguments(arguments, span.start)),
                     mark,
                     Span(span.start, max(span.start + 1, whole.end)),
                     how,
                     path=path,
                 )
             )
+
+    def _arguments(self, text: str, start: int) -> Iterator[str]:
+        """The arguments of a launch; a macro that stands for several of them is that many."""
+        for argument in split_arguments(text):
+            macros = self.unit.source.macros.get(argument.encode()) or []
+            own = [m for m in macros if m.path == self.unit.path and m.span.start < start] or macros[-1:]
+            several = own[-1].params is None and b"," in own[-1].body if own else False
+            yield from split_arguments(one_line(own[-1].body.decode("utf-8", "replace"))) if several else (argument,)
 
     def _unused_macros(self) -> None:
         """Launches in macros that this file defines and does not use: read from the macro's body."""

@@ -6,7 +6,7 @@ What numbers and names mean is for the scope that asks; files that include this 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -19,6 +19,7 @@ from kernelscope.syntax.cuda.declarations import Alias, Declarations, Struct
 from kernelscope.syntax.cuda.expressions import split_arguments
 from kernelscope.syntax.cuda.functions import Function
 
+MAX_ALIASES = 3
 MAX_NESTED = 40
 """Aliases and members of members that are followed."""
 Layout = tuple[Dim, int | None]
@@ -63,9 +64,31 @@ def layout_of(scope: Scope, type_text: str, offset: int, depth: int = 0) -> Layo
 
 def is_aligned_template(unit: Unit, text: str) -> bool:
     """Whether a type is a struct that asks for an alignment which its template arguments decide."""
-    name = plain_name(text)
-    structs = (s for seen in unit.with_name(name) for s in seen.declarations.structs.get(name, ()))
-    return "<" in text and any(set(_WORDS.findall(struct.align)) & set(struct.templates) for struct in structs)
+    structs = (struct for _, struct in _structs_named(unit, text, MAX_ALIASES))
+    return any(set(_WORDS.findall(struct.align)) & set(struct.templates) for struct in structs)
+
+
+def is_read_by_members(unit: Unit, text: str) -> bool:
+    """Whether a type is a struct of its own that asks for no alignment: its members move one by one."""
+    structs = list(_structs_named(unit, text, MAX_ALIASES))
+    return bool(structs) and not any(_is_aligned(seen, struct, MAX_ALIASES) for seen, struct in structs)
+
+
+def _is_aligned(unit: Unit, struct: Struct, depth: int) -> bool:
+    """Whether a struct, or one that it holds, is to lie as vectors do."""
+    if struct.align or struct.bases or any(member.align or types.vector(member.type) for member in struct.fields):
+        return True
+    inner = (_structs_named(unit, member.type, 1) for member in struct.fields if depth)
+    return any(_is_aligned(seen, found, depth - 1) for each in inner for seen, found in each if found is not struct)
+
+
+def _structs_named(unit: Unit, text: str, depth: int) -> Iterator[tuple[Unit, Struct]]:
+    """The structs that a type's name may be, through its aliases."""
+    name = plain_name(types.bare(text))
+    for seen in unit.with_name(name):
+        yield from ((seen, struct) for struct in seen.declarations.structs.get(name, ()))
+        for alias in seen.declarations.aliases.get(name, ()) if depth else ():
+            yield from _structs_named(unit, alias.aliased, depth - 1)
 
 
 def plain_name(type_text: str) -> str:

@@ -12,7 +12,7 @@ from functools import lru_cache
 
 from kernelscope.kernels.cuda import types
 from kernelscope.kernels.cuda.constants import Constants
-from kernelscope.kernels.cuda.layouts import is_aligned_template, layout_of
+from kernelscope.kernels.cuda.layouts import is_aligned_template, is_read_by_members, layout_of
 from kernelscope.kernels.cuda.operations import Reached
 from kernelscope.syntax.cuda.nodes import one_line
 
@@ -61,9 +61,9 @@ def _vectors(text: str, constants: Constants, offset: int) -> Iterator[Vector]:
         laid = layout_of(constants, kind, offset)
         if laid is not None and laid[1] is not None and laid[0].const is not None and laid[1] > 1:
             width = min(16, laid[1])
-            if width > 8 or (width > 4 and laid[0].const > 4):
+            if (width > 8 or (width > 4 and laid[0].const > 4)) and not is_read_by_members(constants.unit, kind):
                 yield Vector(width, kind)
-        elif laid is None and is_aligned_template(constants.unit, kind):
+        elif (laid is None or laid[1] is None or laid[0].const is None) and is_aligned_template(constants.unit, kind):
             yield Vector(None, kind)
 
 

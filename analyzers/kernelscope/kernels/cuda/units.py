@@ -346,7 +346,10 @@ class Unit:
         tail = name.rpartition("::")[2]
         found = self._named.get(tail)
         if found is None:
-            found = tuple((unit, function) for unit in self.with_name(tail) for function in unit._by_name.get(tail, ()))
+            named = ((unit, function) for unit in self.with_name(tail) for function in unit._by_name.get(tail, ()))
+            # names that begin so are the compiler's where no function of theirs is compiled
+            own = not tail.startswith("__")
+            found = tuple((unit, f) for unit, f in named if own or unit.source.is_active(f.span.start))
             self._named[tail] = found
         return found
 

@@ -18,7 +18,9 @@ MAX_EXPANDED = 1 << 20
 MAX_ARGUMENTS = 64
 MAX_BRACKETED = 200_000
 MAX_COPIES = 8
-"""Launches that one use of a macro makes of one place of the file. More tell nothing new."""
+"""Launches that one use of a macro makes of one place of the file. Of more, each way that it chooses is read once."""
+MAX_WAYS = 8
+"""Ways of one macro that are read once each where all that is in them would be too much."""
 MIN_SEARCHED = 4_000
 """Bytes of a text for which a search for the macros that it uses is worth being made."""
 _VA_OPT = re.compile(rb"\b__VA_OPT__\s*\(")
@@ -167,6 +169,9 @@ class Expansion:
         )
         """Names of which some definition is more than a constant."""
         self.size = 0
+        self.once = False
+        """Whether of what a macro repeats only the first is kept."""
+        self._single: dict[bytes, Mapped] = {}
 
     def expand(self, text: Mapped, active: frozenset[bytes] = frozenset()) -> Mapped:
         data = text.data
@@ -201,7 +206,7 @@ class Expansion:
             body = self._substitute(macro, [text.slice(*_stripped(data, *b)) for b in bounds], use, active)
             expanded = self.expand(body, active | {name})
             launching = _launches(expanded)
-            if not active or launches < MAX_COPIES or not launching:
+            if not active or launches < (1 if self.once else MAX_COPIES) or not launching:
                 parts.append(expanded)
                 self.size += len(expanded.data)
             launches += launching * max(1, expanded.data.count(b"<<<"))
@@ -227,6 +232,7 @@ class Expansion:
         given = _bound(macro.params or (), arguments)
         expanded: dict[bytes, Mapped] = {}
         copies: dict[bytes, int] = {}
+        ways: dict[bytes, int] = {}
         parts: list[Mapped] = []
         copied = 0
         for piece in macro.pieces:
@@ -249,10 +255,21 @@ class Expansion:
                 value = expanded[piece.name]
             made = copies.get(piece.name, 0)
             copies[piece.name] = made + _repeats(given[piece.name], value)
-            if made < MAX_COPIES or not _launches(value):
+            if not _launches(value) or made < (1 if self.once else MAX_COPIES):
                 parts.append(value)
+            elif not self.once and ways.get(piece.name, 0) < MAX_WAYS:
+                ways[piece.name] = ways.get(piece.name, 0) + 1
+                parts.append(self._one_of(given[piece.name], active))
         parts.append(standing_for(body[copied:], use))
         return joined(parts)
+
+    def _one_of(self, value: Mapped, active: frozenset[bytes]) -> Mapped:
+        """An argument expanded so that each macro in it that repeats a launch makes one of it."""
+        if value.data not in self._single:
+            self.once = True
+            self._single[value.data] = self.expand(value, active)
+            self.once = False
+        return self._single[value.data]
 
 
 def _optional(body: bytes, more: bool) -> bytes:

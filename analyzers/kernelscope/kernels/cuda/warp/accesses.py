@@ -6,6 +6,7 @@ may have, and an answer that depends on them says so.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from math import lcm
@@ -26,6 +27,7 @@ from kernelscope.kernels.cuda.warp.lanes import (
 )
 from kernelscope.kernels.cuda.warp.machine import OFFSET_OF, SIZE_OF, Access
 from kernelscope.kernels.cuda.warp.sectors import AXES, SECTOR, WARP, Class, Traffic, moved, threads, traffic
+from kernelscope.kernels.cuda.warp.values import UNNAMED
 from kernelscope.kernels.cuda.warp.whole_vectors import as_moved
 
 _FIRST_BLOCK = {f"blockIdx.{axis}": 0 for axis in "xyz"}
@@ -38,6 +40,8 @@ MAX_WIDTH = 16
 """Bytes that one lane moves at once."""
 ELEMENT_SIZES = (4, 2)
 """Sizes that are tried for an element type that only a caller knows."""
+
+_WORD = re.compile(r"[A-Za-z_]\w*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +166,8 @@ class _Judge:
                     needs[number] = lcm(divisor, needs.get(number, 1))
         if not outcomes:
             raise Undecided(UNREACHED)
+        if any(name in UNNAMED for number in needs for name in _WORD.findall(number)):
+            raise Undecided("depends on a choice that is not decided here")
         worst = max(outcomes, key=_cost)
         if isinstance(worst, Traffic) and worst.stride is not None and worst.stride.const is None:
             self._check_ways(access.conditions, worst.stride)

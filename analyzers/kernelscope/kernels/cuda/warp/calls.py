@@ -101,7 +101,7 @@ def _named_call(m: Machine, node: t.Call, func: t.Name, names: Names) -> Value:
         return made
     named = m.definitions.named_type(func.id, func.scope, names.namespace())
     if names.type(func.id) is not None or isinstance(named, t.Using):
-        return unfollowed(m, func.id, [_handed(m, arg, names) for arg in node.args])
+        return unfollowed(m, func.id, [handed(m, arg, names) for arg in node.args])
     # names with two underscores are the compiler's, whose functions take values
     given = _value if func.id.startswith("__") else _passed
     return unfollowed(m, func.id, [given(m, a, node) for a in _arguments(m, node, names)])
@@ -118,7 +118,7 @@ def _followed(
     )
 
 
-def _handed(m: Machine, arg: t.Expr, names: Names) -> Value:
+def handed(m: Machine, arg: t.Expr, names: Names) -> Value:
     """What an object of a class that is not at hand is made of: storage of such a class is given by its address."""
     place = place_of(m, arg, names) if isinstance(arg, t.Name | t.Member | t.Subscript) else None
     if isinstance(place, InMemory) and isinstance(place.pointer.target, Opaque):

@@ -55,7 +55,8 @@ class Definitions:
         """All functions of a name, of every namespace."""
         found = self._functions.get(name)
         if found is None:
-            found = [f for source in self.holding(name) for f in in_force(source, source.lowered.functions.get(name))]
+            held = ((source, source.lowered.functions.get(name)) for source in self.holding(name))
+            found = [f for source, functions in held for f in in_force(source, functions, name.startswith("__"))]
             self._functions[name] = found
         return found
 
@@ -124,12 +125,13 @@ def _first(found: Sequence[t.Struct | t.Using]) -> t.Struct | t.Using | None:
     return alias or general or (undefined(structs) if structs else None)
 
 
-def in_force(source: CudaSource, nodes: list[Declared] | None) -> list[Declared]:
-    """The declarations that the preprocessor takes; all of them where it would take none."""
-    if nodes is None or len(nodes) < 2 or not source.inactive:
+def in_force(source: CudaSource, nodes: list[Declared] | None, strictly: bool = False) -> list[Declared]:
+    """The declarations that the preprocessor takes; all of them where it would take none, unless that is wanted."""
+    if nodes is None or len(nodes) < 2 - strictly or not source.inactive:
         return nodes or []
     starts = (source.prepared.origin(node.span.start, node.span.end).start for node in nodes)
-    return [node for node, start in zip(nodes, starts, strict=True) if source.is_active(start)] or nodes
+    active = [node for node, start in zip(nodes, starts, strict=True) if source.is_active(start)]
+    return active if strictly else active or nodes
 
 
 @lru_cache(maxsize=2048)

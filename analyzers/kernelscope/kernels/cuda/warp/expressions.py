@@ -440,12 +440,14 @@ def kind_of(place: Place) -> Type:
 
 
 def _braced(m: Machine, node: t.Braced, names: Names) -> Value:
-    items = [evaluate(m, item, names) for item in node.items]
-    if node.type is None:
-        return items[0] if len(items) == 1 else Data(next((v for i in items if (v := m.varying(i))), ""))
-    from kernelscope.kernels.cuda.warp.calls import construct
+    from kernelscope.kernels.cuda.warp.calls import construct, handed
 
-    return construct(m, m.resolver.type(node.type, names), items, node.span)
+    kind = m.resolver.type(node.type, names) if node.type is not None else None
+    given = handed if isinstance(kind, Opaque) else evaluate
+    items = [given(m, item, names) for item in node.items]
+    if kind is None:
+        return items[0] if len(items) == 1 else Data(next((v for i in items if (v := m.varying(i))), ""))
+    return construct(m, kind, items, node.span)
 
 
 def _lambda(m: Machine, node: t.Lambda, names: Names) -> Value:

@@ -436,8 +436,8 @@ class Machine:
                 return value
             case PointerTo(), Data():
                 return self.unknown(kind, "address", self.varying(value), space="unknown")
-            case PointerTo(), Int():
-                return self.unknown(kind, "address", self.varying(value))
+            case PointerTo(), Int(d=d):
+                return self.unknown(kind, _named(d) or "address", self.varying(value))
             case PointerTo(target=target), Record(kind=StructType()):
                 from kernelscope.kernels.cuda.warp.calls import as_address
 
@@ -463,6 +463,12 @@ class Machine:
 def short(text: str) -> str:
     text = " ".join(text.split())
     return text if len(text) <= MAX_NAME else text[: MAX_NAME - 1] + "…"
+
+
+def _named(d: Dim) -> str:
+    """The name of what an address came from, where that is one thing: `rows[…]` of an array that holds addresses."""
+    names = d.names()
+    return names[0].rstrip("′") if len(names) == 1 and d == dim(names[0]) else ""
 
 
 def _label(kind: Type) -> str:

@@ -19,6 +19,7 @@ from kernelscope.kernels.cuda.warp.operators import as_truth, binary
 from kernelscope.kernels.cuda.warp.ptx import movements
 from kernelscope.kernels.cuda.warp.types import CHAR, NO_TYPE, Array, Number, Opaque, StructType, Type, Vector
 from kernelscope.kernels.cuda.warp.values import (
+    UNNAMED,
     Cell,
     Data,
     InMemory,
@@ -180,7 +181,7 @@ def _renamed(m: Machine, value: Value, name: str) -> Value:
     """A number that nobody has named yet is called as the variable that holds it."""
     if isinstance(value, Int) and value.d.name is not None:
         known = m.symbols.known.get(value.d.name)
-        if known is not None and value.d.name.rstrip("′") in ("value", "choice", "result", "shuffled", "vote", "old"):
+        if known is not None and value.d.name.rstrip("′") in UNNAMED:
             return Int(m.symbols.new(name, known))
     return value
 

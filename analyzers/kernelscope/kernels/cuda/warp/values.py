@@ -160,6 +160,10 @@ class Symbol:
     """Where it was loaded from."""
 
 
+UNNAMED = frozenset(("value", "choice", "result", "shuffled", "vote", "old"))
+"""What numbers are called that the code gives no name."""
+
+
 class Symbols:
     """Names of unknown integers, each used once."""
 
