@@ -264,7 +264,7 @@ def test_what_texts_speak_of_is_remembered_up_to_a_bound(monkeypatch: pytest.Mon
 
 
 def test_small_systems_are_told_of_more_functions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    functions = "".join(f"def abort_request_{i}(a):\n    a.run({i})\n    a.stop()\n\n\n" for i in range(8))
+    functions = "".join(f"def abort_request_{i}(a):\n    a.run({i})\n    a.stop()\n\n\n" for i in range(12))
     (tmp_path / "queue.py").write_text(functions)
 
     def told() -> int:
@@ -274,6 +274,6 @@ def test_small_systems_are_told_of_more_functions(tmp_path: Path, monkeypatch: p
 
     rows = steps_of("serving.lifecycle", 3)
     monkeypatch.setitem(cast("dict[str, object]", SERVING["lifecycle"]), "steps", rows)
-    assert told() == 6
+    assert told() == 9
     monkeypatch.setattr(report_layout, "FEW_FILES", 0)
     assert told() == 3

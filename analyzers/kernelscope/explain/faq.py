@@ -12,6 +12,7 @@ from kernelscope.explain.faq_answers import (
     Answer,
     about,
     architectures,
+    asking,
     barriers,
     both,
     choices,
@@ -47,7 +48,7 @@ from kernelscope.serving.system import System
 
 LIMITS = (
     r"(?<!u)batch(?:ed)?_(?:size|tokens)|tokens_(?:in|per)_(?:batch|step)|max_(?:batch|prefill|running|seqs|total_tokens|concurren)|num_seqs"
-    r"|max_num_(?:seqs|reqs|requests|tokens|prefill|batch|scheduled|active|running|queued)|chunked_prefill"
+    r"|limit\w*concurren|concurren\w*limit|max_num_(?:seqs|reqs|requests|tokens|prefill|batch|scheduled|active|running|queued)|chunked_prefill"
 )
 """Names of what limits a batch; what limits one answer is no limit of it."""
 POLICIES = r"sched\w*polic|polic\w*sched|^_*polic(?:y|ies)$|(?:queue|batch|preempt\w*|admission)_polic|(?<!op_)priorit"
@@ -99,7 +100,8 @@ QUESTIONS: tuple[Question, ...] = (
                    procedures("serving.scheduling", r"admit|schedule_?req|(?:form|next)_\w*batch")),
              "loops that move requests between queues under limits"),
     Question("batching.limits", "batching", "What limits a batch?",
-             both(numbers(LIMITS), chunk_sizes, given(LIMITS), compared(LIMITS)),
+             both(about("serving.batching", "concurrency limit"), numbers(LIMITS), chunk_sizes, given(LIMITS),
+                  compared(LIMITS)),
              "parameters about batches"),
     Question("batching.chunked", "batching", "Is a long prefill chunked?",
              first(both(about("serving.batching", "chunked prefill"), about("serving.scheduling", "chunked prefill"),
@@ -146,7 +148,7 @@ QUESTIONS: tuple[Question, ...] = (
              "results handled one iteration later"),
     Question("scheduling.fairness", "scheduling", "Is there fairness between requests or users?",
              both(about("serving.scheduling", "fairness"),
-                  settings(r"fair|quota(?!tion)|rate_limit|max_per_(?:user|client|tenant)")),
+                  settings(r"fair|quota(?!tion)|rate_limit(?!\w*_(?:msg|message))|max_per_(?:user|client|tenant)")),
              "parameters about fairness, quotas and rate limits"),
     Question("scheduling.states", "scheduling", "Which states does a request have?", states,
              "enum members stored in a status attribute, and requests that move between queues"),
@@ -173,7 +175,7 @@ QUESTIONS: tuple[Question, ...] = (
                   of_hosts(settings(r"(?:^|_)(?:retry|retries|backoff|timeout|timeout_s|timeout_ms|timeout_sec|timeout_seconds|ban)(?:_|$)"))),
              "handlers that try again or shut down, functions about failures, parameters about timeouts"),
     Question("scalability.processes", "scalability", "Which processes run, and how do they talk?",
-             both(processes, about("serving.topology.addresses")), "processes, threads, sockets and queues"),
+             both(processes, asking, about("serving.topology.addresses")), "processes, threads, sockets and queues"),
     Question("scalability.routes", "scalability", "Which HTTP API server routes are served?", routes,
              "http routes of an API server or frontend"),
     Question("scalability.metrics", "scalability", "Which metrics are exported?", metrics,

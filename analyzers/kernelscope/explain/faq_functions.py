@@ -14,7 +14,7 @@ from kernelscope.serving.system import System
 MOST_FUNCTIONS = 4
 MOST_ATTENDING = 8
 _ATTENDS = re.compile(
-    r"^(?:\w+\.)*(?!(?:get|set|load|patch|make|build|init|prepare|create|is|has|use|update|supports?|check|register)_)"
+    r"^(?:\w+\.)*(?!(?:get|set|load|patch|make|build|init|prepare|create|is|has|use|update|supports?|check|register|replace|wrap)_)"
     r"(?:\w*_)?att(?:entio)?n(?:_(?:fwd|forward))?(?: \(|$)"
 )
 """Names of functions that attend themselves: `paged_attention`, not `load_attention`."""
@@ -22,6 +22,8 @@ LONGEST_STEPS = 400
 """Characters of a function's steps in an answer."""
 _CHOOSES = re.compile(r"argmax|multinomial|softmax|categorical|exponential|gumbel|topk\s*\(", re.IGNORECASE)
 """Steps that choose one of many by their weight; who only hands settings of that on does not."""
+_SHAPES = re.compile(r"LogitsProcessor|LogitsWarper")
+"""Steps that choose by what logits are changed before."""
 _HELD = re.compile(r"^\s*(?:if|elif|while|return) .*[<>]")
 """Steps that compare."""
 
@@ -94,5 +96,7 @@ def attending(system: System) -> Iterator[Claim]:
 def samplers(system: System) -> Iterator[Claim]:
     """What the components do that choose a token."""
     meant = [p for p in system.procedures_of(COMPONENT) if SAMPLES & {*words(p.name)} and _CHOOSES.search(p.steps)]
-    for p in sorted(meant, key=lambda p: -min(p.size, 30) * (1 + p.weight))[:MOST_FUNCTIONS]:
+    meant.sort(key=lambda p: -min(p.size, 30) * (1 + p.weight))
+    shapes = (p for p in system.procedures_of(COMPONENT) if "logits" in words(p.name) and _SHAPES.search(p.steps))
+    for p in (*meant[:MOST_FUNCTIONS], *list(shapes)[:MOST_FUNCTIONS]):
         yield Claim(p.name, f"{p.name}: {_first_steps(p.steps)}", p.evidence)

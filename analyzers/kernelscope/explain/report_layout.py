@@ -16,7 +16,7 @@ from kernelscope.serving.system import System
 MOST_CLAIMS = 60
 MOST_STEPS = 30
 FEW_FILES = 300
-MORE = 2
+MORE = 3
 """How many times as many functions are told of a system that has so few files."""
 
 Rows = Callable[[System, Places], list[Json]]

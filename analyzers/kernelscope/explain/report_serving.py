@@ -18,6 +18,7 @@ from kernelscope.serving.system import System
 
 MOST_CLAIMS = 50
 MOST_FAILURES = 24
+MOST_ASKERS = 4
 MOST_PARAMETERS = 64
 MOST_PROCEDURES = 60
 MOST_ROWS = 90
@@ -45,9 +46,9 @@ DECLARED: dict[str, re.Pattern[str]] = {
 }
 """Which section a parameter stands in: by common words of the field in its name."""
 ELSEWHERE: dict[str, frozenset[str]] = {
-    "kv_cache": frozenset({"pin", "weight", "weights", "hub", "huggingface", "watermarking", "logits"}),
+    "kv_cache": frozenset({"dir", "file", "pin", "weight", "weights", "hub", "huggingface", "watermarking", "logits"}),
     "prefix_cache": frozenset({"watermark", "watermarking", "logits"}),
-    "batching": frozenset({"ckpt", "checkpoint", "checkpoints", "crops", "logsumexp"}),
+    "batching": frozenset({"ckpt", "checkpoint", "checkpoints", "crops", "files", "logsumexp"}),
     "scheduling": frozenset({"lr", "loss", "optim", "optimizer"}),
 }
 """Words of names and owners that hold a section's words for another reason: so many checkpoints are kept, rates of
@@ -65,8 +66,8 @@ FIRST = re.compile(
 )
 """Words of the settings that are asked for most."""
 ROLES: tuple[tuple[str, frozenset[str]], ...] = (
-    ("detokenizer", frozenset({"detokenizer", "detokenize", "detok"})),
-    ("tokenizer", frozenset({"tokenizer", "tokenize"})),
+    ("detokenizer", frozenset({"detokenizer", "detokenize", "detokenization", "detok"})),
+    ("tokenizer", frozenset({"tokenizer", "tokenize", "tokenization"})),
     ("scheduler", frozenset({"scheduler", "schedule"})),
     ("router", frozenset({"router", "balancer"})),
     ("controller", frozenset({"controller", "coordinator", "manager"})),
@@ -229,9 +230,18 @@ def _channels(system: System, places: Places) -> list[Json]:
 def _routes(system: System, places: Places) -> list[Json]:
     served = [r for r in system.routes if not system.is_aside(r.location.path)]
     return [
-        {"name": f"{r.method} {r.path}", "value": f"served by {r.handler}", "evidence": places.evidence(r.location)}
+        {
+            "name": f"{r.method} {r.path}", "value": f"served by {r.handler}{_askers(system, r.path)}",
+            "evidence": places.evidence(r.location, *(a.location for a in system.askers.get(r.path, ()))),
+        }
         for r in served[:MOST_ROWS]
     ]
+
+
+def _askers(system: System, path: str) -> str:
+    names = list(dict.fromkeys(a.where for a in system.askers.get(path, ())))
+    more = f" and {len(names) - MOST_ASKERS} more" if len(names) > MOST_ASKERS else ""
+    return f"; asked by {', '.join(names[:MOST_ASKERS])}{more}" if names else ""
 
 
 def _states(system: System, places: Places) -> list[Json]:

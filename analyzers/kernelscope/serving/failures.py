@@ -18,6 +18,8 @@ ENDS = {"shutdown", "terminate", "kill", "exit", "abort", "restart", "unhealthy"
 """Words of calls that end something, or say that it is over."""
 PARSES = {"parser", "argparse", "pytest"}
 """Words of what ends a script that is called wrongly."""
+MISSING = {"import", "module"}
+"""Words of faults that only say that something is not installed."""
 MEMORY = {"memory", "oom"}
 WAITS = {"sleep", "wait"}
 
@@ -44,6 +46,8 @@ def _again(source: PythonSource, scope: Scope, loop: t.For | t.While, node: t.Tr
     match loop:
         case t.For(iter=t.Call(func=t.Name(id="range"), args=[*_, times])):
             many = f"up to {source.quote(times)} times"
+        case t.While(test=t.Constant()):
+            many = "until it succeeds"
         case t.While():
             many = f"while {source.quote(loop.test)}"
         case _:
@@ -65,6 +69,8 @@ def _again(source: PythonSource, scope: Scope, loop: t.For | t.While, node: t.Tr
 def _ended(source: PythonSource, scope: Scope, handler: t.ExceptHandler) -> Claim | None:
     """A handler that ends something, with the condition; and what is done when memory runs out."""
     kind = _kind(source, handler)
+    if MISSING & set(words(kind)):
+        return None
     for statement, guards in guarded(handler.body):
         for call in calls(statement):
             if not ENDS & set(words(last_name(call.func))) or PARSES & set(words(source.quote(call.func))):

@@ -38,14 +38,16 @@ def precisions(source: PythonSource) -> Iterator[Claim]:
             called = last_name(node.func)
             if called in STATISTICS:
                 back = _cast_after(source, scope.node, node)
-                value = f"{name}: {called} is computed in float32 ({given}){back}"
+                value = f"{name}: {called} is computed in {_width(given)} ({given}){back}"
                 yield Claim(f"{name} {called} precision", value, (source.at(node), source.at(scope.node)))
             elif _accumulates(scope.node, node, given):
-                value = f"{name}: {source.quote(node.func)} accumulates in float32 (fp32): {given}"
+                width = "float32 (fp32)" if _width(given) == "float32" else _width(given)
+                value = f"{name}: {source.quote(node.func)} accumulates in {width}: {given}"
                 yield Claim(f"{name} accumulation precision", value, (source.at(node), source.at(scope.node)))
         if raised.up and raised.statistics:
             first = raised.up[0]
-            value = f"{name} computes in float32 ({source.quote(first)}): {', '.join(raised.statistics)}"
+            cast = source.quote(first)
+            value = f"{name} computes in {_width(cast)} ({cast}): {', '.join(raised.statistics)}"
             if raised.down:
                 last = raised.down[-1]
                 value += f"; cast back to the input dtype by {source.quote(last)}{_order(source, scope.node, last)}"
@@ -209,8 +211,15 @@ def _cast(source: PythonSource, call: t.Call) -> str:
     return "down" if name in ("half", "bfloat16", "type_as") else ""
 
 
+def _width(said: str) -> str:
+    """Which of the wide types a cast or a keyword names."""
+    return "float64" if "float64" in said else "float32"
+
+
 def _is_test(value: t.Expr) -> bool:
     """A comparison, or a mask by its name: as numbers they are ones and zeros in any precision."""
+    while isinstance(value, t.Call) and isinstance(value.func, t.Attribute):
+        value = value.func.value
     return isinstance(value, t.Compare) or "mask" in words(last_name(value))
 
 

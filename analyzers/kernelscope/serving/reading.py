@@ -33,6 +33,7 @@ from kernelscope.serving import (
 )
 from kernelscope.serving.alternatives import alternatives
 from kernelscope.serving.annotated import annotated
+from kernelscope.serving.asking import Asked, asked
 from kernelscope.serving.balancing import balancing
 from kernelscope.serving.bindings import Loader, Native, bindings, c_bindings, loaders
 from kernelscope.serving.c_algorithms import algorithms, recomputed
@@ -82,7 +83,9 @@ from kernelscope.serving.reaching import Reach, reaches, wrapped_collectives
 from kernelscope.serving.registries import Registry, held_registries, registries, stacks
 from kernelscope.serving.requeueing import put_back
 from kernelscope.serving.rounding import blocks_needed
+from kernelscope.serving.rounds import rounds
 from kernelscope.serving.routes import Route, routes
+from kernelscope.serving.semaphores import semaphores
 from kernelscope.serving.sizes import derived_sizes, limits, sizes_of_caches
 from kernelscope.serving.slots import places, slots
 from kernelscope.serving.sockets import Argument, Wrapper, Wrapping, arguments, wrappers, wrappings
@@ -128,6 +131,7 @@ FINDERS: tuple[tuple[str, Finder], ...] = (
     ("serving.scheduling", switches),
     ("serving.scheduling", preferences),
     ("serving.scheduling", balancing),
+    ("serving.scheduling", rounds),
     ("serving.scheduling", preemptions),
     ("serving.scheduling", victims),
     ("serving.scheduling", choices),
@@ -139,6 +143,7 @@ FINDERS: tuple[tuple[str, Finder], ...] = (
     ("serving.scheduling", put_back),
     ("serving.batching", chunking.chunks),
     ("serving.batching", capacity.admissions),
+    ("serving.batching", semaphores),
     ("serving.batching", chunking.pieces),
     ("serving.batching", halves),
     ("serving.batching", verifications),
@@ -219,6 +224,7 @@ class Reading:
     wrappings: list[Wrapping] = field(default_factory=list[Wrapping])
     arguments: list[Argument] = field(default_factory=list[Argument])
     routes: list[Route] = field(default_factory=list[Route])
+    asked: list[Asked] = field(default_factory=list[Asked])
     metrics: list[Metric] = field(default_factory=list[Metric])
     transitions: list[lifecycle.Transition] = field(default_factory=list[lifecycle.Transition])
     moves: list[Move] = field(default_factory=list[Move])
@@ -261,6 +267,7 @@ def read_python(source: PythonSource, whole: bool = True) -> Reading:
     reading.wrappings += reading.told(wrappings, source)
     reading.arguments += reading.told(arguments, source)
     reading.routes += reading.told(routes, source)
+    reading.asked += reading.told(asked, source)
     reading.moves += reading.told(moves, source)
     reading.registries += reading.told(registries if whole else held_registries, source)
     if whole:
@@ -362,6 +369,7 @@ def _recorded(reading: Reading) -> Iterator[tuple[str, Location]]:
     yield from (("dependencies", s.location) for s in reading.syncs)
     yield from (("serving.topology", s.location) for s in reading.started)
     yield from (("serving.topology", c.location) for c in reading.channels)
+    yield from (("serving.topology", a.location) for a in reading.asked)
     yield from (("serving.lifecycle", x.location) for x in reading.transitions)
     yield from (("serving.scheduling", m.location) for m in reading.moves)
 

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from kernelscope.faults import Fault, part
 from kernelscope.results import Location
+from kernelscope.serving.asking import Asked
 from kernelscope.serving.bindings import Loader, Native
 from kernelscope.serving.channels import Channel, Link, links
 from kernelscope.serving.claims import Claim
@@ -279,6 +280,16 @@ class System:
     @property
     def routes(self) -> Iterator[Route]:
         return (entry for reading in self.readings for entry in reading.routes)
+
+    @cached_property
+    def askers(self) -> dict[str, list[Asked]]:
+        """By path, who asks for it: of the paths that the system serves."""
+        served = {route.path for route in self.routes}
+        found: dict[str, list[Asked]] = {}
+        for entry in (a for reading in self.readings if not reading.aside for a in reading.asked):
+            if entry.path in served:
+                found.setdefault(entry.path, []).append(entry)
+        return found
 
     @property
     def metrics(self) -> Iterator[Metric]:

@@ -134,7 +134,8 @@ def _is_release(call: t.Call) -> bool:
     """Whether a store has release order, by its name or by an argument that says so."""
     given = (*call.args, *(k.value for k in call.keywords))
     orders = {str(a.value) for a in given if isinstance(a, t.Constant)} | {last_name(a) for a in given}
-    return any("release" in words(said) for said in (last_name(call.func), *orders) if " " not in said)
+    by_order = any(words(said)[-1:] == ("release",) for said in orders if " " not in said)
+    return by_order or "release" in words(last_name(call.func))
 
 
 def _is_thread(guard: str) -> bool:
