@@ -6,8 +6,9 @@ What holds no such name is the same node. What binds names of its own, a lambda 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import fields, replace
 from typing import cast
+
+from msgspec.structs import replace
 
 from kernelscope.syntax.python import tree as t
 
@@ -27,13 +28,13 @@ def _changed(node: _Part, known: Callable[[t.Name], t.Expr | None]) -> _Part:
         return node
     below = {id(child) for child in t.children(node)}
     changes: dict[str, object] = {}
-    for field in fields(node) if below else ():
-        value: object = getattr(node, field.name)
+    for name in node.__struct_fields__ if below else ():
+        value: object = getattr(node, name)
         if isinstance(value, list):
             items = cast("list[object]", value)
             changed = [_changed(cast(_Part, i), known) if id(i) in below else i for i in items]
             if any(one is not other for one, other in zip(items, changed, strict=True)):
-                changes[field.name] = changed
+                changes[name] = changed
         elif id(value) in below and (one := _changed(cast(_Part, value), known)) is not value:
-            changes[field.name] = one
+            changes[name] = one
     return replace(node, **changes) if changes else node
