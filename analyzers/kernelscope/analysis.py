@@ -291,7 +291,7 @@ class Analysis:
         """The lens with its title."""
         from kernelscope.explain.lenses import title_of
 
-        return replace(lens, title=title_of(lens, self.navigation))
+        return Lens(lens.span, lens.target, title_of(lens, self.navigation), lens.command)
 
     def outline(self, path: Path) -> Sequence[Symbol]:
         """The definitions of a file as a tree."""

@@ -5,8 +5,9 @@ Deciding whether something is a problem belongs to the domain modules.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
+
+from msgspec import Struct
 
 from kernelscope.results import Evidence, Span
 
@@ -18,8 +19,7 @@ class Severity(Enum):
     HINT = "hint"
 
 
-@dataclass(frozen=True, slots=True)
-class Diagnostic:
+class Diagnostic(Struct, frozen=True):
     """One kind of finding: its code, how grave it is, a one-line title, and what its documentation says of it."""
 
     code: str
@@ -181,8 +181,7 @@ TABLE: dict[str, Diagnostic] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(Struct, frozen=True):
     """One finding at one place. `code` is a key of `TABLE`; `related` tells the story behind the message."""
 
     code: str

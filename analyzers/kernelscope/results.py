@@ -6,10 +6,11 @@ Nothing here knows LSP, tensors or how a result was found.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 from typing import NamedTuple
+
+from msgspec import Struct, field
 
 
 class Span(NamedTuple):
@@ -29,8 +30,7 @@ class Span(NamedTuple):
         return self.start <= other.start and other.end <= self.end
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Location:
+class Location(Struct, frozen=True, order=True):
     """A range in a file, for people: lines count from 1, columns from 0 in bytes."""
 
     path: Path
@@ -43,24 +43,21 @@ class Location:
         return f"{self.path.name}:{self.line}"
 
 
-@dataclass(frozen=True, slots=True)
-class Evidence:
+class Evidence(Struct, frozen=True):
     """One link of the chain that a shown fact rests on: what was found, and where."""
 
     location: Location
     text: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Insertion:
+class Insertion(Struct, frozen=True):
     """Text to be put in at an offset of a file."""
 
     offset: int
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(Struct, frozen=True):
     """What a command is about: a file, a place in it, or a named symbol."""
 
     path: Path
@@ -68,8 +65,7 @@ class Target:
     symbol: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Link:
+class Link(Struct, frozen=True):
     """Something to click: a place in source, or a command of the extension about a target."""
 
     title: str
@@ -78,8 +74,7 @@ class Link:
     target: Target | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Hover:
+class Hover(Struct, frozen=True):
     """A hover: one fenced line, then short lines, then a two-column table, then links.
 
     `language` is the fence's tag: `python` or `cuda-cpp`.
@@ -93,8 +88,7 @@ class Hover:
     links: tuple[Link, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class InlayHint:
+class InlayHint(Struct, frozen=True):
     """Text shown after `offset`; `certain` is False where callers disagree or a dim is unknown."""
 
     offset: int
@@ -103,8 +97,7 @@ class InlayHint:
     certain: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Lens:
+class Lens(Struct, frozen=True):
     """A line above code. `title` is None until resolved; `command` None means facts without a click."""
 
     span: Span
@@ -128,8 +121,7 @@ class SymbolKind(Enum):
     MACRO = "macro"
 
 
-@dataclass(frozen=True, slots=True)
-class Symbol:
+class Symbol(Struct, frozen=True):
     """A named definition. `span` covers the whole of it, `selection` its name."""
 
     name: str
@@ -142,8 +134,7 @@ class Symbol:
     children: tuple[Symbol, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class FoundSymbol:
+class FoundSymbol(Struct, frozen=True):
     """An answer to a search over the workspace, placed by line because its file need not be open."""
 
     name: str
@@ -152,8 +143,7 @@ class FoundSymbol:
     container: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(Struct, frozen=True):
     """One edge of the call hierarchy: the function at the other end and the places of the calls."""
 
     symbol: FoundSymbol
@@ -164,8 +154,7 @@ Configured = int | float | str | None
 """A value of a configuration file that is no list and no table; switches are ints to Python."""
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(Struct, frozen=True):
     """What the user chose: sizes bound to names, the GPU that numbers speak of, kinds of diagnostics to leave out."""
 
     bindings: Mapping[str, int] = field(default_factory=dict[str, int])
@@ -173,8 +162,7 @@ class Settings:
     silenced: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
-class ViewOptions:
+class ViewOptions(Struct, frozen=True):
     """How a document is to be made: width in columns, charset, bindings of symbols, GPU."""
 
     width: int = 100
@@ -188,8 +176,7 @@ class ViewOptions:
     """How many levels a dataflow shows: 1 is what a function calls, 2 what is inside of that; 0: as many as fit."""
 
 
-@dataclass(frozen=True, slots=True)
-class IndexProgress:
+class IndexProgress(Struct, frozen=True):
     """How far the index is: files done, files in all, and the phase in words."""
 
     done: int
@@ -197,8 +184,7 @@ class IndexProgress:
     phase: str
 
 
-@dataclass(frozen=True, slots=True)
-class LeftOut:
+class LeftOut(Struct, frozen=True):
     """A file that was not read, and why, in words for the user."""
 
     path: Path

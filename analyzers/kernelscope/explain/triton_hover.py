@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from kernelscope.dims import Dim, render
 from kernelscope.kernels.triton.bodies import nodes_in, nodes_of

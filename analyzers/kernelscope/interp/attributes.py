@@ -405,7 +405,7 @@ def subscript(run: Interpreter, value: Value, index: Value, span: Any) -> Value:
             known = isinstance(index, str) and index in value.entries
             return value.entries[index] if known else chosen(list(value.entries.values()), span)
         case TensorMethod(name="at"):
-            return replace(value, picked=subscript(run, value.value, index, span))
+            return TensorMethod(value.value, value.name, value.of, subscript(run, value.value, index, span))
         case Alike():
             return Alike(value.element, _count_of(value.count, index)) if isinstance(index, slice) else value.element
         case Instance() if records.is_sequence(run, value):

@@ -9,8 +9,9 @@ Which one is called is not known here; one that contradicts itself with these si
 from __future__ import annotations
 
 from contextlib import nullcontext
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from kernelscope.dims import Dim, Facts
 from kernelscope.interp.agreement import agreed, joined

@@ -8,7 +8,9 @@ from __future__ import annotations
 import itertools
 from collections.abc import Generator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+
+from msgspec.structs import replace
 
 from kernelscope.dims import Dim, Facts
 from kernelscope.interp.annotations import is_of_sequences, layer_of

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
 
 from kernelscope.dims import NO_FACTS, Facts
 from kernelscope.interp.values import (
@@ -17,8 +18,7 @@ if TYPE_CHECKING:
     pass
 
 
-@dataclass(slots=True)
-class Seen:
+class Seen(Struct):
     """The value that a binding or call has whichever way the code takes, and how many callers agree on it."""
 
     value: Value
@@ -33,8 +33,7 @@ class Seen:
     """What it was in earlier ones."""
 
 
-@dataclass(slots=True)
-class Finding:
+class Finding(Struct):
     """A contradiction at one call."""
 
     path: str
@@ -42,8 +41,7 @@ class Finding:
     error: ShapeError
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
+class Known(Struct, frozen=True):
     """What holds at a place of the code: conditions by name, and facts about sizes."""
 
     conditions: Mapping[str, bool] = field(default_factory=dict[str, bool])

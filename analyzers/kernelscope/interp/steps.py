@@ -6,7 +6,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from kernelscope import ops
 from kernelscope.interp.values import Alike, Arguments, Keywords, Maybe, Value, for_op
@@ -18,8 +19,7 @@ from kernelscope.tensor import Several, Tensor, Unknown
 NOWHERE = Span(0, 0)
 
 
-@dataclass(frozen=True, slots=True)
-class Test:
+class Test(Struct, frozen=True):
     """A condition under which a step is taken: the test at a place of the source, and whether it holds."""
 
     path: str
@@ -27,8 +27,7 @@ class Test:
     holds: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Given:
+class Given(Struct, frozen=True):
     """A value that a step was given: under which parameter, and the steps that it may come from."""
 
     name: str
@@ -36,8 +35,7 @@ class Given:
     origins: tuple[Step, ...]
 
 
-@dataclass(slots=True, eq=False)
-class Step:
+class Step(Struct, eq=False):
     """One operator, layer, call, loop or source of a value; `body` is what happened inside a call or loop.
 
     `kind`: `op`, `layer`, `call` (followed), `choice` of several callables, `loop`, `round` of a loop, `unfollowed`

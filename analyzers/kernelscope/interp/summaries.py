@@ -11,9 +11,11 @@ answer depends on it.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Hashable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
+
+from msgspec.structs import replace
 
 from kernelscope.dims import Dim, Facts, TooLarge, dim
 from kernelscope.dims.spelling import SEPARATOR, call_of

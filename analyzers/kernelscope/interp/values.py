@@ -9,9 +9,11 @@ Plain data; how these are called and read is decided in `calls` and `expressions
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping, Set
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 from kernelscope.dims import Dim, dim
 from kernelscope.ops import Module
@@ -29,7 +31,7 @@ class Open(dict[str, Value]):
     """Keyword arguments of which there may be more than are known."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class Opaque:
     """An unknown object with a name, such as a configuration: its attributes are named after it.
 
@@ -37,14 +39,14 @@ class Opaque:
     """
 
     name: str
-    default: int | None = field(default=None, compare=False)
+    default: int | None = dataclasses.field(default=None, compare=False)
     """The number that it is unless a caller gives another."""
-    known_as: str = field(default="", compare=False)
+    known_as: str = dataclasses.field(default="", compare=False)
     """What its attributes are named after, where that is another name: of `given or default` they are called as of
     `given`."""
-    cls: Definition | None = field(default=None, compare=False)
+    cls: Definition | None = dataclasses.field(default=None, compare=False)
     """The class that it is promised to be an object of, if that class holds tensors."""
-    is_typed: bool = field(default=False, compare=False)
+    is_typed: bool = dataclasses.field(default=False, compare=False)
     """Whether it is promised to be of a type that is not known here: it need be no number."""
 
     @property
@@ -78,8 +80,7 @@ def original(value: Opaque | Copied) -> Opaque:
     return value.of if isinstance(value, Copied) else value
 
 
-@dataclass(frozen=True, slots=True)
-class Flag:
+class Flag(Struct, frozen=True):
     """A truth value that is not known."""
 
     reason: str = "a condition that is not known"
@@ -87,22 +88,21 @@ class Flag:
     """What it is the same as wherever it is asked again: `self.training`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Number:
+class Number(Struct, frozen=True):
     """A number whose value is not known; it has no dims, so an operator with it keeps a tensor's shape."""
 
     reason: str = "a number that is not known"
     is_integer: bool = False
 
 
-@dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True)
 class Formatted(Unknown):
     """A text that is put together of parts that are not all known: `pattern` has braces in their places."""
 
     pattern: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class Maybe:
     """A value that may be None instead; whoever uses it as a value takes it to be there."""
 
@@ -110,22 +110,19 @@ class Maybe:
     name: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class External:
+class External(Struct, frozen=True):
     """A name outside the workspace, spelt out in full: `torch.nn.functional.silu`."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class Builtin:
+class Builtin(Struct, frozen=True):
     """A builtin function of Python."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class TensorMethod:
+class TensorMethod(Struct, frozen=True):
     """`x.view`, before it is called; `of` is the class that the file's library calls tensors."""
 
     value: Tensor
@@ -140,23 +137,20 @@ class TensorMethod:
         return f"{self.of}.{self.name}"
 
 
-@dataclass(frozen=True, slots=True)
-class PlainMethod:
+class PlainMethod(Struct, frozen=True):
     """A method of a list, dict, tuple or string, before it is called."""
 
     value: Any
     name: str
 
 
-@dataclass(slots=True, eq=False)
-class Class:
+class Class(Struct, eq=False):
     """A class of the workspace."""
 
     definition: Definition
 
 
-@dataclass(slots=True, eq=False)
-class Function:
+class Function(Struct, eq=False):
     """A function of the workspace; `receiver` is bound to its first parameter, `owner` is the class for `super()`."""
 
     definition: Definition
@@ -165,14 +159,12 @@ class Function:
     closure: Scope | None = None
 
 
-@dataclass(slots=True, eq=False)
-class LambdaValue:
+class LambdaValue(Struct, eq=False):
     node: t.Lambda
     closure: Scope
 
 
-@dataclass(slots=True, eq=False)
-class Partial:
+class Partial(Struct, eq=False):
     """`functools.partial(target, *args, **kwargs)`."""
 
     target: Value
@@ -180,16 +172,14 @@ class Partial:
     kwargs: dict[str, Value]
 
 
-@dataclass(slots=True, eq=False)
-class Sequential:
+class Sequential(Struct, eq=False):
     """Layers that are called one after the other; `names` where they have names."""
 
     parts: list[Value]
     names: list[str] = field(default_factory=list[str])
 
 
-@dataclass(slots=True, eq=False)
-class Instance:
+class Instance(Struct, eq=False):
     """An object of a class of the workspace. `attributes` are what its methods stored so far."""
 
     cls: Definition
@@ -213,8 +203,7 @@ class Instance:
     """How often it was made: layers that are made alike are one object here."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class LayerMethod:
+class LayerMethod(Struct, frozen=True, eq=False):
     """A method that an object inherits from a torch layer or module: `super().__init__` and `super().forward`."""
 
     receiver: Instance
@@ -222,24 +211,21 @@ class LayerMethod:
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class Alike:
+class Alike(Struct, frozen=True):
     """A sequence of unknown length whose elements are alike: `[Block(c) for _ in range(n)]`."""
 
     element: Value
     count: Value = None
 
 
-@dataclass(frozen=True, slots=True)
-class SuperValue:
+class SuperValue(Struct, frozen=True):
     """`super()` in a method of `owner` on `receiver`: a class in those of the class."""
 
     owner: Definition
     receiver: Instance | Class
 
 
-@dataclass(slots=True)
-class Scope:
+class Scope(Struct):
     """Names of one running function; `outer` is the function around it."""
 
     path: str

@@ -6,7 +6,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Set
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+
+from msgspec.structs import replace
 
 from kernelscope.dims import Facts
 from kernelscope.interp.changes import Contents

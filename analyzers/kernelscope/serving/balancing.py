@@ -136,9 +136,12 @@ def _from_heaps(source: PythonSource, scope: Scope) -> Iterator[tuple[str, t.Nod
                 where = f", where {named[0]} = {source.quote(bound[named[0]])}" if named else ""
                 if load in {n.id for n in t.walk(raised) if isinstance(n, t.Name)}:
                     yield (
-                        f"the one with the smallest load of the heap {heap} ({source.quote(taken)}), whose load "
-                        f"becomes {source.quote(raised)}{where}"
-                    ), taken
+                        (
+                            f"the one with the smallest load of the heap {heap} ({source.quote(taken)}), whose load "
+                            f"becomes {source.quote(raised)}{where}"
+                        ),
+                        taken,
+                    )
             case _:
                 pass
 

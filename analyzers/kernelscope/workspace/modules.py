@@ -12,8 +12,9 @@ import threading
 from collections import OrderedDict
 from collections.abc import Generator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from weakref import WeakValueDictionary
+
+from msgspec import Struct, field
 
 from kernelscope.results import LeftOut
 from kernelscope.syntax.python.lower import Module, parse_module
@@ -35,8 +36,7 @@ _BINDS = rb"(?:^|\n)[ \t]*(?:(?:async )?def |class )?%(name)b\b|import [^\n]*\b%
 """Bytes of a module that may bind a name: a definition, an assignment or a line of an import list; or an import."""
 
 
-@dataclass(frozen=True, slots=True)
-class Definition:
+class Definition(Struct, frozen=True):
     """A statement of the workspace that defines a name: FunctionDef, ClassDef, Assign, AnnAssign, For or With."""
 
     path: str
@@ -51,15 +51,13 @@ class Definition:
         return f"{self.owner.qualified}.{self.name}" if self.owner else self.name
 
 
-@dataclass(frozen=True, slots=True)
-class External:
+class External(Struct, frozen=True):
     """A name that leaves the workspace, spelt out in full: `torch.nn.functional.silu`."""
 
     dotted: str
 
 
-@dataclass(frozen=True, slots=True)
-class Missing:
+class Missing(Struct, frozen=True):
     """A name that leads nowhere, with the reason in words."""
 
     reason: str
@@ -68,16 +66,14 @@ class Missing:
 Resolved = Definition | ModuleRef | External | Missing
 
 
-@dataclass(slots=True, weakref_slot=True)
-class _Kept:
+class _Kept(Struct, eq=False, weakref=True):
     version: Version
     module: Module
     size: int
     names: Namespace | None = None
 
 
-@dataclass(slots=True)
-class SeenFiles:
+class SeenFiles(Struct):
     """The files that one computation looked at, each as it was then."""
 
     kept: dict[str, _Kept | None] = field(default_factory=dict[str, "_Kept | None"])

@@ -5,8 +5,9 @@ Reads one lowered module; where an import leads is decided in `modules`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from enum import IntEnum
+
+from msgspec import Struct, field
 
 from kernelscope.syntax.python.tree import (
     AnnAssign,
@@ -54,8 +55,7 @@ class Guard(IntEnum):
     """In an `else` or an `except`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Imported:
+class Imported(Struct, frozen=True):
     """What an import names. `name` is None when the module itself is meant, `*` for all its names."""
 
     level: int
@@ -63,8 +63,7 @@ class Imported:
     name: str | None
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Binding:
+class Binding(Struct, frozen=True, eq=False):
     """One top-level statement that gives a name its value; `target` is set when it is an import."""
 
     name: str
@@ -73,8 +72,7 @@ class Binding:
     target: Imported | None = None
 
 
-@dataclass(slots=True)
-class Namespace:
+class Namespace(Struct):
     """The top level of one module, in source order."""
 
     bindings: dict[str, list[Binding]] = field(default_factory=dict[str, list[Binding]])

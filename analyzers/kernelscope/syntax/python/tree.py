@@ -1,7 +1,8 @@
 """The lowered Python tree: small typed nodes with byte spans, named after the standard `ast`.
 
 Operators are texts (`"+"`, `"not in"`), constants are Python values, and what did not parse is `Broken`.
-Nodes compare by identity, so they can key caches. Bodies of functions and classes are lowered on first access.
+Nodes compare by identity, so they can key caches. As structs they cost a third of dataclasses, and their classes a
+fifteenth, which counts at every start. Bodies of functions and classes are lowered on first access.
 """
 
 from __future__ import annotations
@@ -15,31 +16,26 @@ from msgspec import Struct
 from kernelscope.results import Span
 
 
-class _Node(Struct, eq=False):
-    """Base of all nodes. As a struct a class costs a fifteenth of what it costs as a dataclass when it is imported, and
-    its objects a third."""
-
-
-class Name(_Node):
+class Name(Struct, eq=False):
     id: str
     span: Span
 
 
-class Constant(_Node):
+class Constant(Struct, eq=False):
     """A literal: str, bytes, int, float, complex, bool, None or Ellipsis."""
 
     value: object
     span: Span
 
 
-class Attribute(_Node):
+class Attribute(Struct, eq=False):
     value: Expr
     attr: str
     attr_span: Span
     span: Span
 
 
-class Keyword(_Node):
+class Keyword(Struct, eq=False):
     """`arg=value` in a call; `arg` is None for `**value`."""
 
     arg: str | None
@@ -47,21 +43,21 @@ class Keyword(_Node):
     span: Span
 
 
-class Call(_Node):
+class Call(Struct, eq=False):
     func: Expr
     args: list[Expr]
     keywords: list[Keyword]
     span: Span
 
 
-class Slice(_Node):
+class Slice(Struct, eq=False):
     lower: Expr | None
     upper: Expr | None
     step: Expr | None
     span: Span
 
 
-class Subscript(_Node):
+class Subscript(Struct, eq=False):
     """`value[slice]`; several indices are one `Tuple`."""
 
     value: Expr
@@ -69,27 +65,27 @@ class Subscript(_Node):
     span: Span
 
 
-class Starred(_Node):
+class Starred(Struct, eq=False):
     value: Expr
     span: Span
 
 
-class Tuple(_Node):
+class Tuple(Struct, eq=False):
     elts: list[Expr]
     span: Span
 
 
-class List(_Node):
+class List(Struct, eq=False):
     elts: list[Expr]
     span: Span
 
 
-class Set(_Node):
+class Set(Struct, eq=False):
     elts: list[Expr]
     span: Span
 
 
-class Dict(_Node):
+class Dict(Struct, eq=False):
     """A key of None means `**value`."""
 
     keys: list[Expr | None]
@@ -97,14 +93,14 @@ class Dict(_Node):
     span: Span
 
 
-class BinOp(_Node):
+class BinOp(Struct, eq=False):
     left: Expr
     op: str
     right: Expr
     span: Span
 
 
-class UnaryOp(_Node):
+class UnaryOp(Struct, eq=False):
     """`op` is one of `-`, `+`, `~`, `not`."""
 
     op: str
@@ -112,7 +108,7 @@ class UnaryOp(_Node):
     span: Span
 
 
-class BoolOp(_Node):
+class BoolOp(Struct, eq=False):
     """`op` is `and` or `or`; a chain of one operator is one node."""
 
     op: str
@@ -120,27 +116,27 @@ class BoolOp(_Node):
     span: Span
 
 
-class Compare(_Node):
+class Compare(Struct, eq=False):
     left: Expr
     ops: list[str]
     comparators: list[Expr]
     span: Span
 
 
-class IfExp(_Node):
+class IfExp(Struct, eq=False):
     test: Expr
     body: Expr
     orelse: Expr
     span: Span
 
 
-class Lambda(_Node):
+class Lambda(Struct, eq=False):
     args: list[Param]
     body: Expr
     span: Span
 
 
-class Comprehension(_Node):
+class Comprehension(Struct, eq=False):
     """One `for target in iter if ...` of a comprehension."""
 
     target: Expr
@@ -149,56 +145,56 @@ class Comprehension(_Node):
     span: Span
 
 
-class ListComp(_Node):
+class ListComp(Struct, eq=False):
     elt: Expr
     generators: list[Comprehension]
     span: Span
 
 
-class SetComp(_Node):
+class SetComp(Struct, eq=False):
     elt: Expr
     generators: list[Comprehension]
     span: Span
 
 
-class GeneratorExp(_Node):
+class GeneratorExp(Struct, eq=False):
     elt: Expr
     generators: list[Comprehension]
     span: Span
 
 
-class DictComp(_Node):
+class DictComp(Struct, eq=False):
     key: Expr
     value: Expr
     generators: list[Comprehension]
     span: Span
 
 
-class JoinedStr(_Node):
+class JoinedStr(Struct, eq=False):
     """An f-string: constants and the interpolated expressions, in order."""
 
     values: list[Expr]
     span: Span
 
 
-class NamedExpr(_Node):
+class NamedExpr(Struct, eq=False):
     target: Name
     value: Expr
     span: Span
 
 
-class Await(_Node):
+class Await(Struct, eq=False):
     value: Expr
     span: Span
 
 
-class Yield(_Node):
+class Yield(Struct, eq=False):
     value: Expr | None
     is_from: bool
     span: Span
 
 
-class Broken(_Node):
+class Broken(Struct, eq=False):
     """Source that did not parse, or is nested too deeply; stands for an expression or a statement."""
 
     reason: str
@@ -208,7 +204,7 @@ class Broken(_Node):
 ParamKind = Literal["positional", "normal", "args", "keyword", "kwargs"]
 
 
-class Param(_Node):
+class Param(Struct, eq=False):
     """`kind`: `positional` before `/`, `normal`, `args` for `*x`, `keyword` after `*`, `kwargs` for `**x`."""
 
     name: str
@@ -219,20 +215,20 @@ class Param(_Node):
     name_span: Span
 
 
-class Assign(_Node):
+class Assign(Struct, eq=False):
     targets: list[Expr]
     value: Expr
     span: Span
 
 
-class AnnAssign(_Node):
+class AnnAssign(Struct, eq=False):
     target: Expr
     annotation: Expr
     value: Expr | None
     span: Span
 
 
-class AugAssign(_Node):
+class AugAssign(Struct, eq=False):
     """`op` is the operator's text without `=`, such as `+`."""
 
     target: Expr
@@ -241,24 +237,24 @@ class AugAssign(_Node):
     span: Span
 
 
-class ExprStmt(_Node):
+class ExprStmt(Struct, eq=False):
     value: Expr
     span: Span
 
 
-class Return(_Node):
+class Return(Struct, eq=False):
     value: Expr | None
     span: Span
 
 
-class If(_Node):
+class If(Struct, eq=False):
     test: Expr
     body: list[Stmt]
     orelse: list[Stmt]
     span: Span
 
 
-class For(_Node):
+class For(Struct, eq=False):
     target: Expr
     iter: Expr
     body: list[Stmt]
@@ -266,33 +262,33 @@ class For(_Node):
     span: Span
 
 
-class While(_Node):
+class While(Struct, eq=False):
     test: Expr
     body: list[Stmt]
     orelse: list[Stmt]
     span: Span
 
 
-class WithItem(_Node):
+class WithItem(Struct, eq=False):
     context_expr: Expr
     optional_vars: Expr | None
     span: Span
 
 
-class With(_Node):
+class With(Struct, eq=False):
     items: list[WithItem]
     body: list[Stmt]
     span: Span
 
 
-class ExceptHandler(_Node):
+class ExceptHandler(Struct, eq=False):
     type: Expr | None
     name: str | None
     body: list[Stmt]
     span: Span
 
 
-class Try(_Node):
+class Try(Struct, eq=False):
     body: list[Stmt]
     handlers: list[ExceptHandler]
     orelse: list[Stmt]
@@ -300,24 +296,24 @@ class Try(_Node):
     span: Span
 
 
-class Raise(_Node):
+class Raise(Struct, eq=False):
     exc: Expr | None
     cause: Expr | None
     span: Span
 
 
-class Assert(_Node):
+class Assert(Struct, eq=False):
     test: Expr
     msg: Expr | None
     span: Span
 
 
-class Delete(_Node):
+class Delete(Struct, eq=False):
     targets: list[Expr]
     span: Span
 
 
-class Alias(_Node):
+class Alias(Struct, eq=False):
     """`name as asname`; `name` is dotted for `import`, `*` for a star import."""
 
     name: str
@@ -330,12 +326,12 @@ class Alias(_Node):
         return self.asname or self.name.partition(".")[0]
 
 
-class Import(_Node):
+class Import(Struct, eq=False):
     names: list[Alias]
     span: Span
 
 
-class ImportFrom(_Node):
+class ImportFrom(Struct, eq=False):
     """`from module import names`; `level` counts the leading dots."""
 
     module: str
@@ -344,29 +340,29 @@ class ImportFrom(_Node):
     span: Span
 
 
-class Global(_Node):
+class Global(Struct, eq=False):
     names: list[str]
     span: Span
 
 
-class Nonlocal(_Node):
+class Nonlocal(Struct, eq=False):
     names: list[str]
     span: Span
 
 
-class Pass(_Node):
+class Pass(Struct, eq=False):
     span: Span
 
 
-class Break(_Node):
+class Break(Struct, eq=False):
     span: Span
 
 
-class Continue(_Node):
+class Continue(Struct, eq=False):
     span: Span
 
 
-class MatchCase(_Node):
+class MatchCase(Struct, eq=False):
     """One `case`. The pattern is kept as an expression where it reads as one, else `Broken`."""
 
     pattern: Expr
@@ -375,7 +371,7 @@ class MatchCase(_Node):
     span: Span
 
 
-class Match(_Node):
+class Match(Struct, eq=False):
     subject: Expr
     cases: list[MatchCase]
     span: Span
