@@ -192,12 +192,15 @@ class Analysis:
         head = isinstance(cursor.node, FunctionDef)
         if not (head or cursor.functions):
             return None  # no function holds it
+        span = Span(offset, offset)
+        if head and "runs" not in vars(self) and not is_alone():
+            self.beside(lambda: self._interpret(path, span))
+            return None  # loading the interpreter takes longer than a head waits for what it returns
         from kernelscope.explain.tensor_hover import awaited_hover, tensor_hover
         from kernelscope.interp.signs import shows_tensor
 
         if head and self.runs.is_behind(str(path)):
             return None  # it is being typed
-        span = Span(offset, offset)
         if head or not self.runs.waits_for(str(path), span):
             run = self.runs.soon_at(str(path), span)
         elif self.navigation.means_definitions(str(path), cursor):
@@ -234,6 +237,10 @@ class Analysis:
         from kernelscope.interp.file_runs import FileRuns
 
         return FileRuns(self.workspace, self.beside)
+
+    def _interpret(self, path: Path, span: Span) -> None:
+        """Ahead of who asks: the functions that have a part in `span`."""
+        self.runs.exact_at(str(path), span)
 
     def file_run(self, path: Path) -> FileRun:
         """The interpretation of a file as it is now."""

@@ -80,8 +80,9 @@ def test_a_hover_sees_the_edit_before_it(server: Client) -> None:
 
 
 def test_a_function_that_is_being_typed_has_a_head_and_no_old_shape(server: Client) -> None:
-    source = HEAD + "def f():\n    return torch.ones(5)\n"
+    source = HEAD + "def f():\n    y = torch.ones(5)\n    return y\n"
     server.open("file:///typed.py", source)
+    assert "Tensor[5]" in server.hover("file:///typed.py", 4, 4)["contents"]["value"]
     assert "Tensor[5]" in server.hover("file:///typed.py", 3, 4)["contents"]["value"]
     document = {"uri": "file:///typed.py", "version": 2}
     changes = [{"text": source.replace("5", "6")}]

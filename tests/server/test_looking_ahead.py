@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from kernelscope.analysis import Analysis
+from kernelscope.turns import Turns
 from kernelscope_server.documents import opened
 from kernelscope_server.server import Server
 from kernelscope_server.session import MOST_EXPECTED, Session
@@ -34,3 +37,19 @@ def test_hovers_on_the_documents_that_were_opened_last_are_answered_ahead() -> N
     for action in session.server.on_idle:
         action()
     assert asked.paths == names[:1:-1]
+
+
+def test_the_first_head_does_not_wait_for_the_interpreter_to_be_loaded(tmp_path: Path) -> None:
+    path = tmp_path / "m.py"
+    path.write_text("import torch\n\ndef f(x):\n    y = x.view(2, 3)\n    return y\n")
+    analysis = Analysis([tmp_path])
+    later: list[Callable[[], None]] = []
+    analysis.beside = later.append
+    with Turns().turn(0):
+        hover = analysis.hover(path, path.read_text().index("f(x)"))
+        assert hover is not None and hover.signature == "def f(x)"
+        assert "runs" not in vars(analysis)
+        (load,) = later
+        load()
+        told = analysis.hover(path, path.read_text().index("f(x)"))
+    assert told is not None and "[2, 3]" in told.signature

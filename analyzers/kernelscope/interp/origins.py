@@ -77,8 +77,10 @@ class Origins:
                 return [self.made(step, v) for v in value]
             case dict() if type(value) is dict:
                 return {key: self.made(step, v) for key, v in value.items()}
-            case Several() | Alike():
+            case Several():
                 return replace(value, element=self.made(step, value.element))
+            case Alike():
+                return Alike(self.made(step, value.element), value.count)
             case Maybe():
                 return Maybe(self.made(step, value.value), value.name)
             case _:

@@ -8,7 +8,7 @@ they mean (`queue.remove_waiting(seq.id)`, `queue.add_running(seq)`).
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from kernelscope.results import Location
 from kernelscope.serving.claims import PythonSource
@@ -115,7 +115,7 @@ def _on_what_it_holds(func: t.Attribute, held: dict[str, t.Expr]) -> t.Attribute
     """`queue.put` where `queue = self.queues[i]` is that queue's method."""
     owner = held.get(func.value.id) if isinstance(func.value, t.Name) else None
     is_queue = isinstance(owner, t.Attribute | t.Subscript)
-    return replace(func, value=owner) if is_queue else func
+    return t.Attribute(owner, func.attr, func.attr_span, func.span) if is_queue else func
 
 
 def _taken(

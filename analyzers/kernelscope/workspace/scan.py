@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 
 from kernelscope.syntax.text import with_line_feeds
-from kernelscope.workspace.cuda_facts import cuda_facts
 from kernelscope.workspace.definitions import names_of
 from kernelscope.workspace.facts import TOP, Def, DefKind, FileFacts, Name
 from kernelscope.workspace.files import PYTHON_SUFFIXES
@@ -41,6 +40,8 @@ def facts_of(path: str, data: bytes) -> FileFacts:
     """The facts of a file, by its suffix."""
     data = with_line_feeds(data)
     if not path.endswith(PYTHON_SUFFIXES):
+        from kernelscope.workspace.cuda_facts import cuda_facts
+
         return cuda_facts(data)
     from kernelscope.workspace.python_facts import python_facts
 
@@ -50,6 +51,8 @@ def facts_of(path: str, data: bytes) -> FileFacts:
 
 def _with_embedded(facts: FileFacts, data: bytes) -> FileFacts:
     """Adds the facts of CUDA source that stands in triple-quoted strings, at its offsets in the file."""
+    from kernelscope.workspace.cuda_facts import cuda_facts
+
     for count, match in enumerate(_CUDA_STRING.finditer(data)):
         if count >= MAX_CUDA_STRINGS:
             break
