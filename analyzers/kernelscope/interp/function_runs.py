@@ -24,7 +24,7 @@ from kernelscope.interp.seeds import BATCH, KNOWN_INPUTS, Beliefs, Seeded, seed
 from kernelscope.interp.substitutes import settle_substitutes
 from kernelscope.interp.symbols import sizes_in
 from kernelscope.interp.untaken import follow_untaken
-from kernelscope.interp.untold_arguments import is_untold, tell_untold
+from kernelscope.interp.untold_arguments import is_untold, tell_untold, want_untold
 from kernelscope.interp.uses import Uses
 from kernelscope.interp.values import (
     Function,
@@ -61,6 +61,8 @@ def run_function(run: Interpreter, path: str, scope: SourceScope, beliefs: Belie
         run.guessed_sizes = run.guessed_sizes | _guessed_sizes(frame, contexts)
         run.known = Known(facts=facts)
         settle_substitutes(run, frame, node)
+        if not beliefs.only_code:
+            want_untold(run, frame, node)
         settle_ranks(run, frame, node, offered.guessed)
         seeded = _follow(run, frame, node, Seeded(told={**offered.told, **untold}))
         for param in node.args:

@@ -84,6 +84,9 @@ class _Candidates:
     """Those that were not followed to the end, and what was odd so far."""
     surprises: dict[int, int] = field(default_factory=dict[int, int])
     """What was odd about those that were."""
+    is_computed_with: bool = False
+    """Whether it meets other tensors in arithmetic: a vector goes with all of them, so that nothing odd about it says
+    little where it may have more dims."""
 
     def best(self) -> int | None:
         """The only rank with the fewest surprises; where all others cannot be, one that many tensors have."""
@@ -93,7 +96,8 @@ class _Candidates:
         fewest = min(self.surprises.values(), default=0)
         best = [rank for rank, count in self.surprises.items() if count == fewest]
         is_open = any(odd <= fewest for odd in self.left.values())
-        return best[0] if len(best) == 1 and best != [MOST] and not is_open else None
+        is_vague = best == [1] and self.is_computed_with and len(self.surprises) > 1
+        return best[0] if len(best) == 1 and best != [MOST] and not is_open and not is_vague else None
 
 
 @dataclass(slots=True)
@@ -109,7 +113,8 @@ class _Trials:
 
     def settle(self, names: list[str]) -> None:
         """Give the parameters their ranks."""
-        candidates = {name: _Candidates(dict.fromkeys(LIKELY, 0)) for name in names}
+        added = _computed_with(self.node)
+        candidates = {name: _Candidates(dict.fromkeys(LIKELY, 0), is_computed_with=name in added) for name in names}
         for steps in (FIRST_STEPS, TRIAL_STEPS):  # all a little before one is tried far: what is found helps the others
             for name in list(candidates):
                 called = self.called(name)
@@ -183,6 +188,23 @@ class _Trials:
                 ranks += MORE
         candidates.left = {**left, **{rank: candidates.left.get(rank, 0) for rank in ranks}}
         return candidates.best()
+
+
+def _computed_with(node: t.FunctionDef) -> set[str]:
+    """The names that sums and products are made of as they are, by themselves or by a second name."""
+    found: set[str] = set()
+    second: dict[str, str] = {}
+    for inner in t.walk(*node.body):
+        match inner:
+            case t.Assign(targets=[t.Name(id=name)], value=t.Name(id=first)):
+                second[name] = first
+            case t.BinOp(left=t.Constant()) | t.BinOp(right=t.Constant()):
+                pass
+            case t.BinOp(left=left, right=right):
+                found |= {side.id for side in (left, right) if isinstance(side, t.Name)}
+            case _:
+                pass
+    return found | {second[name] for name in found & second.keys()}
 
 
 def _without_batch(node: t.FunctionDef, name: str) -> int:

@@ -142,12 +142,34 @@ def common_instance(run: Interpreter, common: Generality, instances: list[Instan
     node = init.definition.node
     assert isinstance(node, t.FunctionDef)
     names |= sizes_by_default(node, names)
+    names |= _own_sizes(common, node, names)
     if common.examples:
         names = {name: _example(name, value) for name, value in names.items()}
     usual = {name for i in instances for name in i.usual}
     instance = Instance(first.cls, usual=usual, is_module=True)
     _made_by(run, instance, init, names)
     return instance
+
+
+def _own_sizes(common: Generality, init: t.FunctionDef, names: Mapping[str, Value]) -> dict[str, Value]:
+    """The sizes that the places tell nothing of, such as `sum(sizes.values())`: each object has one, called what the
+    constructor calls it."""
+    found: dict[str, Value] = {}
+    for param in init.args:
+        if isinstance(names.get(param.name), Unknown | Number) and _may_be_size(param):
+            called = common.free(param.name)
+            common.taken.add(called)
+            found[param.name] = Opaque(called)
+    return found
+
+
+def _may_be_size(param: t.Param) -> bool:
+    """Whether a constructor says nothing else of a parameter than that it is a whole number."""
+    if param.kind not in ("positional", "normal", "keyword"):
+        return False
+    if param.annotation is not None:
+        return t.dotted(param.annotation) == "int"
+    return param.default is None or (isinstance(param.default, t.Constant) and type(param.default.value) is int)
 
 
 def sizes_by_default(init: t.FunctionDef, names: Mapping[str, Value]) -> dict[str, Value]:

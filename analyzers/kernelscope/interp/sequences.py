@@ -104,7 +104,8 @@ def element_at(values: tuple[Value, ...] | list[Value], index: Value, span: Any)
 
 def slice_of(index: slice) -> slice | None:
     """A slice of numbers that are known."""
-    parts = [p.const if isinstance(p, Dim) else p for p in (index.start, index.stop, index.step)]
+    bounds = (index.start, index.stop, index.step)
+    parts = [p.const if isinstance(p, Dim) and p.const is not None else p for p in bounds]
     return slice(*parts) if all(p is None or isinstance(p, int) for p in parts) else None
 
 

@@ -1,6 +1,7 @@
-"""Arguments of which no caller tells how many dims they have: what the function's own documentation says of them.
+"""Arguments of which no caller tells how many dims they have: what documentation says of them, or layers take.
 
-Its words mean what parameters of that name hold; other sizes are sizes of their own, whatever callers call theirs.
+Words of documentation mean what parameters of that name hold; other sizes are sizes of their own, whatever callers call
+theirs.
 """
 
 # Values are dynamic by nature; narrowing one to a container leaves its elements unknown to the type checker.
@@ -9,14 +10,32 @@ Its words mean what parameters of that name hold; other sizes are sizes of their
 from __future__ import annotations
 
 from collections.abc import Set
+from dataclasses import replace
 
 from kernelscope.dims import Dim, DimLike, dim
 from kernelscope.interp.documentation import documented, told_of_parts
 from kernelscope.interp.interpreter import Interpreter
 from kernelscope.interp.symbols import sizes_in
 from kernelscope.interp.values import Alike, Function, Maybe, Opaque, Scope, Value, as_size, present
+from kernelscope.interp.wants import wanted
 from kernelscope.syntax.python import tree as t
 from kernelscope.tensor import Shape, Tensor, Unknown
+
+
+def want_untold(run: Interpreter, frame: Scope, node: t.FunctionDef) -> None:
+    """Give such parameters the sizes that the function's own layers demand of them."""
+    uses = run.uses(node)
+    for param in node.args:
+        given = frame.names.get(param.name)
+        old = present(given)
+        if not isinstance(old, Tensor) or old.rank is not None or old.shape.least_rank:
+            continue
+        shape = wanted(run, frame, uses, param.name)
+        if shape is None or shape.rank is not None or not shape.tail:
+            continue  # how many dims are proven is found where ranks are settled
+        value: Value = replace(old, shape=shape)
+        value = value if run.trace is None else run.trace.same(value, old)
+        frame.names[param.name] = Maybe(value, given.name) if isinstance(given, Maybe) else value
 
 
 def tell_untold(run: Interpreter, frame: Scope, node: t.FunctionDef, doubted: Set[str]) -> dict[str, bool]:
