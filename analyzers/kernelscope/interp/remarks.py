@@ -14,7 +14,8 @@ from kernelscope.dims.spelling import SEPARATOR
 from kernelscope.interp.interpreter import Interpreter
 from kernelscope.interp.proven_ranks import is_open, settle
 from kernelscope.interp.shape_texts import in_comment, only_a_shape
-from kernelscope.interp.values import Scope, as_size, present
+from kernelscope.interp.trials import Trial
+from kernelscope.interp.values import Scope, Value, as_size, present
 from kernelscope.syntax.python import tree as t
 from kernelscope.tensor import Shape, Size, Tensor, Unknown
 
@@ -28,6 +29,8 @@ def believe_comment(run: Interpreter, scope: Scope, node: t.Assign) -> None:
     if run.certain or not isinstance(target, t.Name):
         return
     value = present(scope.names.get(target.id))
+    if run.symbols.trial is not None:
+        _weigh(run, run.symbols.trial, scope, node, target.id, value)
     if not is_open(value):
         return
     told = _told(run, scope, node, target.id)
@@ -37,6 +40,13 @@ def believe_comment(run: Interpreter, scope: Scope, node: t.Assign) -> None:
     seen = (run.unlikely if run.aside else run.seen).get(target.span)
     if given is not None and seen is not None and seen.value is given[0]:
         seen.value = given[1]
+
+
+def _weigh(run: Interpreter, trial: Trial, scope: Scope, node: t.Assign, name: str, value: Value) -> None:
+    """While a rank is tried, a comment speaks for the one with which what is bound has as many dims as it tells."""
+    if isinstance(value, Tensor) and value.shape.dims is not None and any(map(trial.is_tried, value.shape.head)):
+        told = _told(run, scope, node, name)
+        trial.remarked(value.shape, None if told is None or told.rank is None or told.rank < SURE else told)
 
 
 def _told(run: Interpreter, scope: Scope, node: t.Assign, name: str) -> Shape | None:

@@ -115,6 +115,10 @@ class Trial:
         plain = [any(isinstance(s, Dim) and self.is_tried(s) and s.name for s in shape.head) for shape in (one, other)]
         self._note((self._is_given(one) and plain[1]) or (self._is_given(other) and plain[0]))
 
+    def remarked(self, shape: Shape, told: Shape | None) -> None:
+        """A comment tells the shape of what is bound: odd where it tells more dims, or fewer."""
+        self._note(told is not None and told.rank != shape.rank)
+
     def unpacked(self) -> None:
         """The parts of something are taken of which not even the number is known: odd where another rank tells it."""
         self._note(True)
