@@ -35,8 +35,7 @@ def _parameters(system: System, places: Places) -> list[Json]:
         for subject in names.intersection(c.subjects):
             demanded.setdefault((c.location.path, subject), []).append(c)
     return [
-        _parameter(p, places, demanded.get((p.location.path, p.name), []) if p.kind in DEMANDED else [])
-        for p in shown
+        _parameter(p, places, demanded.get((p.location.path, p.name), []) if p.kind in DEMANDED else []) for p in shown
     ]
 
 

@@ -231,7 +231,8 @@ def _routes(system: System, places: Places) -> list[Json]:
     served = [r for r in system.routes if not system.is_aside(r.location.path)]
     return [
         {
-            "name": f"{r.method} {r.path}", "value": f"served by {r.handler}{_askers(system, r.path)}",
+            "name": f"{r.method} {r.path}",
+            "value": f"served by {r.handler}{_askers(system, r.path)}",
             "evidence": places.evidence(r.location, *(a.location for a in system.askers.get(r.path, ()))),
         }
         for r in served[:MOST_ROWS]

@@ -50,6 +50,7 @@ def run_function(run: Interpreter, path: str, scope: SourceScope, beliefs: Belie
     if "triton.jit" in {t.dotted(d) for d in node.decorator_list}:
         return Seeded()
     contexts, run.guessed_sizes = run.contexts.of(node), frozenset[str]()
+    contexts = contexts if any(_tells(context, node) for context in contexts) else []
     run.symbols.widths = frozenset()
     owner = Definition(path, scope.owner.name, scope.owner) if scope.owner is not None else None
     run.contexts.caller = owner
@@ -212,6 +213,25 @@ def _common(run: Interpreter, definition: Definition, contexts: list[Context]) -
     divisible = tuple(f for f in facts.divisible if all(said.issuperset(size.names()) for size in f))
     facts = Facts(divisible=divisible)  # sizes that are equal are told as one already, in the words of the callers
     return Scope(definition.path, Function(definition, receiver, isinstance(receiver, Instance)), names), facts
+
+
+def _tells(context: Context, node: t.FunctionDef) -> bool:
+    """Whether a call tells anything of what it gives; `super().forward(*args, **kwargs)` often does not."""
+    bound = node.args[1:] if isinstance(context.receiver, Instance) else node.args
+    own = [param for param in bound if param.kind not in ("args", "kwargs")]
+    given = [(param, present(context.names.get(param.name))) for param in own]
+    return not own or any(
+        value is not None and not isinstance(value, Unknown) and not _is_default(param, value) for param, value in given
+    )
+
+
+def _is_default(param: t.Param, value: Value) -> bool:
+    """Whether a value is the constant that a parameter has by default."""
+    return (
+        isinstance(param.default, t.Constant)
+        and type(value) is type(param.default.value)
+        and bool(value == param.default.value)
+    )
 
 
 def _telling(contexts: list[Context], given: list[Value]) -> list[Value]:

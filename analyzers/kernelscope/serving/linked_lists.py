@@ -113,9 +113,7 @@ def _puts(method: t.FunctionDef, end: str, link: str) -> bool:
 
 def _places(method: t.FunctionDef, end: str, link: str) -> set[str]:
     """The ways in which a method may write the link of an end: `self.end.link`, and of a name that stands for it."""
-    aliases = {
-        _name(n.targets[0]) for n in own_of(method, t.Assign) if t.dotted(n.value) == f"self.{end}"
-    }
+    aliases = {_name(n.targets[0]) for n in own_of(method, t.Assign) if t.dotted(n.value) == f"self.{end}"}
     return {f"self.{end}.{link}", *(f"{alias}.{link}" for alias in aliases if alias)}
 
 

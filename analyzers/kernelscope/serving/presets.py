@@ -36,9 +36,9 @@ def presets(source: PythonSource) -> Iterator[Claim]:
                 pass
             case t.AnnAssign(target=t.Name(id=name), value=t.Dict() as table):
                 pass
-            case t.Assign(targets=[t.Name(id=name)], value=t.Call(func=func) as made) if (
-                last_name(func)[:1].isupper() and _numbers(made)
-            ):
+            case t.Assign(targets=[t.Name(id=name)], value=t.Call(func=func) as made) if last_name(func)[
+                :1
+            ].isupper() and _numbers(made):
                 value = f"{name} is {source.quote(made, MAX_PRESET)}"
                 yield Claim(f"{name} of the file", value, (source.at(statement), source.at(made)))
                 continue
