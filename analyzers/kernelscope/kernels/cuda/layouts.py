@@ -12,12 +12,14 @@ from typing import Protocol
 
 from kernelscope.dims import Dim, ceil_div, dim, maximum
 from kernelscope.kernels.cuda import types
+from kernelscope.kernels.cuda.library_storage import storage
 from kernelscope.kernels.cuda.lookup import Named, visible
 from kernelscope.kernels.cuda.specialisations import meant
 from kernelscope.kernels.cuda.units import Unit
 from kernelscope.syntax.cuda.declarations import Alias, Declarations, Struct
 from kernelscope.syntax.cuda.expressions import split_arguments
 from kernelscope.syntax.cuda.functions import Function
+from kernelscope.syntax.cuda.nodes import one_line
 
 MAX_ALIASES = 3
 MAX_NESTED = 40
@@ -155,6 +157,8 @@ class _Question:
         if self.depth > MAX_NESTED:
             return None
         text = types.bare(type_text)
+        if "{" in text:
+            return self._unnamed(scope, text, offset)
         if scope.function is not None and any(t.name == text and not t.type for t in scope.function.templates):
             given = scope.bound.get(text)
             if given is None or given == text:
@@ -191,7 +195,23 @@ class _Question:
             arguments = [scope.bound.get(argument, argument) for argument in template_arguments(owner)]
             unit, struct = _meant(scope, list(structs.values()), arguments, offset)
             return self._inner(scope, unit, struct, arguments, member, offset) if struct is not None else _open(written)
+        if member == "TempStorage" and (found := self._storage(scope, owner, offset)) is not None:
+            return found
         return None if "<" in owner or plain in self.followed else _NO_CLASS
+
+    def _storage(self, scope: Scope, owner: str, offset: int) -> Layout | None:
+        """What an operation of a library keeps in shared memory."""
+
+        def layout(text: str) -> tuple[int, int] | None:
+            found = self.deeper().layout(scope, scope.bound.get(text, text), offset)
+            size = found[0].const if found is not None else None
+            return (size, found[1]) if found is not None and size is not None and found[1] is not None else None
+
+        def number(text: str) -> Dim | None:
+            return scope.evaluate(text, offset, self.depth)
+
+        name = owner.partition("<")[0].removeprefix("typename").strip()
+        return storage(name, template_arguments(owner), layout, number)
 
     def _visible(self, scope: Scope, units: Iterable[Unit], written: str, offset: int) -> list[Named[Alias | Struct]]:
         """The types that a name means for a scope; aliases that led to the question are not followed again."""
@@ -217,6 +237,15 @@ class _Question:
             if struct.node.start_byte < inner.node.start_byte < struct.node.end_byte:
                 there = scope if unit is scope.unit else scope.of_file(unit)
                 return self._struct(there, inner, arguments, offset, scope, struct.templates)
+        return None
+
+    def _unnamed(self, scope: Scope, text: str, offset: int) -> Layout | None:
+        """The layout of a struct without a name, which is written where it is used."""
+        source = scope.unit.source
+        near = [s for s in scope.unit.declarations.structs.get("", ()) if s.node.start_byte <= offset]
+        for struct in sorted(near, key=lambda s: -s.node.start_byte):
+            if types.bare(one_line(source.text(struct.node))) == text:
+                return self._struct(scope, struct, [], offset, scope)
         return None
 
     def _around(self, scope: Scope, text: str, offset: int) -> Layout | None:
