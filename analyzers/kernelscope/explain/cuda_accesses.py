@@ -11,23 +11,37 @@ from kernelscope.kernels.cuda.warp.banks import Conflict
 from kernelscope.kernels.cuda.warp.sectors import SECTOR, Class, Traffic
 from kernelscope.kernels.cuda.warp.types import Opaque
 
+_OF_WIDTH = re.compile(r"coalesced \(stride 1, (\d+) bytes/lane")
+_NO_WIDTH = "(stride 1,  bytes/lane"
 _PRIMED = re.compile(r"\(([\w.]+)′+\)")
 MAX_LINES = 80
 MAX_NEEDS = 3
 
 
 def access_lines(found: Sequence[Verdict], space: str, line: Callable[[Verdict], int]) -> Iterator[tuple[str, Verdict]]:
-    """`A` L63 load: coalesced (stride 1, 4 bytes/lane)`, once for what is the same; the verdict comes with its text."""
-    told: dict[str, None] = {}
+    """`A` L63 load: coalesced (stride 1, 4 bytes/lane)`, once for what is the same; the verdict comes with its text.
+
+    What one place does in one of several widths, as templates for a type that is not known do, is one line.
+    """
+    told: dict[str, tuple[Verdict, list[str]]] = {}
     for verdict in found:
         if verdict.access.memory.space not in (space, "unknown") or len(told) >= MAX_LINES or _is_hearsay(verdict):
             continue
         access = verdict.access
         through = f" via `{access.through}`" if access.through else ""
         text = unprimed(f"{_names(verdict)} L{line(verdict)} {access.kind}{through}: {describe(verdict)}")
-        if text not in told:
-            told[text] = None
-            yield text, verdict
+        width = _OF_WIDTH.search(text) if through else None
+        key = f"{text[: width.start(1)]}{text[width.end(1) :]}" if width is not None else text
+        widths = told.setdefault(key, (verdict, []))[1]
+        number = width[1] if width is not None else ""
+        if number not in widths:
+            widths.append(number)
+    for key, (verdict, widths) in told.items():
+        yield key.replace(_NO_WIDTH, f"(stride 1, {_either(widths)} bytes/lane", 1) if widths[0] else key, verdict
+
+
+def _either(texts: Sequence[str]) -> str:
+    return f"{', '.join(texts[:-1])} or {texts[-1]}" if len(texts) > 1 else texts[0]
 
 
 def _is_hearsay(verdict: Verdict) -> bool:

@@ -22,7 +22,7 @@ def static_lines(facts: KernelFacts) -> Iterator[Line]:
     if not shared.static:
         return
     size = shared.static_bytes
-    if size is not None and size.const is None and (sized := _instantiated(facts)) is not None:
+    if (size is None or size.const is None) and (sized := _instantiated(facts)) is not None:
         yield sized
         return
     arrays = ", ".join(_array_text(array, facts) for array in shared.static)
@@ -33,8 +33,9 @@ def static_lines(facts: KernelFacts) -> Iterator[Line]:
 def _instantiated(facts: KernelFacts) -> Line | None:
     """Sizes that types decide, at the launches that name the types; None where numbers of the kernel decide."""
     symbolic = facts.shared.static_bytes
-    names = symbolic.names() if symbolic is not None else ()
-    if all(name.isidentifier() for name in names):
+    if symbolic is not None and all(name.isidentifier() for name in symbolic.names()):
+        return None
+    if symbolic is None and len(facts.instantiations) > MAX_LINES:
         return None
     sizes: dict[int, tuple[SharedMemory, Constants]] = {}
     for _, constants in facts.instantiations:

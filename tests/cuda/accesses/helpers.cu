@@ -174,7 +174,7 @@ template <class T, int N> __device__ void take(Lane<T, N> &to, const T *from) {
 //@ block 128
 template <class T, int N> __global__ void as_wide_as_the_type(const T *x, const float *f, float *out) {
   Lane<T, N> lane;
-  take(lane, x + threadIdx.x * N);  //: x load via take: coalesced (stride 1, 16 bytes/lane) | x load via take: coalesced (stride 1, 8 bytes/lane) | x load via take: coalesced (stride 1, 4 bytes/lane)
+  take(lane, x + threadIdx.x * N);  //: x load via take: coalesced (stride 1, 16, 8 or 4 bytes/lane)
   Lane<T, 8 / sizeof(T)> eight;
   take(eight, x + threadIdx.x * (8 / sizeof(T)));  //: x load via take: coalesced (stride 1, 8 bytes/lane)
   if (N == 3) out[threadIdx.x * N] = 0;  //: out store: uncoalesced (strided, 12 bytes stride, 33 % of sectors used)

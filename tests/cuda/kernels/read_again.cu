@@ -70,18 +70,18 @@ void run(float* x, float* y, const void* controls, const long long* rows, half* 
 }
 
 // What CUB asks for is known where its arguments are: through aliases, of the launch, and in a union.
-template <int kThreads>
-__global__ void by_cub(float* x) {
-    using Reduce = cub::BlockReduce<float, kThreads>;
+template <typename T, int kThreads>
+__global__ void by_cub(T* x) {
+    typedef cub::BlockReduce<T, kThreads> BlockReduce;
     typedef cub::BlockScan<int, 128> Scan;
-    __shared__ typename Reduce::TempStorage storage;
+    __shared__ typename BlockReduce::TempStorage storage;
     __shared__ union {
         typename Scan::TempStorage scan;
         float rows[200];
     } either;
-    float sum = Reduce(storage).Sum(x[threadIdx.x]);
+    T sum = BlockReduce(storage).Sum(x[threadIdx.x]);
     int before;
     Scan(either.scan).ExclusiveSum(sum > 0, before);
     if (threadIdx.x == 0) x[before] = sum;
 }
-void run_by_cub(float* x) { by_cub<256><<<1, 256>>>(x); }
+void run_by_cub(double* x) { by_cub<double, 256><<<1, 256>>>(x); }

@@ -21,7 +21,7 @@ from kernelscope.kernels.cuda.warp.overloads import (
     overload,
     type_of,
 )
-from kernelscope.kernels.cuda.warp.resolution import bind, parameters
+from kernelscope.kernels.cuda.warp.resolution import CUB, bind, parameters
 from kernelscope.kernels.cuda.warp.types import (
     NO_TYPE,
     Array,
@@ -99,6 +99,10 @@ def _named_call(m: Machine, node: t.Call, func: t.Name, names: Names) -> Value:
     made = _constructed(m, node, func, names)
     if made is not None:
         return made
+    if isinstance(kind := _type_of(m, func, names), Opaque) and kind.name.startswith(CUB):
+        for arg in node.args:
+            handed(m, arg, names)  # its storage, which it only keeps
+        return Open(func.id)
     named = m.definitions.named_type(func.id, func.scope, names.namespace())
     if names.type(func.id) is not None or isinstance(named, t.Using):
         return unfollowed(m, func.id, [handed(m, arg, names) for arg in node.args])
@@ -447,9 +451,14 @@ def as_address(m: Machine, record: Record) -> Pointer | None:
     return None
 
 
+def _type_of(m: Machine, func: t.Name, names: Names) -> Type:
+    """The type that a called name is, where it is one."""
+    return m.resolver.type(t.TypeName(func.id, func.span, func.scope, func.arguments), names)
+
+
 def _constructed(m: Machine, node: t.Call, func: t.Name, names: Names) -> Value | None:
     """`Vec<T, 4>(a, b)` and `T(x)`: a call of a type."""
-    kind = m.resolver.type(t.TypeName(func.id, func.span, func.scope, func.arguments), names)
+    kind = _type_of(m, func, names)
     if isinstance(kind, Opaque):
         return None
     values = _values(m, node, names)

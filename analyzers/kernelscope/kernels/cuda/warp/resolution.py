@@ -32,6 +32,8 @@ from kernelscope.syntax.cuda import tree as t
 from kernelscope.syntax.cuda.spaces import plain_path
 
 MAX_DEPTH = 24
+CUB = "cub::"
+"""Before the names of types of that library, whose operations are told by the objects that are made of them."""
 _WRAPPERS = frozenset(
     ("remove_const_t", "remove_cv_t", "remove_reference_t", "decay_t", "remove_cvref_t", "__restrict__")
 )
@@ -104,7 +106,7 @@ class Resolver:
         for macro in self.definitions.macro(name.base):
             if isinstance(macro, t.Name) and macro.id != name.base:
                 return self.type(t.TypeName(macro.id, name.span, macro.scope, macro.arguments), names, depth + 1)
-        return Opaque(name.base)
+        return Opaque(f"{CUB}{name.base}" if f"::{name.scope}".endswith("::cub") else name.base)
 
     def _conditional(self, name: t.TypeName, names: Names, depth: int) -> Type | None:
         """`conditional_t<test, A, B>`, or `conditional<test, A, B>::type`, where the test is a number."""

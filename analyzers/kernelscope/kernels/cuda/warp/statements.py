@@ -98,7 +98,7 @@ def statement(m: Machine, node: t.Stmt, names: Names, returned: Returned) -> End
             return _switch(m, node, names, returned)
         case t.Using():
             kind = m.resolver.type(node.type, names)
-            if node.type.base != node.name or not isinstance(kind, Opaque):
+            if not isinstance(kind, Opaque) or kind.name != node.name:
                 names.types[node.name] = kind
         case t.Bindings():
             _bindings(m, node, names)
