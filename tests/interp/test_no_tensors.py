@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from interp.expectations import found_at
 from kernelscope.interp.runs import FileRun, run_file
+from kernelscope.interp.values import present
 from kernelscope.syntax.python.lower import Module
 from kernelscope.tensor import Tensor
 from kernelscope.workspace.files import Files
@@ -46,6 +47,10 @@ class Sampler:
         ("n = thing.size", True),
         ("placed = thing.sharding", True),
         ("x[:, thing] = 0", True),
+        ("first = thing.split('*')[0]", False),
+        ("first = thing.split(2)[0]", True),
+        ("words = re.sub(' +', ' ', thing)", False),
+        ("name = thing.lower()", False),
     ],
 )
 def test_what_is_handed_on_is_a_tensor_unless_it_is_used_otherwise(tmp_path: Path, use: str, is_tensor: bool) -> None:
@@ -142,3 +147,62 @@ def test_what_a_method_does_arithmetic_with_alone_is_a_number_as_well_as_a_tenso
     )
     run, _ = interpreted(tmp_path, source)
     assert not any(isinstance(seen.value, Tensor) for seen in run.values.values())
+
+
+ANNOTATED = """
+from typing import Any, Callable, Iterator
+import torch
+from torch import Tensor
+
+class Server:
+    def step(self, thing: {}, x: Tensor):
+        held = thing
+        return held, x
+
+    def loop(self, thing, x):
+        return self.step(thing, x)
+"""
+
+
+@pytest.mark.parametrize(
+    ("annotation", "is_tensor"),
+    [
+        ("str", False),
+        ("dict[str, Any]", False),
+        ("Callable[[Tensor], Tensor]", False),
+        ("Callable[[Tensor], Tensor] | None", False),
+        ("Iterator[Tensor]", False),
+        ("type[Tensor]", False),
+        ("Tensor", True),
+        ("Tensor | None", True),
+    ],
+)
+@pytest.mark.parametrize("caller", ["loop", "other"])
+def test_what_is_annotated_as_something_else_is_no_tensor(
+    tmp_path: Path, annotation: str, is_tensor: bool, caller: str
+) -> None:
+    """Whether somebody hands it on or nobody calls the function."""
+    source = ANNOTATED.format(annotation)
+    run, module = interpreted(tmp_path, source.replace("self.step(", "self.other(") if caller == "other" else source)
+    start = module.text.data.index(b"held")
+    held = next((seen.value for span, seen in run.values.items() if span.start == start), None)
+    assert isinstance(present(held), Tensor) == is_tensor
+
+
+CALLED = """
+import argparse
+from torch import nn
+
+class {}:
+    def __call__(self, thing, values):
+        held = thing
+        return held
+"""
+
+
+@pytest.mark.parametrize(("head", "is_tensor"), [("Store(argparse.Action)", False), ("Layer(nn.Module)", True)])
+def test_what_an_object_is_called_with_is_a_tensor_if_it_is_a_layer(tmp_path: Path, head: str, is_tensor: bool) -> None:
+    run, module = interpreted(tmp_path, CALLED.format(head))
+    start = module.text.data.index(b"held")
+    held = next((seen.value for span, seen in run.values.items() if span.start == start), None)
+    assert isinstance(held, Tensor) == is_tensor

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import re
+
 from kernelscope.dims import Dim
 from kernelscope.interp.interpreter import Interpreter
 from kernelscope.interp.values import Builtin, Class, External, Flag, Instance, Maybe, Opaque, Value
@@ -15,6 +17,15 @@ from kernelscope.workspace.modules import Definition
 TENSORS = ("Tensor", "FloatTensor", "LongTensor", "BoolTensor", "IntTensor", "Parameter")
 ARRAYS = ("Array", "jax.Array", "chex.Array", "jnp.ndarray", "jnp.Array", "jax.numpy.ndarray")
 TENSOR_WORDS = ("Tensor", "Array", "ndarray", "Parameter")
+TENSOR_TYPES = re.compile(r"\b(?:Tensor|FloatTensor|LongTensor|BoolTensor|IntTensor|Array|ndarray|NDArray)\b")
+PLAIN = ("Tensor", "int", "float", "bool", "str")
+"""Annotations that need not be looked up."""
+SEVERAL = re.compile(
+    r"(?:typing\.)?(?:Optional\[)?(?:[\w.]+\.)?(?:tuple|list|dict|sequence|iterable|mapping|set|deque|defaultdict|"
+    r"ordereddict|callable|(?:async)?(?:iterator|generator|iterable)|awaitable|type)\b",
+    re.IGNORECASE,
+)
+"""Types of what holds, takes or gives tensors, and is none."""
 OPTIONAL = ("Optional", "Union")
 TUPLES = ("tuple", "Tuple", "typing.Tuple")
 SEQUENCES = (*TUPLES, "list", "List", "Sequence", "typing.List", "typing.Sequence", "torch.Size")
@@ -101,6 +112,33 @@ def mentions_tensor(annotation: t.Expr | None) -> bool:
             case _:
                 pass
     return False
+
+
+def is_said_to_be_another(run: Interpreter, path: str, node: t.FunctionDef, name: str) -> bool:
+    """Whether an annotation says that a parameter holds something else than a tensor."""
+    param = next((param for param in node.args if param.name == name), None)
+    text = "" if param is None else annotation_text(run, path, param)
+    return bool(text) and (TENSOR_TYPES.search(text) is None or SEVERAL.match(text) is not None)
+
+
+def annotation_text(run: Interpreter, path: str, param: t.Param) -> str:
+    """The annotation of a parameter of a function in a file, in the words of what it names."""
+    if param.annotation is None:
+        return ""
+    annotation = param.annotation
+    if isinstance(annotation, t.Name) and annotation.id not in PLAIN:
+        path, annotation = _meant(run, path, annotation)
+    module = run.workspace.modules.module(path)
+    return module.text.slice(annotation.span).strip("\"'") if module is not None else ""
+
+
+def _meant(run: Interpreter, path: str, name: t.Name) -> tuple[str, t.Expr]:
+    """What a name of the workspace stands for in annotations, and in which file: `OptTensor = Optional[Tensor]`."""
+    match run.workspace.modules.resolve(path, name.id):
+        case Definition(path=other, node=t.Assign(value=t.Subscript() | t.BinOp() as meant)) if is_tensor(meant):
+            return other, meant
+        case _:
+            return path, name
 
 
 def is_optional(annotation: t.Expr | None) -> bool:

@@ -75,6 +75,7 @@ LINEN_METHODS = {
 }  # fmt: skip
 INHERITED = {"torch.nn.": MODULE_METHODS, "flax.": LINEN_METHODS, "equinox.": {"__init__"}}
 """The methods that classes get from the layers of a library."""
+UNKNOWN_INDEX = "an index"
 SHAPING = ("view", "reshape", "permute", "expand")
 """Methods of tensors that tell how many dims come out, whatever they are asked of."""
 ABOUT = ("shape", "dtype", "device", "ndim", "config")
@@ -222,7 +223,7 @@ def layer_attribute(layer: Module, name: str) -> Value:
 def _of_a_used_one(run: Interpreter, instance: Instance, name: str, value: Value) -> Value:
     """What an object that a caller gives holds, where a new one holds this: a setting of another object."""
     if value is None and run.classes.is_stored_later(instance.cls, name):
-        return _stored_elsewhere(name)
+        return _stored_elsewhere(run, instance, name)
     is_number = isinstance(value, Dim) and value.const is not None
     if is_number and instance.called and run.classes.storing(instance.cls, name) <= {"__init__"}:
         return Opaque(f"{instance.called}.{name}")
@@ -259,8 +260,9 @@ def prepare(run: Interpreter, instance: Instance) -> None:
         instance.is_ready = True
 
 
-def _stored_elsewhere(name: str) -> Maybe:
-    return Maybe(Unknown(f"other code may store self.{name}"), f"self.{name}")
+def _stored_elsewhere(run: Interpreter, instance: Instance, name: str) -> Maybe:
+    kind = Number if run.classes.is_counted(instance.cls, name) else Unknown
+    return Maybe(kind(f"other code may store self.{name}"), f"self.{name}")
 
 
 def instance_attribute(run: Interpreter, instance: Instance, name: str) -> Value:
@@ -276,7 +278,7 @@ def instance_attribute(run: Interpreter, instance: Instance, name: str) -> Value
         is_open = is_open and run.classes.is_stored_later(instance.cls, name)
         if isinstance(held, Unknown | Number) and (declared := _declared(run, instance, name)) is not None:
             return declared
-        return _stored_elsewhere(name) if is_open else held
+        return _stored_elsewhere(run, instance, name) if is_open else held
     found = run.classes.attribute(instance.cls, name)
     value = _class_attribute(run, found, instance)
     if isinstance(value, Unknown):
@@ -360,8 +362,10 @@ def _is_in_front_of_one(sizes: Value, index: Value) -> bool:
 
 def _as_index(item: Value) -> Value:
     """One index for an operator: an object of a type that is not known may be an array as well as a number, and so may
-    what an unknown container holds."""
+    what an unknown container holds. A number is an integer here, whichever it is."""
     item = present(item)
+    if isinstance(item, Number):
+        return dim(UNKNOWN_INDEX)
     if isinstance(item, Opaque) and (item.is_typed or item.is_element):
         return Unknown(f"what {item.name} is is not known")
     return for_op(item)

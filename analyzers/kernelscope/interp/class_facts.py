@@ -29,6 +29,7 @@ class ClassFacts:
         self._stored_in_others: dict[str, set[str]] = {}
         """For each file, attributes that its code stores in other objects than `self`."""
         self._storing: dict[t.Stmt, dict[str, set[str]]] = {}
+        self._counted: dict[tuple[t.Stmt, str], bool] = {}
         self._setters: dict[t.Stmt, dict[str, Definition]] = {}
 
     def mro(self, cls: Definition) -> tuple[Resolved, ...]:
@@ -62,6 +63,17 @@ class ClassFacts:
             self._storing[cls.node] = known = self._classes.storing(self.mro(cls))
         return known.get(name, set())
 
+    def is_counted(self, cls: Definition, name: str) -> bool:
+        """Whether a method counts an attribute on or down: `self.step += 1`."""
+        key = (cls.node, name)
+        if key not in self._counted:
+            storing = self.storing(cls, name)
+            bodies = [base.node for base in self.mro(cls) if isinstance(base, Definition)]
+            methods = [method for body in bodies if isinstance(body, t.ClassDef) for method in body.methods()]
+            nodes = (node for method in methods if method.name in storing for node in t.walk(*method.body))
+            self._counted[key] = any(_counts(node, name) for node in nodes)
+        return self._counted[key]
+
     def setter(self, cls: Definition, name: str) -> Definition | None:
         """The method that runs when a property is stored."""
         known = self._setters.get(cls.node)
@@ -78,3 +90,11 @@ class ClassFacts:
 def _as_torch(base: Resolved) -> Resolved:
     stands_for = STAND_INS.get(base.dotted) if isinstance(base, OutsideName) else None
     return base if stands_for is None else OutsideName(stands_for)
+
+
+def _counts(node: t.Node, name: str) -> bool:
+    match node:
+        case t.AugAssign(op="+" | "-", target=t.Attribute(attr=attr), value=t.Constant(value=int())):
+            return attr == name
+        case _:
+            return False

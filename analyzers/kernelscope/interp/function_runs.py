@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from kernelscope.dims import Dim, Facts
 from kernelscope.interp.agreement import NOT_TOLD
+from kernelscope.interp.annotations import is_said_to_be_another
 from kernelscope.interp.attributes import prepare
 from kernelscope.interp.calls import run_body
 from kernelscope.interp.contexts import Context
@@ -200,7 +201,8 @@ def _common(run: Interpreter, definition: Definition, contexts: list[Context]) -
             is_own = uses.bindings.get(name) == 1 and all(map(_is_size, given))
             with common.own(name) if is_own else nullcontext():
                 names[name] = value = common.value(name, _telling(contexts, given), hints)
-            if _is_nobody_told(present(value)) and _may_be_tensor(run, definition.path, names, uses, name):
+            is_told = not _is_nobody_told(present(value)) or is_said_to_be_another(run, definition.path, node, name)
+            if not is_told and _may_be_tensor(run, definition.path, names, uses, name):
                 lost = Tensor(Shape.unknown(NOT_TOLD))
                 names[name] = Maybe(lost, value.name) if isinstance(value, Maybe) else lost
     if node.name == "__init__":

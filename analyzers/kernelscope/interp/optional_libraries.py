@@ -19,7 +19,7 @@ from kernelscope.workspace.modules import Definition
 def without_unknown_library(run: Interpreter, found: Definition, value: Value) -> Value:
     """A switch of a file, off where it says that such a library is there; pictures show what is done with it."""
     module = run.workspace.modules.module(found.path)
-    if value is not True or run.trace is not None or module is None or b"ImportError" not in module.text.data:
+    if value is not True or run.trace is not None or module is None or b"except" not in module.text.data:
         return value
     for statement in module.body:
         if isinstance(statement, t.Try) and found.node in statement.body and _is_off(statement.handlers, found.name):

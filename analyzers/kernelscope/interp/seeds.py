@@ -15,8 +15,7 @@ from dataclasses import dataclass, field
 
 from kernelscope.dims import Dim, dim, parse
 from kernelscope.interp.agreement import NOT_TOLD, OPTIONAL
-from kernelscope.interp.annotations import is_optional, promised, sizes_of
-from kernelscope.interp.annotations import is_tensor as is_tensor_type
+from kernelscope.interp.annotations import SEVERAL, TENSOR_TYPES, annotation_text, is_optional, promised, sizes_of
 from kernelscope.interp.documentation import documented, told_of_parts, told_of_shape
 from kernelscope.interp.expressions import evaluate
 from kernelscope.interp.interpreter import Interpreter
@@ -44,15 +43,8 @@ from kernelscope.syntax.python import tree as t
 from kernelscope.tensor import DTYPES, NUMPY, DType, Shape, Size, Tensor, Unknown
 from kernelscope.workspace.modules import Definition
 
-TENSOR_TYPES = re.compile(r"\b(?:Tensor|FloatTensor|LongTensor|BoolTensor|IntTensor|Array|ndarray|NDArray)\b")
 NUMPY_TYPE = re.compile(r"\b(?:np|numpy|npt)\.(?:ndarray|NDArray)\b")
-PLAIN = ("Tensor", "int", "float", "bool", "str")
-"""Annotations that need not be looked up."""
 MAY_BE_NONE = re.compile(r"^(?:typing\.)?Optional\[|\| *None$|^None *\|")
-SEVERAL = re.compile(
-    r"(?:typing\.)?(?:Optional\[)?(?:[\w.]+\.)?(?:tuple|list|dict|sequence|iterable|mapping)\b", re.IGNORECASE
-)
-"""Types of what holds tensors, and is none."""
 LIST = re.compile(
     r"(?:typing\.)?(?:Optional\[)?(?:[\w.]+\.)?(?:list|sequence|iterable)\[[\w.]*Tensor\]\]?(?: *\| *None)?",
     re.IGNORECASE,
@@ -139,7 +131,8 @@ def seed(run: Interpreter, function: Function, scope: Scope, beliefs: Beliefs = 
     if function.is_bound and parameters:
         scope.names[parameters[0].name] = function.receiver
         parameters = parameters[1:]
-    is_forward = function.is_bound and node.name in ("forward", "__call__", "call")
+    is_layer = isinstance(function.receiver, Instance) and function.receiver.is_module
+    is_forward = function.is_bound and (node.name == "forward" or (is_layer and node.name in ("__call__", "call")))
     uses = Seeding(node, beliefs, _is_served(run, function.definition))
     uses.moved = frozenset() if beliefs.only_code else axes_set_otherwise(run, function.definition)
     for index, param in enumerate(parameters):
@@ -223,7 +216,7 @@ class Seeding(Uses):
 
 
 def _value(run: Interpreter, function: Function, scope: Scope, param: t.Param, uses: Seeding, first: bool) -> Value:
-    annotation = _annotation_text(run, function, param)
+    annotation = annotation_text(run, function.definition.path, param)
     default = param.default
     optional = isinstance(default, t.Constant) and default.value is None
     optional = optional or (default is None and bool(MAY_BE_NONE.search(annotation)))
@@ -312,25 +305,6 @@ def _items(run: Interpreter, scope: Scope, uses: Seeding, name: str) -> Open | N
         sizes = uses.promised(key)
         items[key] = Opaque(f"{name}[{key!r}]") if sizes is None else Tensor(uses.promise(key, sizes))
     return items
-
-
-def _annotation_text(run: Interpreter, function: Function, param: t.Param) -> str:
-    if param.annotation is None:
-        return ""
-    path, annotation = function.definition.path, param.annotation
-    if isinstance(annotation, t.Name) and annotation.id not in PLAIN:
-        path, annotation = _meant(run, path, annotation)
-    module = run.workspace.modules.module(path)
-    return module.text.slice(annotation.span).strip("\"'") if module is not None else ""
-
-
-def _meant(run: Interpreter, path: str, name: t.Name) -> tuple[str, t.Expr]:
-    """What a name of the workspace stands for in annotations, and in which file: `OptTensor = Optional[Tensor]`."""
-    match run.workspace.modules.resolve(path, name.id):
-        case Definition(path=other, node=t.Assign(value=t.Subscript() | t.BinOp() as meant)) if is_tensor_type(meant):
-            return other, meant
-        case _:
-            return path, name
 
 
 def _dtype(run: Interpreter, function: Function, param: t.Param) -> DType | Unknown:

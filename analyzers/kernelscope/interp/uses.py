@@ -40,9 +40,14 @@ JOINING = {"cat", "concat", "concatenate", "stack", "hstack", "vstack"}
 
 OTHER_METHODS = {
     "parameters", "named_parameters", "modules", "train", "eval", "state_dict", "keys", "items", "get",
-    "append", "update",
+    "append", "update", "strip", "lstrip", "rstrip", "lower", "upper", "title", "capitalize", "startswith", "endswith",
+    "splitlines", "encode", "decode", "format", "replace", "translate", "removeprefix", "removesuffix", "isdigit",
 }  # fmt: skip
-"""Methods of modules and of Python's containers that tensors do not have."""
+"""Methods of modules, of Python's containers and of texts that tensors do not have."""
+SPLITTING = {"split", "rsplit"}
+"""Methods that texts have too, and that are given a text there."""
+TAKING_TEXT = ("re.", "os.", "osp.", "json.", "html.", "shutil.", "glob.", "subprocess.")
+"""How calls begin of functions of Python's own of which none takes a tensor."""
 PROPERTIES = {
     "shape", "dtype", "device", "ndim", "T", "mT", "H", "mH", "data", "grad", "real", "imag", "layout", "itemsize",
     "requires_grad", "retains_grad", "is_cuda", "is_cpu", "is_mps", "is_xpu", "is_leaf", "is_sparse", "is_nested",
@@ -199,9 +204,9 @@ class Uses:
     def _note_call(self, call: t.Call) -> None:
         func, args = call.func, call.args
         name = t.dotted(func) or ""
-        called = func.value if isinstance(func, t.Attribute) and func.attr in OTHER_METHODS else func
-        if isinstance(called, t.Name) and self._is_given(called.id, called):
-            self.objects.add(called.id)
+        called = func.value if isinstance(func, t.Attribute) and _is_of_no_tensor(func.attr, args) else func
+        others = args if name.startswith(TAKING_TEXT) else ()
+        self.objects |= {e.id for e in (called, *others) if isinstance(e, t.Name) and self._is_given(e.id, e)}
         if isinstance(func, t.Attribute) and isinstance(func.value, t.Name) and func.attr in TENSOR_METHODS:
             self.tensors.add(func.value.id)
         places: list[tuple[int | str | None, t.Expr]] = [*enumerate(args), *((k.arg, k.value) for k in call.keywords)]
@@ -229,6 +234,13 @@ class Uses:
             if isinstance(pattern, t.Constant) and isinstance(pattern.value, str) and self._is_given(first.id, first):
                 lengths = {k.arg: k.value for k in call.keywords if k.arg is not None}
                 self.patterns.setdefault(first.id, (pattern.value, lengths))
+
+
+def _is_of_no_tensor(method: str, args: Sequence[t.Expr]) -> bool:
+    """Whether what is asked for a method is no tensor."""
+    if method in SPLITTING and args:
+        return isinstance(args[0], t.Constant) and isinstance(args[0].value, str)
+    return method in OTHER_METHODS
 
 
 def _beside(short: str, args: Sequence[t.Expr]) -> Sequence[t.Expr]:

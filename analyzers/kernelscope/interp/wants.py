@@ -12,6 +12,7 @@ import re
 
 from kernelscope.dims import Dim
 from kernelscope.interp.agreement import NOT_TOLD
+from kernelscope.interp.annotations import is_said_to_be_another, mentions_tensor
 from kernelscope.interp.attributes import instance_attribute
 from kernelscope.interp.expressions import evaluate
 from kernelscope.interp.interpreter import Interpreter
@@ -72,6 +73,8 @@ def is_object(run: Interpreter, scope: Scope, uses: Uses, name: str, depth: int 
         target = target_of(run, scope, func)
         if isinstance(target, Function):
             inner, called = entered(target), parameter_for(target, place)
+            if called and is_said_to_be_another(run, target.definition.path, _node(target), called):
+                return True
             if called and is_object(run, inner, run.uses(_node(target)), called, depth + 1):
                 return True
     return False
@@ -102,7 +105,7 @@ def _takes_tensor(run: Interpreter, function: Function, place: int | str, depth:
     if name in uses.tensors:
         return name not in uses.handed or depth == MAX_DEPTH or not is_object(run, inner, uses, name, depth + 1)
     param = next(p for p in _node(function).args if p.name == name)
-    return param.annotation is not None or wanted(run, inner, uses, name, depth + 1) is not None
+    return mentions_tensor(param.annotation) or wanted(run, inner, uses, name, depth + 1) is not None
 
 
 def target_of(run: Interpreter, scope: Scope, func: t.Expr) -> Value:
