@@ -2,7 +2,8 @@
 
 Operators are texts (`"+"`, `"not in"`), constants are Python values, and what did not parse is `Broken`.
 Nodes compare by identity, so they can key caches. As structs they cost a third of dataclasses, and their classes a
-fifteenth, which counts at every start. Bodies of functions and classes are lowered on first access.
+fifteenth, which counts at every start; those without parts are in no cycle, so that nobody looks for one (`gc`). Bodies
+of functions and classes are lowered on first access.
 """
 
 from __future__ import annotations
@@ -16,12 +17,12 @@ from msgspec import Struct
 from kernelscope.results import Span
 
 
-class Name(Struct, eq=False):
+class Name(Struct, eq=False, gc=False):
     id: str
     span: Span
 
 
-class Constant(Struct, eq=False):
+class Constant(Struct, eq=False, gc=False):
     """A literal: str, bytes, int, float, complex, bool, None or Ellipsis."""
 
     value: object
@@ -194,7 +195,7 @@ class Yield(Struct, eq=False):
     span: Span
 
 
-class Broken(Struct, eq=False):
+class Broken(Struct, eq=False, gc=False):
     """Source that did not parse, or is nested too deeply; stands for an expression or a statement."""
 
     reason: str
@@ -313,7 +314,7 @@ class Delete(Struct, eq=False):
     span: Span
 
 
-class Alias(Struct, eq=False):
+class Alias(Struct, eq=False, gc=False):
     """`name as asname`; `name` is dotted for `import`, `*` for a star import."""
 
     name: str
@@ -340,25 +341,25 @@ class ImportFrom(Struct, eq=False):
     span: Span
 
 
-class Global(Struct, eq=False):
+class Global(Struct, eq=False, gc=False):
     names: list[str]
     span: Span
 
 
-class Nonlocal(Struct, eq=False):
+class Nonlocal(Struct, eq=False, gc=False):
     names: list[str]
     span: Span
 
 
-class Pass(Struct, eq=False):
+class Pass(Struct, eq=False, gc=False):
     span: Span
 
 
-class Break(Struct, eq=False):
+class Break(Struct, eq=False, gc=False):
     span: Span
 
 
-class Continue(Struct, eq=False):
+class Continue(Struct, eq=False, gc=False):
     span: Span
 
 
