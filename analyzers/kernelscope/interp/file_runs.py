@@ -50,6 +50,8 @@ class FileRuns:
         self._workspace = workspace
         self._kept: dict[str, _Kept] = {}
         self._beside = beside
+        self._late: threading.Event | None = None
+        """Set once the last work is done for which somebody waited in vain. What is asked for later comes behind it."""
 
     def exact(self, path: str) -> FileRun:
         """The interpretation of a file as it is now, and as the files are that it was seen with."""
@@ -70,15 +72,18 @@ class FileRuns:
         if self.waits_for(path, span) and not is_alone():
             done = threading.Event()
             self._beside(lambda: self._look_ahead(path, span, done))
-            with away():
-                done.wait(PATIENCE_SECONDS)
+            if self._late is None or self._late.is_set():
+                with away():
+                    self._late = None if done.wait(PATIENCE_SECONDS) else done
             if self.waits_for(path, span):
                 return None
         return self.exact_at(path, span)
 
     def _look_ahead(self, path: str, span: Span, done: threading.Event) -> None:
-        self.exact_at(path, span)
-        done.set()
+        try:
+            self.exact_at(path, span)
+        finally:
+            done.set()
 
     def _go_on(self, kept: _Kept, wanted: Span | None = None) -> None:
         """Interpret one more function, for what is `wanted` if there is such, unless another thread just did."""
