@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from kernelscope_server.cli import main
+from kernelscope_server.cli.targets import find_root
 
 MODEL = """import torch
 from torch import nn
@@ -248,3 +249,14 @@ def test_a_fault_of_ours_is_one_line_that_names_the_file_with_its_trace(
     (line,) = said.splitlines()
     assert "please report " in line
     assert "Traceback" in Path(line.rpartition(" ")[2]).read_text()
+
+
+def test_a_package_that_is_published_by_itself_is_a_part_of_its_repository(tmp_path: Path) -> None:
+    package = tmp_path / "package" / "ops"
+    package.mkdir(parents=True)
+    inside = ("__init__.py", "pyproject.toml", "ops/__init__.py", "ops/m.py")
+    for made in (*(f"package/{name}" for name in inside), "setup.py"):
+        (tmp_path / made).touch()
+    assert find_root(package / "m.py") == tmp_path
+    (tmp_path / "package" / ".git").mkdir()
+    assert find_root(package / "m.py") == tmp_path / "package"

@@ -1,7 +1,7 @@
 """The C++ side of the graph: functions, macros, launches and kernels, joined by name.
 
-Names are matched by namespaces and classes, without overloads or includes: of several definitions the nearest count,
-and more than one makes an edge uncertain.
+Names are matched by namespaces, classes and numbers of template arguments, without overloads or includes: of several
+definitions the nearest count, and more than one makes an edge uncertain.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from kernelscope.graph.cpp_namespaces import CppNamespaces
 from kernelscope.graph.kinds import Edge, EdgeKind, Node, NodeKind
 from kernelscope.graph.library_kernels import RUNS, adapter, launched, started_by
 from kernelscope.graph.tensor_methods import TENSOR_METHODS
+from kernelscope.workspace.cuda_templates import fits
 from kernelscope.workspace.facts import (
     DISPATCHED,
     GLOBAL,
@@ -173,7 +174,7 @@ class CppLinks:
         if qualifier == "this":
             qualifier = around
         inside = () if kind == GLOBAL else self._inside(path, scope)
-        found = self._called(tail, qualifier, path, is_member, around, inside)
+        found = self._called(tail, qualifier, path, is_member, around, inside, call.given)
         for place, is_sure, note in found:
             if (target := self._node(place)) != source:
                 yield Edge(EdgeKind.CALLS, source, target, path, call.line, is_sure, note)
@@ -192,6 +193,7 @@ class CppLinks:
         is_member: bool,
         around: str,
         inside: tuple[str, ...] | None,
+        given: int,
     ) -> list[tuple[Place, bool, str]]:
         """What a call may run: by the class of its receiver, by its qualifier, else by its name alone."""
         named = self._meant(without_arguments(qualifier).rpartition("::")[2], near)
@@ -202,6 +204,8 @@ class CppLinks:
         found = self._nearest(tail, qualifier, near, is_member, around, inside)
         if not found and not qualifier and around:
             return list(self._classes.run_by(around, tail, near))
+        if len(found) > 1:
+            found = [place for place in found if fits(given, self._files[place[0]].defs[place[1]].takes)] or found
         if is_member and TENSOR_METHODS.match(tail):
             found = [place for place in found if place[0] == near]
         if is_member and around:  # of an object that is not known to be of the class around

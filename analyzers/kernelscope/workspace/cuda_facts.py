@@ -39,6 +39,7 @@ from kernelscope.workspace.cuda_registrations import (
     offered,
 )
 from kernelscope.workspace.cuda_registries import registries
+from kernelscope.workspace.cuda_templates import given_arguments
 from kernelscope.workspace.cuda_text import (
     KEYWORDS,
     MACRO_NAME,
@@ -278,6 +279,8 @@ class _Scanner:
                 kind = DefKind.CUDA_KERNEL if name in self.kernel_macros else kind
                 name, name_start = argument[1], argument.start(1)
         index = self.found.define(name, kind, start, start + len(header), name_start, block.scope)
+        if not is_macro:
+            self.found.takes(index, header)
         self.functions.add(name)
         return _Block(index, False, library_parameter(header), index)
 
@@ -360,7 +363,8 @@ class _Scanner:
                     if parameter in self.found.launched:
                         self.found.refer(parameter, without_casts(argument).partition(b"<")[0], start, block.scope)
             return
-        if given := self.found.text[match.end("call") : match.end() - 1].strip()[1:-1]:
+        given = self.found.text[match.end("call") : match.end() - 1].strip()[1:-1]
+        if given:
             for function in template_functions(given, self.found.variables):
                 self.found.refer(b"", function, start, block.scope)
         if block.scope != TOP and MACRO_NAME.match(raw):  # handed itself, a function calls what is offered for it
@@ -399,7 +403,9 @@ class _Scanner:
             called = Call(OPERATOR, start, self.found.line_at(start), block.scope, ((RECEIVER, name),))
             self.found.calls.append(called)
         called = f"?.{name}" if member else name
-        self.found.calls.append(Call(called, start, self.found.line_at(start), block.scope, tuple(kept)))
+        self.found.calls.append(
+            Call(called, start, self.found.line_at(start), block.scope, tuple(kept), given_arguments(given))
+        )
 
     def _lone_macros(self) -> None:
         """A macro that is a whole statement of a function does there what its text does."""

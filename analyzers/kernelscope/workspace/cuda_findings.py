@@ -8,8 +8,11 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 
+from msgspec.structs import replace
+
 from kernelscope.workspace.cuda_held import lambda_parameters, launched_names, variables, without_casts
 from kernelscope.workspace.cuda_macros import Macro
+from kernelscope.workspace.cuda_templates import taken_arguments
 from kernelscope.workspace.cuda_text import (
     blank_noise,
     callee_before,
@@ -58,7 +61,11 @@ class Findings:
     def end(self, index: int, end: int) -> None:
         """Tells where a definition ends."""
         old = self.defs[index]
-        self.defs[index] = Def(old.name, old.kind, old.start, end, old.name_start, old.line, old.scope, old.detail)
+        self.defs[index] = replace(old, end=end)
+
+    def takes(self, index: int, header: bytes) -> None:
+        """Tells what template arguments a function takes."""
+        self.defs[index] = replace(self.defs[index], takes=taken_arguments(header))
 
     def launch(self, mark: int, scope: int) -> None:
         """Adds the launch whose `<<<` stands at a mark."""

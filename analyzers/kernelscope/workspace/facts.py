@@ -52,6 +52,8 @@ class Def(Record, frozen=True):
     line: int
     scope: int = TOP
     detail: str = ""
+    takes: tuple[int, int] = (0, -1)
+    """The least and the most template arguments that a C++ function takes, see `cuda_templates`."""
 
 
 class Import(Record, frozen=True):
@@ -91,6 +93,8 @@ class Call(Record, frozen=True):
     scope: int = TOP
     args: tuple[tuple[str, str], ...] = ()
     """Pairs of keyword (or "") and source text; of C++ see `RECEIVER` and `LIBRARY`, of Python `APPLIED`."""
+    given: int = -1
+    """How many template arguments a C++ function is given, see `cuda_templates`."""
 
 
 class Launch(Record, frozen=True):

@@ -61,6 +61,8 @@ def find_root(given: Path) -> Path:
     while (top / "__init__.py").is_file() and top.parent != top:
         top = top.parent
     for candidate in (folder, *folder.parents):
+        if (candidate / "__init__.py").is_file() and not (candidate / ".git").exists():
+            continue  # a package that is also published by itself: what it calls lies beside it
         if any((candidate / marker).exists() for marker in ROOT_MARKERS):
             return candidate
         if candidate == Path.home():
