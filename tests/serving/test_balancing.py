@@ -42,6 +42,19 @@ def dispatch(letters, engines, n):
 """
 
 
+SORTED = """
+def answer(self, counts):
+    by_load = sorted(counts.keys(), key=lambda instance: counts[instance])
+    chosen_instance = by_load[0]
+    return chosen_instance
+
+def prefill_node_for(self, nodes, task_counts):
+    for node in sorted(nodes, key=lambda n: task_counts[n]):
+        if node.port is not None:
+            return node
+"""
+
+
 @pytest.mark.parametrize(
     ("text", "told"),
     [
@@ -89,3 +102,12 @@ def test_how_a_replica_is_chosen(source: Source, text: str, told: str) -> None:
 )
 def test_what_chooses_no_replica(source: Source, text: str) -> None:
     assert not list(balancing(source(text)))
+
+
+def test_the_first_of_what_is_sorted_by_load(source: Source) -> None:
+    text = SORTED.replace("by_load", "instances_by_load").replace("prefill_node_for", "pick_node")
+    assert [claim.value.partition(" (≈")[0] for claim in balancing(source(text))] == [
+        "load balancing: the first of counts.keys() sorted by counts[instance]: the smallest",
+        "load balancing: the first that will do of nodes sorted by task_counts[n]",
+    ]
+    assert not list(balancing(source(SORTED.replace("counts[", "names["))))

@@ -15,6 +15,7 @@ from kernelscope.serving.reading import read_python
 from kernelscope.serving.sharding import shares
 from kernelscope.serving.streams import streams
 from kernelscope.serving.system import join
+from kernelscope.serving.vocabularies import vocabularies
 from kernelscope.serving.work import producers, tile_counts
 
 Source = Callable[[str], PythonSource]
@@ -399,4 +400,45 @@ def test_a_class_makes_actors_of_the_class_that_it_is_given(source: Source) -> N
     assert [(s.kind, s.target, s.how) for s in system.running] == [
         ("actor", "Writer", "Writer.remote"),
         ("actor", "Writer", "Office"),
+    ]
+
+
+def test_tasks_of_a_group_that_go_on(source: Source) -> None:
+    text = """
+        class Office:
+            async def run(self):
+                async with self.group as group:
+                    group.start_soon(self.read)
+                    group.start_soon(self.write, 1)
+                    group.start_soon(self.once)
+
+            async def read(self):
+                async for letter in self.inbox:
+                    self.take(letter)
+
+            async def write(self, n):
+                while True:
+                    await self.send(n)
+
+            async def once(self):
+                for letter in self.inbox:
+                    self.take(letter)
+    """
+    assert [(s.kind, s.target) for s in started(source(text))] == [
+        ("asyncio task", "self.read"),
+        ("asyncio task", "self.write"),
+    ]
+
+
+def test_topics_and_kinds_of_messages(source: Source) -> None:
+    text = """
+        ORDERS = TypedTopic("orders", Policy.Always)
+        LETTERS = TypedTopic("letters", Policy.Never)
+        OTHER = Paper("a4")
+        Message = Chunk | Done | Failed
+        Sizes = Message | None
+    """
+    assert [claim.value for claim in vocabularies(source(text))] == [
+        "messages: Message is one of Chunk, Done, Failed",
+        "topics (TypedTopic): ORDERS = orders, LETTERS = letters",
     ]

@@ -81,3 +81,21 @@ def test_amounts_that_a_function_is_given_are_told(source: Source) -> None:
     """
     (found,) = (p for p in procedures(source(text)) if p.section != "components")
     assert found.steps.startswith("by default timeout=timedelta(minutes=60), tries=3\n")
+
+
+def test_arguments_that_are_kept_privately_are_settings_and_comparisons_are_told(source: Source) -> None:
+    text = """
+        class Vote:
+            def __init__(self, base: float = 0.5, cap: float = 10.0):
+                self._base = base
+                self._cap = cap
+
+            def __lt__(self, other):
+                if self.clock != other.clock:
+                    return self.clock < other.clock
+                return self.age < other.age
+    """
+    file = source(text)
+    assert [(p.name, p.kind, p.value) for p in settable(file)] == [("base", "field", 0.5), ("cap", "field", 10.0)]
+    (found,) = (p for p in procedures(file) if p.name == "Vote.__lt__")
+    assert found.steps.endswith("return self.age < other.age")

@@ -306,6 +306,7 @@ def test_routes_of_routers_handlers_and_services(source: Source) -> None:
             app.router.add_post("/stamp", stamp)
             app.add_api_route("/seal", seal, methods=["PUT"])
             app.add_route(later)
+            app.get("/node")(node)
         """
     )
     assert {(r.method, r.path, r.handler) for r in routes(file)} == {
@@ -317,6 +318,7 @@ def test_routes_of_routers_handlers_and_services(source: Source) -> None:
         ("GET, POST", "/list", "listing"),
         ("POST", "/stamp", "stamp"),
         ("PUT", "/seal", "seal"),
+        ("GET", "/node", "node"),
         ("gRPC", "Post/Send", "Post.Send"),
     }
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from kernelscope.explain.report_layout import Layout, claims_about
+from kernelscope.explain.report_layout import FEW_FILES, Layout, claims_about
 from kernelscope.explain.report_places import Json, Places
 from kernelscope.explain.report_serving import importance
 from kernelscope.serving.constraints import Constraint
@@ -29,7 +29,7 @@ def _parameters(system: System, places: Places) -> list[Json]:
     if len(rows) < MOST_PARAMETERS:
         rows += sorted((p for p in system.parameters if system.is_aside(p.location.path)), key=rank)
     demanded: dict[tuple[Path, str], list[Constraint]] = {}
-    shown = rows[:MOST_PARAMETERS]
+    shown = rows[: MOST_PARAMETERS * (2 if len(system.readings) <= FEW_FILES else 1)]
     names = {p.name for p in shown if p.kind in DEMANDED}
     for c in system.demands:
         for subject in names.intersection(c.subjects):

@@ -23,6 +23,9 @@ DISPATCHES = {"dispatch", "dispatcher", "dispatching", "route", "router", "routi
 OTHERS = {"expert", "experts", "eplb", "dataset", "dataloader", "sampler", "layer", "layers", "shard", "checkpoint",
           "download", "scale", "migration", "migrate", "autoscaler"}  # fmt: skip
 """Words of what is dealt out too, but is no request."""
+LOADS = {"count", "counts", "load", "loads", "pending", "running", "queue", "queued", "inflight", "flight", "waiting",
+         "tasks", "requests", "outstanding"}  # fmt: skip
+"""Words of how much a replica has to do."""
 MOST_WAYS = 3
 
 
@@ -37,7 +40,7 @@ def balancing(source: PythonSource) -> Iterator[Claim]:
         dispatches = bool(DISPATCHES & said)
         ways: dict[str, t.Node] = dict(_from_heaps(source, scope))
         for node in own(scope.node):
-            found = _shortest(source, node) or _indexed(source, scope, node)
+            found = _shortest(source, node) or _indexed(source, scope, node) or _first_of_sorted(source, scope, node)
             if found := found or (_chosen(source, scope, node) if dispatches else None):
                 ways.setdefault(*found)
         if ways:
@@ -84,6 +87,32 @@ def _shortest(source: PythonSource, node: t.Node) -> tuple[str, t.Node] | None:
             )
         case _:
             return None
+
+
+def _first_of_sorted(source: PythonSource, scope: Scope, node: t.Node) -> tuple[str, t.Node] | None:
+    """`by_load = sorted(instances, key=lambda i: counts[i])`, and `by_load[0]` or the first in a loop that will do."""
+    match node:
+        case t.Call(func=t.Name(id="sorted"), args=[over], keywords=[t.Keyword(arg="key", value=t.Lambda(body=size))]):
+            pass
+        case _:
+            return None
+    if not LOADS & set(words(source.quote(size))):
+        return None
+    for user in own_of(scope.node, t.Assign, t.For):
+        match user:
+            case t.Assign(targets=[t.Name(id=name)], value=value) if value is node:
+                is_first = any(
+                    t.dotted(s.value) == name and isinstance(s.slice, t.Constant) and s.slice.value == 0
+                    for s in own_of(scope.node, t.Subscript)
+                )
+                if is_first and REPLICAS & {*words(name), *words(source.quote(over))}:
+                    return f"the first of {source.quote(over)} sorted by {source.quote(size)}: the smallest", node
+            case t.For(iter=value, body=body) if value is node:
+                if any(isinstance(s, t.Return) for s in t.flat(body)) and DISPATCHES & set(words(scope.qualified_name)):
+                    return f"the first that will do of {source.quote(over)} sorted by {source.quote(size)}", node
+            case _:
+                pass
+    return None
 
 
 def _indexed(source: PythonSource, scope: Scope, node: t.Node) -> tuple[str, t.Node] | None:

@@ -268,15 +268,16 @@ def _computed(source: PythonSource, cls: t.ClassDef, declared: list[Parameter]) 
 
 
 def self_stores(method: t.FunctionDef) -> set[str]:
-    """Attributes that a method stores straight from the argument of the same name."""
+    """Arguments that a method stores straight in the attribute of the same name, `self.size` or `self._size`."""
     receiver = method.args[0].name if method.args else ""
     return {
-        target.attr
+        value.id
         for node in inside(method)
         if isinstance(node, t.Assign)
         for target, value in pairs(node)
-        if isinstance(target, t.Attribute) and t.dotted(target.value) == receiver and target.attr == t.dotted(value)
-    }
+        if isinstance(value, t.Name) and isinstance(target, t.Attribute) and t.dotted(target.value) == receiver
+        and target.attr.lstrip("_") == value.id.lstrip("_")
+    }  # fmt: skip
 
 
 def pairs(node: t.Assign) -> Iterator[tuple[t.Expr, t.Expr]]:

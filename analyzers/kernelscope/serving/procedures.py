@@ -74,7 +74,7 @@ def procedures(source: PythonSource) -> Iterator[Procedure]:
     for scope in source.module.functions():
         node = scope.node
         assert isinstance(node, t.FunctionDef)
-        if node.name.startswith("__") and node.name not in ("__init__", "__post_init__", "__call__"):
+        if node.name.startswith("__") and node.name not in ("__init__", "__post_init__", "__call__", "__lt__"):
             continue
         if _is_abstract(node):
             continue

@@ -23,7 +23,7 @@ ACTS = {"start", "run", "process", "main", "serve", "loop", "launch", "worker", 
 RUN = {"target", "func", "fn", "entry", "main"}
 """Names of fields that hold what a process runs."""
 SCHEDULES = {"create_task": "asyncio task", "ensure_future": "asyncio task", "submit": "thread of a pool",
-             "run_in_executor": "thread of a pool"}  # fmt: skip
+             "run_in_executor": "thread of a pool", "start_soon": "asyncio task"}  # fmt: skip
 """Calls that run a function beside the rest: in an event loop, or in a thread of a pool."""
 _CLASS = re.compile(r"[A-Z][a-z0-9]+\w*")
 MOST_STEPS = 3
@@ -73,7 +73,7 @@ def started(source: PythonSource) -> Iterator[Started]:
                 continue
             if (actor := _actor(source, call, scope.node)) is not None:
                 yield Started("actor", actor, source.quote(call.func), scope.qualified_name, "", source.at(call))
-            elif (beside := _loop_beside(call)) is not None and _goes_on(beside, scope):
+            elif (beside := _loop_beside(call)) is not None and _goes_on(source, beside, scope):
                 kind, target = SCHEDULES[last_name(call.func)], source.quote(beside)
                 yield Started(kind, target, source.quote(call.func), scope.qualified_name, "", source.at(call))
     for statement in source.module.body:
@@ -89,20 +89,25 @@ def _loop_beside(call: t.Call) -> t.Expr | None:
     match given[:1]:
         case [t.Call(func=t.Attribute() | t.Name() as made)] if SCHEDULES[name] == "asyncio task":
             return made
-        case [t.Attribute() | t.Name() as made] if SCHEDULES[name] != "asyncio task":
+        case [t.Attribute() | t.Name() as made] if SCHEDULES[name] != "asyncio task" or name == "start_soon":
             return made
         case _:
             return None
 
 
-def _goes_on(target: t.Expr, scope: Scope) -> bool:
+def _goes_on(source: PythonSource, target: t.Expr, scope: Scope) -> bool:
     """Whether a function of the same class, or inside of the same function, has a loop that ends by itself never."""
     methods = (
         scope.owner.methods() if scope.owner is not None and t.dotted(target) == f"self.{last_name(target)}" else ()
     )
     inner = (s for s in scope.node.body if isinstance(s, t.FunctionDef)) if isinstance(target, t.Name) else ()
     found = next((f for f in (*methods, *inner) if f.name == last_name(target)), None)
-    return found is not None and any(isinstance(n, t.While) and _is_endless(n.test) for n in own(found))
+    return found is not None and any(_has_no_end(source, loop) for loop in own_of(found, t.For, t.While))
+
+
+def _has_no_end(source: PythonSource, loop: t.For | t.While) -> bool:
+    """`while True`, and `async for letter in inbox`, which goes on as long as letters come."""
+    return _is_endless(loop.test) if isinstance(loop, t.While) else source.text.slice(loop.span).startswith("async")
 
 
 def _is_endless(test: t.Expr) -> bool:

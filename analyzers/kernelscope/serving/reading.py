@@ -94,6 +94,7 @@ from kernelscope.serving.stores import Stored, stored
 from kernelscope.serving.streams import streams
 from kernelscope.serving.trees import trees
 from kernelscope.serving.victims import victims
+from kernelscope.serving.vocabularies import vocabularies
 from kernelscope.serving.waits import Sync, syncs
 from kernelscope.serving.weights import shared_weights
 from kernelscope.serving.windows import windows
@@ -155,6 +156,7 @@ FINDERS: tuple[tuple[str, Finder], ...] = (
     ("serving.lifecycle.failures", failures),
     ("serving.topology.addresses", endpoints.addresses),
     ("serving.topology.addresses", endpoints.listening),
+    ("serving.topology.addresses", vocabularies),
     ("topology.execution", execution.captures),
     ("topology.execution", execution.captured_by_size),
     ("topology.execution", execution.graph_conditions),

@@ -86,6 +86,12 @@ def _added_by(source: PythonSource, call: t.Call) -> Iterator[Route]:
             if said and given:
                 method = _methods(call) or ADDS[attr] or "GET"
                 yield Route(method, said, source.quote(given[-1]), source.at(call))
+        case t.Call(func=t.Call(func=t.Attribute(attr=attr), args=[path, *_]) as made, args=[handler]) if (
+            attr in DECORATORS
+        ):
+            said = _said(source, path)
+            if said:
+                yield Route(_methods(made) or attr.upper(), said, source.quote(handler), source.at(call))
         case _:
             pass
 

@@ -12,16 +12,17 @@ from functools import cache
 
 WORDS: dict[str, str] = {
     "serving.scheduling": "schedul preempt retract polic priorit overlap queue loop step idle fair victim pending "
-    "waiting running disagg balanc dispatch capacity throttl concurren choos staleness starv",
+    "waiting running disagg balanc dispatch capacity throttl concurren choos staleness starv placement",
     "serving.batching": "batch prefill chunk budget admit decode extend add_req token_budget speculat draft propos "
     "capacity concurren semaphore limit",
     "serving.kv_cache": "kv cache block page alloc dealloc evict slot pool free lru ref swap offload defrag memory",
     "serving.prefix_cache": "prefix radix trie hash match reuse share",
     "serving.lifecycle": "request req seq sequence abort finish status stop stream detokenize tokenize generate cancel "
-    "reject refus accept complet timeout expir stale fail error resume pause interrupt retry session sleep "
-    "wake suspend",
+    "reject refus accept complet backoff kill shutdown timeout expir stale fail error resume pause interrupt retry "
+    "session sleep wake suspend",
     "serving.topology": "server launch spawn process worker rank http route socket zmq ipc shm rpc client frontend "
-    "router engine_core actor thread health heartbeat heart_beat connect addr address port endpoint",
+    "router engine_core actor thread health heartbeat heart_beat connect addr address port endpoint "
+    "elect leader master node frame packet protocol serializ topic publish subscrib runner",
     "serving.metrics": "metric stat log_stats observe record latency throughput",
     "dependencies": "depend dep deps wait signal barrier semaphore scoreboard producer consumer sync intersect event "
     "acquire release notify flag pipeline",
