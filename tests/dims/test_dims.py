@@ -182,6 +182,14 @@ def test_text_keeps_the_order_of_the_source() -> None:
     assert render(S**3 + S**2) == "S**3+S*S"
 
 
+def test_what_is_rounded_up_by_a_size_reads_so() -> None:
+    assert render((T + S - 1) // S) == "cdiv(T, S)"
+    assert render((T * H + S - 1) // S * S + B) == "S*cdiv(H*T, S) + B"
+    assert render(((T - 1) // S + 1) * ((B - 1) // H + 1)) == "cdiv(B, H)*cdiv(T, S)"
+    assert render((T - 1) // S) == "(T-1)//S"
+    assert render((T - 1) // S + 2) == "(T-1)//S + 2"
+
+
 def test_comparison_has_three_answers() -> None:
     assert same(S * n, n * S) is True
     assert same(S, S + 1) is False

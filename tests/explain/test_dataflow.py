@@ -306,3 +306,25 @@ def test_a_class_that_inherits_its_forward_is_told_with_its_own_parts(tmp_path: 
     assert "Activation.forward_native" in chosen.splitlines()[0], "the base's forward takes anything: it only chooses"
     with pytest.raises(UserError, match="Nothing has no forward"):
         analysis.document(kind, Target(tmp_path / "heirs.py", None, "Nothing"))
+
+
+def test_what_is_noted_for_gradients_and_what_holds_results_together_is_no_box(tmp_path: Path) -> None:
+    path = tmp_path / "scaled.py"
+    path.write_text(
+        "from collections import namedtuple\n\n"
+        "import torch\n\n\n"
+        "class Scaled(torch.autograd.Function):\n"
+        "    @staticmethod\n"
+        "    def forward(ctx, x: torch.Tensor, w: torch.Tensor):\n"
+        "        y = x * w\n"
+        "        ctx.save_for_backward(x, w)\n"
+        "        return y\n\n\n"
+        "def scaled(x: torch.Tensor, w: torch.Tensor):\n"
+        '    Output = namedtuple("Output", ["scaled", "given"])\n'
+        "    return Output(scaled=Scaled.apply(x, w), given=torch.relu(x))\n"
+    )
+    found = dataflow(path, "scaled", depth=2)
+    boxes = boxes_of(found)
+    assert not [box for box in boxes if "save_for_backward" in box or "namedtuple" in box]
+    assert [box for box in boxes if "relu" in box.lower()]
+    assert not [b for b in found.blocks if isinstance(b, d.Heading) and "followed" in b.text.lower()]

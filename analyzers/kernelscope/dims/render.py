@@ -6,11 +6,11 @@ Factors and terms come in the order in which `order` names them, normally that o
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
 from kernelscope.dims.bits import BIT_OPERATIONS
-from kernelscope.dims.monomial import Atom, Monomial, Opaque
+from kernelscope.dims.monomial import Atom, Monomial, Opaque, times
 from kernelscope.dims.polynomial import Dim
 
 _PLAIN = re.compile(r"[^\W\d][\w.]*\Z")
@@ -26,6 +26,7 @@ def render(d: Dim, order: Sequence[str] = ()) -> str:
     return _text(d, {name: i for i, name in enumerate(reversed(order), 1)}, outer=True)[0]
 
 
+Terms = tuple[tuple[Monomial, int], ...]
 Ranks = dict[str, int]
 """How early a name comes: higher is earlier, 0 for unknown names."""
 
@@ -34,7 +35,7 @@ def _text(d: Dim, ranks: Ranks, outer: bool) -> tuple[str, int]:
     """The text and how tightly it binds."""
     if not d.terms:
         return "0", _PRIMARY
-    terms = sorted(d.terms, key=lambda term: _term_order(term, ranks))
+    terms = sorted(_rounded_up(d.terms), key=lambda term: _term_order(term, ranks))
     text, level = _term(*terms[0], ranks)
     if len(terms) == 1:
         return text, level
@@ -46,6 +47,33 @@ def _text(d: Dim, ranks: Ranks, outer: bool) -> tuple[str, int]:
         term, level = _term(monomial, abs(coefficient), ranks)
         text += f"{gap}{sign}{gap}{term if level > _LOOSE else f'({term})'}"
     return text, _SUM
+
+
+def _rounded_up(terms: Terms) -> Terms:
+    """The terms with `cdiv(a, b)` for `(a-1)//b + 1`, also `b*cdiv(a, b)` for `b*((a-1)//b) + b`.
+
+    That is what rounds up by a size, which is positive; what is divided by a number stays as it is mostly written.
+    """
+    sums = dict(terms)
+    while len(sums) > 1 and (pair := next(_ceilings(sums), None)) is not None:
+        floor, one, ceiling = pair
+        coefficient = sums.pop(floor)
+        del sums[one]
+        sums[ceiling] = sums.get(ceiling, 0) + coefficient
+    return tuple(sums.items())
+
+
+def _ceilings(sums: dict[Monomial, int]) -> Iterator[tuple[Monomial, Monomial, Monomial]]:
+    """Terms `x*((a-1)//b)` and `x` of one coefficient, with `x*cdiv(a, b)`."""
+    for monomial, coefficient in sums.items():
+        for place, (atom, exponent) in enumerate(monomial):
+            if not isinstance(atom, Opaque) or atom.op != "//" or exponent != 1 or atom.args[1].const is not None:
+                continue
+            others = (*monomial[:place], *monomial[place + 1 :])
+            upper = dict(atom.args[0].terms)
+            if upper.pop((), 0) == -1 and upper and sums.get(others) == coefficient:
+                up = Opaque("cdiv", (Dim(tuple(upper.items())), atom.args[1]))
+                yield monomial, others, times(others, ((up, 1),))
 
 
 def _term(monomial: Monomial, coefficient: int, ranks: Ranks) -> tuple[str, int]:

@@ -47,8 +47,9 @@ MOST_ELEMENTS = 4
 """Sequences up to this length, such as q, k and v, have a step for each element."""
 CONTENTS = {"items", "keys", "values"}
 """Methods that give what is in an object: nothing happens there."""
-TRANSPARENT = {"torch.utils.checkpoint.checkpoint", "torch.jit.annotate", "typing.cast"}
-"""Functions that give, or call, one of their arguments."""
+TRANSPARENT = {"torch.utils.checkpoint.checkpoint", "torch.jit.annotate", "typing.cast", "collections.namedtuple",
+               "typing.NamedTuple", "collections.OrderedDict", "itertools.chain", "itertools.islice"}  # fmt: skip
+"""Functions that give, or call, one of their arguments, or hold them together."""
 
 
 @dataclass(slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from kernelscope.interp.values import External, Function, Instance
 from kernelscope.patterns.attention import FUSED, SOFTMAXES
-from kernelscope.patterns.flow import Flow, Node, dependencies, outlives, words
+from kernelscope.patterns.flow import FOR_BACKWARD, Flow, Node, dependencies, outlives, words
 from kernelscope.patterns.paths import LINEARS, MATRIX_PRODUCTS, back, forward
 from kernelscope.patterns.pattern import Clue, Pattern
 
@@ -14,9 +14,6 @@ LOOKED_THROUGH = words(
     "repeat_interleave repeat expand mul div add tanh masked_fill where cat gather index_select index"
 )
 """What stands between a cache and the softmax, or the product with the values; `tanh` caps scores."""
-
-FOR_BACKWARD = words("save_for_backward save_for_forward mark_dirty mark_non_differentiable")
-"""Methods of an autograd function's context, by torch's documentation of it: what they note is for the gradients."""
 
 
 def cache_updates(flow: Flow) -> dict[Node, Pattern]:

@@ -52,6 +52,12 @@ UNITS = {"mul": dim(1), "div": dim(1), "add": dim(0), "sub": dim(0)}
 """Operators that change nothing with this number."""
 
 
+FOR_BACKWARD = words(
+    "save_for_backward save_for_forward mark_dirty mark_non_differentiable set_materialize_grads"
+)
+"""Methods of an autograd function's context, by torch's documentation of it: what they note is for the gradients."""
+
+
 @dataclass(eq=False, slots=True)
 class Use:
     """A value that a node was given, and the nodes that it may come from."""
@@ -285,7 +291,8 @@ class Flow:
         todo = [n for output in self.outputs for n in output.nodes]
         todo += [n for n in self.nodes if n.is_atomic and changes_more(n)]
         if not self.trace.complete or not any(output.nodes for output in self.outputs):
-            todo += [n for n in self.nodes if n.is_atomic and not n.users]  # what became of it is not known
+            ends = (n for n in self.nodes if n.is_atomic and not n.users)  # what became of it is not known
+            todo += [n for n in ends if not _is_for_backward(n)]
         while todo:
             node = todo.pop()
             if node in found:
@@ -310,6 +317,8 @@ def _named(result: Value, names: Sequence[str]) -> list[tuple[str, Value]]:
 def changes_more(node: Node) -> bool:
     """Whether a node has an effect beside its result: on a tensor from outside, on other ranks, or unknown."""
     step = node.step
+    if _is_for_backward(node):
+        return False
     if step.kind == "unfollowed" and not node.users:
         return any(isinstance(use.value, Tensor) and use.nodes for use in node.uses)
     operator = step.operator
@@ -317,6 +326,11 @@ def changes_more(node: Node) -> bool:
         return True
     in_place = step.kind == "store" or (step.name.endswith("_") and not step.name.endswith("__"))
     return in_place and bool(node.uses) and any(outlives(n) for n in node.uses[0].nodes)
+
+
+def _is_for_backward(node: Node) -> bool:
+    """Whether a call notes something for the gradients only, which no forward reads."""
+    return node.step.kind == "unfollowed" and node.step.name.rpartition(".")[2] in FOR_BACKWARD
 
 
 def outlives(node: Node) -> bool:
