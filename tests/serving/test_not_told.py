@@ -656,7 +656,8 @@ def test_what_a_policy_of_files_holds_is_no_policy(source: Source) -> None:
 
 
 @pytest.mark.parametrize(
-    ("folder", "aside"), [("tools/server", False), ("tools/other", True), ("a/tools/server", True)]
+    ("folder", "aside"),
+    [("tools/server", False), ("tools/other", True), ("a/tools/server", True), ("demos/chat", True), ("a/demo", True)],
 )
 def test_the_server_of_a_library_may_be_a_tool(folder: str, aside: bool) -> None:
     assert is_aside(Path(folder) / "server.cpp") is aside

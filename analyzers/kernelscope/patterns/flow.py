@@ -52,9 +52,7 @@ UNITS = {"mul": dim(1), "div": dim(1), "add": dim(0), "sub": dim(0)}
 """Operators that change nothing with this number."""
 
 
-FOR_BACKWARD = words(
-    "save_for_backward save_for_forward mark_dirty mark_non_differentiable set_materialize_grads"
-)
+FOR_BACKWARD = words("save_for_backward save_for_forward mark_dirty mark_non_differentiable set_materialize_grads")
 """Methods of an autograd function's context, by torch's documentation of it: what they note is for the gradients."""
 
 

@@ -42,7 +42,7 @@ SAMPLES = {"sample", "sampler", "sampling", "samplers"}
 SILENT_FOLDERS = {"test", "tests", "unittest", "unittests", "unit_tests", "bench", "benchmark", "benchmarks",
                   "example", "examples", "docs", "scripts", "dev", "tools", "experimental", "experiments", "evaluation",
                   "third_party", "third-party", "3rdparty", "thirdparty", "vendor", "vendored", "external",
-                  "extern", "mock", "mocks"}  # fmt: skip
+                  "extern", "mock", "mocks", "demo", "demos"}  # fmt: skip
 SERVERS = (("tools", "server"), ("examples", "server"))
 """Folders at the top that hold the server of a library."""
 SILENT_NAMES = re.compile(r"test_|mock_|.*(?:_test|_mock|_pb2|_pb2_grpc|[a-z0-9]Tests?|[a-z0-9]Mock)$")
