@@ -22,11 +22,16 @@ template <typename T, int W, int LAST> void start(Parameters<Backward>& p) { bac
           W,                                                                  \\
           8>(p);                                                              \\
   }
+## values.cuh
+template <typename To, typename From> To converted(From x) { return x; }
+template <> float converted<float, half>(half x) { return from_half(x); }
+float from_half(half x) { return x; }
 ## m.cu
 #include "forward.cuh"
 #include "entries.cuh"
 void forward(Parameters<Forward>& p) { FORWARD(float, 4); }
 void backward(Parameters<Backward>& p) { BACKWARD(float, 4); }
+float convert(half x) { return converted<float, half>(x); }
 void either(Any& p) { start(p); }
 """
 
@@ -37,6 +42,7 @@ def test_what_is_given_fewer_or_more_template_arguments_is_not_called(workspace:
     def kernels(of: str) -> list[str]:
         return [line.strip(" └├─│") for line in tree(ask(files, f"m.cu::{of}")) if "kernel" in line or "?" in line]
 
+    assert tree(ask(files, "m.cu::convert"))[-1].endswith("C++ from_half()")  # by a specialisation
     assert kernels("forward") == ["launch of forward_kernel over 1", "CUDA kernel forward_kernel"]
     assert kernels("backward") == ["launch of backward_kernel over 1", "CUDA kernel backward_kernel"]
     assert [line for line in kernels("either") if line.startswith("?")] == ["? C++ start()", "? C++ start()"]

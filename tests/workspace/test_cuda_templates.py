@@ -20,6 +20,7 @@ from kernelscope.workspace.cuda_templates import ANY, fits, given_arguments, tak
         ("template <typename T> template <int N> void Norm<T>::run()", (1, 1)),
         ("template <typename A, typename = enable_if_t<is_same<A, int>::value>> void f()", (1, 2)),
         ("template <template <int> class P> void f()", (1, 1)),
+        ("template <> void f<float, 4>(float x)", (0, ANY)),
         ("API template <int N> void f()", (0, ANY)),
         ("template <int N void f()", (0, ANY)),
     ],

@@ -29,7 +29,7 @@ def taken_arguments(header: bytes) -> tuple[int, int]:
         if end is None:
             return 0, ANY
         parameters, rest = _parts(rest[match.end() : end]), rest[end + 1 :]
-        least, most = 0, len(parameters)
+        least, most = 0, len(parameters) or ANY  # `template <>` specialises another one, which says what it takes
         for place, parameter in enumerate(parameters):
             if b"..." in parameter:
                 most = ANY
