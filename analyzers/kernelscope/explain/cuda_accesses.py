@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 
-from kernelscope.dims import Dim, render
+from kernelscope.dims import Dim, dim, render
 from kernelscope.kernels.cuda.warp.accesses import Verdict
 from kernelscope.kernels.cuda.warp.banks import Conflict
 from kernelscope.kernels.cuda.warp.sectors import SECTOR, Class, Traffic
@@ -138,7 +138,7 @@ def _beyond(stride: Dim | None) -> str:
 
 
 def _bytes(stride: Dim) -> str:
-    text = render(stride)
+    text = render(stride if stride.const is None else dim(abs(stride.const)))
     return text if stride.const is not None or len(stride.terms) == 1 else f"({text})"
 
 

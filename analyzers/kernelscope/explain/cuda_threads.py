@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from kernelscope.dims import NO_FACTS, Dim, Facts, render
+from kernelscope.dims import NO_FACTS, Dim, Facts, dim, render
 from kernelscope.dims.compare import bounds
 from kernelscope.explain.cuda_accesses import unprimed
 from kernelscope.kernels.cuda.kernels import KernelFacts, Kernels
@@ -102,7 +102,10 @@ def _direction(verdict: Verdict, outcome: Traffic) -> str:
         if len(verdict.sizes) > 1:
             return "neighbouring threads skip elements of"
         who = "neighbouring threads" if outcome.group == 1 else f"groups of {outcome.group} neighbouring threads"
-        return f"{who} are {formula(outcome.stride)} bytes apart in" if outcome.stride is not None else ""
+        stride = outcome.stride
+        if stride is not None and stride.const is not None:
+            stride = dim(abs(stride.const))
+        return f"{who} are {formula(stride)} bytes apart in" if stride is not None else ""
     return "neighbouring threads run along consecutive elements of"
 
 

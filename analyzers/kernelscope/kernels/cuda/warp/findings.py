@@ -124,7 +124,10 @@ def _depends(traffic: Traffic) -> bool:
 
 
 def _stride(traffic: Traffic) -> str:
-    return f": neighbouring lanes are {traffic.stride} bytes apart" if traffic.stride is not None else ""
+    stride = traffic.stride
+    if stride is None:
+        return ""
+    return f": neighbouring lanes are {abs(stride.const) if stride.const is not None else stride} bytes apart"
 
 
 def _done(kind: str) -> str:

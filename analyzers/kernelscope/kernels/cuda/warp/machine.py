@@ -49,6 +49,8 @@ from kernelscope.syntax.cuda import tree as t
 
 MAX_STEPS = 8_500
 """Expressions that are evaluated for one kernel, inlined functions included."""
+ALLOCATED = 256
+"""What addresses of allocated memory are multiples of."""
 MAX_NAME = 40
 SIZE_OF, OFFSET_OF = "size of ", "offset of "
 """How names begin that stand for sizes and offsets in types that are defined elsewhere."""
@@ -155,7 +157,9 @@ class Machine:
             case Number():
                 return Data(varying, kind)
             case PointerTo(target=target):
-                offset = self.symbols.new(short(name), Symbol(varying)) if varying else dim(0)
+                offset = dim(0)
+                if varying:  # where lanes read one address it begins as aligned as what a launch passes
+                    offset = self.symbols.new(short(name), symbol or Symbol(varying)) * ALLOCATED
                 return Pointer(Memory(short(name), space, target), offset, target)
             case StructType() | Vector():
                 return Record(kind, {}, name, varying, space)

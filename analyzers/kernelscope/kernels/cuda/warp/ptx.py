@@ -13,6 +13,7 @@ _ADDRESS = r"\[\s*%(\d+)\s*(?:\+\s*\d+\s*)?\]"
 _PLAIN = re.compile(r"\b(ld|st|red|atom)((?:\.[\w:]+)*)\s+[^;]*?" + _ADDRESS)
 _COPY = re.compile(r"\bcp\.async\.c[ag]\.shared[\w.:]*\s+" + _ADDRESS + r"\s*,\s*" + _ADDRESS + r"\s*,\s*(%?\w+)")
 _MATRIX = re.compile(r"\b(ld|st)matrix[\w.:]*\s+[^;]*?" + _ADDRESS)
+_ELECTED = re.compile(r"\belect\.sync\s+[^;|]*\|\s*%*(\w+)")
 _TYPE = re.compile(r"\.([busf])(8|16|32|64|128)(?:x2)?\b")
 _COUNT = re.compile(r"\.v([248])\b")
 
@@ -27,6 +28,16 @@ class Movement:
     width: int | None
     """Bytes per lane; None where an operand says it."""
     size_operand: int | None = None
+
+
+def elected_operand(code: str) -> int | None:
+    """The output that is set to one in the lane of a warp which `elect.sync` elects."""
+    found = _ELECTED.search(code)
+    if found is None:
+        return None
+    told = re.search(rf"@%*{found[1]}\s+mov\.[bsu]32\s+%(\d+)\s*,\s*1\b", code)
+    chosen = told or re.search(rf"\bselp\.[bsu]32\s+%(\d+)\s*,\s*1\s*,\s*0\s*,\s*%*{found[1]}\b", code)
+    return int(chosen[1]) if chosen is not None else None
 
 
 def movements(code: str) -> list[Movement]:

@@ -16,7 +16,7 @@ from kernelscope.kernels.cuda.warp.machine import Machine, written_name
 from kernelscope.kernels.cuda.warp.merging import select
 from kernelscope.kernels.cuda.warp.names import Names
 from kernelscope.kernels.cuda.warp.operators import as_truth, binary
-from kernelscope.kernels.cuda.warp.ptx import movements
+from kernelscope.kernels.cuda.warp.ptx import elected_operand, movements
 from kernelscope.kernels.cuda.warp.types import CHAR, NO_TYPE, Array, Number, Opaque, StructType, Type, Vector
 from kernelscope.kernels.cuda.warp.values import (
     UNNAMED,
@@ -340,12 +340,21 @@ def _asm(m: Machine, node: t.Asm, names: Names) -> None:
         m.record(move.kind, pointer, node.span, written_name(nodes[move.operand]), width)
         source = pointer if move.kind == "load" else source
     register = _special_register(node.code)
-    for _, output in node.outputs:
+    elected = elected_operand(node.code)
+    for i, (_, output) in enumerate(node.outputs):
         place = place_of(m, output, names)
         if isinstance(place, Cell) or (place is not None and place.pointer.memory.space == "local"):
             kind = kind_of(place)
             value = m.loaded(source, kind) if source is not None else _output(m, node, kind, register, inputs)
+            value = _is_first_lane(m) if i == elected and source is None else value
             m.store(place, value, output.span, written_name(output))
+
+
+def _is_first_lane(m: Machine) -> Value:
+    """Whether a lane is the elected one; nothing says which lane that is, so it is taken to be the first."""
+    from kernelscope.kernels.cuda.warp.groups import thread_rank
+
+    return binary(m, "==", Int(thread_rank() % 32), Int(dim(0)))
 
 
 def _special_register(code: str) -> str:

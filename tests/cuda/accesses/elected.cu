@@ -1,0 +1,29 @@
+// One lane of a warp that the hardware elects, addresses that a warp reads for all its lanes, and walks backwards.
+__device__ unsigned elect_one() {
+  unsigned pred = 0;
+  asm volatile("{ .reg .b32 %%rx; .reg .pred %%px; elect.sync %%rx|%%px, %1; @%%px mov.s32 %0, 1; }"
+               : "+r"(pred) : "r"(0xffffffff));
+  return pred;
+}
+__device__ bool elect_another() {
+  unsigned chosen;
+  asm volatile("{ .reg .pred p; elect.sync _|p, 0xffffffff; selp.u32 %0, 1, 0, p; }" : "=r"(chosen));
+  return chosen;
+}
+
+//@ block 256
+__global__ void elected(int *flags, const int *counts) {
+  if (elect_one()) flags[threadIdx.x / 32] = counts[blockIdx.x];  //: counts load: uniform (one lane, 4 bytes) | flags store: uniform (one lane, 4 bytes)
+  if (elect_another()) flags[threadIdx.x / 32] = 0;  //: flags store: uniform (one lane, 4 bytes)
+}
+
+//@ block 256
+__global__ void peers(int **buffers, float *own) {
+  int *buffer = buffers[threadIdx.x / 128];  //: buffers load: broadcast (8 bytes)
+  buffer[threadIdx.x % 32] = 1;  //: buffers[…] (as buffer) store: coalesced (stride 1, 4 bytes/lane)
+  int *of_lane = buffers[threadIdx.x];  //: buffers load: coalesced (stride 1, 8 bytes/lane)
+  of_lane[0] = 2;  //: buffers[…] (as of_lane) store: scattered (data-dependent: an index comes from memory (buffers[…]))
+}
+
+//@ block 32
+__global__ void backwards(float2 *rows) { rows[31 - threadIdx.x].x = 0; }  //: rows store: uncoalesced (strided, 8 bytes stride, 50 % of sectors used)
