@@ -165,10 +165,11 @@ def _tells(value: Value, in_full: bool) -> bool:
 def _chosen(choice: Choice, results: list[Value]) -> Value:
     """What the results have in common; one that is not followed says nothing, nor does a size that is not, where all
     do one thing: that of a convolution which stands in for nothing at all may be another one, and so may that of a
-    function for which nothing at all stands in."""
-    found, is_one, stands_in = results[0], is_one_thing(choice), _stands_in(choice)
+    function for which nothing at all stands in, or of one of several kinds of blocks."""
+    found, is_one = results[0], is_one_thing(choice)
+    is_any = _stands_in(choice) or _is_of_blocks(choice)
     for other in results[1:]:
-        both = stands_in or (_is_followed(found) and _is_followed(other))
+        both = is_any or (_is_followed(found) and _is_followed(other))
         found = joined(found, other) if both and not is_one else agreed(found, other)
     return found
 
@@ -180,6 +181,12 @@ def _stands_in(choice: Choice) -> bool:
     return does_nothing and any(
         isinstance(entry, Function | LambdaValue | Partial | Instance) for entry in choice.entries
     )
+
+
+def _is_of_blocks(choice: Choice) -> bool:
+    """Whether objects of several classes of the workspace stand in one list: each does something else."""
+    blocks = all(isinstance(entry, Instance) and entry.is_module for entry in choice.entries)
+    return blocks and not choice.is_of_table and not is_one_thing(choice)
 
 
 def _is_followed(result: Value) -> bool:
