@@ -143,12 +143,12 @@ def _compare(run: Interpreter, scope: Scope, node: t.Compare) -> Value:
     right = evaluate(run, scope, node.comparators[0])
     if len(node.ops) > 1:
         return Flag()
-    if isinstance(left, Opaque) and left.default is not None and isinstance(right, Dim) and _is_kind(run, scope, node):
+    if isinstance(left, Opaque) and left.default is not None and isinstance(right, Dim) and is_kind(run, scope, node):
         return (left.default == right.const) == (node.ops[0] == "==")
     return compare(run, node.ops[0], left, right, node.span)
 
 
-def _is_kind(run: Interpreter, scope: Scope, node: t.Compare) -> bool:
+def is_kind(run: Interpreter, scope: Scope, node: t.Compare) -> bool:
     """Whether a name is compared with several numbers in its function: it tells kinds apart, such as 1d, 2d and 3d."""
     function = scope.function.definition.node if scope.function is not None else None
     if node.ops[0] not in ("==", "!=") or not isinstance(node.left, t.Name) or not isinstance(function, t.FunctionDef):

@@ -18,7 +18,7 @@ from kernelscope.interp.interpreter import Interpreter
 from kernelscope.interp.joins import Join
 from kernelscope.interp.loops import any_number_of_rounds, one_round
 from kernelscope.interp.operators import binary
-from kernelscope.interp.otherwise import leave_open
+from kernelscope.interp.otherwise import leave_open, name_numbers
 from kernelscope.interp.proven_ranks import of_assertion, of_unpacking
 from kernelscope.interp.remarks import believe_comment
 from kernelscope.interp.sequences import any_of, iterated
@@ -347,6 +347,8 @@ def _branch(run: Interpreter, scope: Scope, node: t.If, returns: Returns, rest: 
             start.body += rest
         elif start is not None:
             leave_open(run, scope, start)
+        if not ended:
+            name_numbers(run, scope, node, test.known)
         return ended, False
     mark, known, since = run.changes.mark(), run.known, len(run.symbols.reasons)
     names, added = scope.names, returns.added

@@ -1,4 +1,4 @@
-"""Sizes behind a branch that a default keeps out: those that would be others if it were taken are left open.
+"""Sizes behind a branch that a default keeps out: those that would be others if it were taken are left open or named.
 
 `if return_loss: x, labels = x[:, :-1], x[:, 1:]` is not followed while the switch is off, but who turns it on goes on
 with a shorter `x`. What is said behind the branch has to hold for both.
@@ -9,14 +9,17 @@ with a shorter `x`. What is said behind the branch has to hold for both.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
+from kernelscope.dims import Dim
+from kernelscope.interp.expressions import is_kind
 from kernelscope.interp.interpreter import Interpreter
 from kernelscope.interp.joins import REASON
 from kernelscope.interp.limits import OutOfBudget
 from kernelscope.interp.untaken import Untaken, make_true
 from kernelscope.interp.uses import bound_names
-from kernelscope.interp.values import Instance, Scope, Value
+from kernelscope.interp.values import Instance, Opaque, Scope, Value, as_size
 from kernelscope.ops import ShapeError
 from kernelscope.syntax.python import tree as t
 from kernelscope.tensor import Shape, Size, Tensor
@@ -34,6 +37,45 @@ def leave_open(run: Interpreter, scope: Scope, branch: Untaken) -> None:
     for name, other in _taken(run, scope, branch).items():
         if name in kept and isinstance(other, Tensor):
             scope.names[name] = _either(run, scope, name, kept[name], other)
+
+
+def name_numbers(run: Interpreter, scope: Scope, node: t.If, holds: bool) -> None:
+    """Let the numbers that a branch binds be symbols called by their names, where the default alone decides that it is
+    taken and the other way binds other numbers: `if depth == 50: width = 64` and `elif depth == 18: width = 32`."""
+    if run.certain or not (_is_kind_by_default(run, scope, node.test) or is_by_default(scope, node.test)):
+        return
+    now, others = (_numbers(way) for way in ((node.body, node.orelse) if holds else (node.orelse, node.body)))
+    for name in now.keys() & others.keys():
+        number = as_size(scope.names.get(name))
+        if isinstance(number, Dim) and number.const in now[name] and others[name] - {number.const}:
+            scope.names[name] = Opaque(name, number.const)
+
+
+def _is_kind_by_default(run: Interpreter, scope: Scope, test: t.Expr) -> bool:
+    """Whether a test asks for one of the kinds that a number with a default tells apart."""
+    if not isinstance(test, t.Compare) or not isinstance(test.left, t.Name) or not is_kind(run, scope, test):
+        return False
+    value = scope.names.get(test.left.id)
+    return isinstance(value, Opaque) and value.default is not None
+
+
+def _numbers(body: Sequence[t.Stmt]) -> dict[str, set[int]]:
+    """The whole numbers that statements bind to names, 0 and 1 aside: those are no sizes by chance."""
+    found: dict[str, set[int]] = {}
+    for node in t.walk(*body):
+        match node:
+            case t.Assign(targets=[t.Name(id=name)], value=t.Constant(value=int() as number)) if number > 1:
+                found.setdefault(name, set()).add(number)
+            case t.Assign(targets=[t.Tuple(elts=targets)], value=t.Tuple(elts=values)):
+                for target, value in zip(targets, values, strict=False):
+                    match target, value:
+                        case t.Name(id=name), t.Constant(value=int() as number) if number > 1:
+                            found.setdefault(name, set()).add(number)
+                        case _:
+                            pass
+            case _:
+                pass
+    return found
 
 
 def _bound(branch: Untaken) -> list[str]:
