@@ -53,7 +53,8 @@ ARROW = re.compile(r"\s*(?:[-=]+>|→)\s*")
 QUOTES = "`'\""
 PRIME = re.compile(r"(?<=\w)'(?!\w)")
 """`L'` is another size than `L`."""
-ELLIPSES = ("...", "…", "*")
+ELLIPSIS = re.compile(r"\.\.\.|…|\*\w*|spatial_?(?:dims|dimensions|shape|sizes)", re.IGNORECASE)
+"""What stands for any number of sizes: dots, `*`, `*batch`, or a word that says so."""
 LEFT_OUT = "documentation leaves dims out"
 BROADCAST = "#"
 """Before a size that is there, or is 1: `(#batch, time, size)`."""
@@ -235,10 +236,10 @@ def shape_in_brackets(text: str) -> Shape | None:
     parts = [part.strip() for part in parts]
     parts = [(part if part[:1] in QUOTES else PRIME.sub("_prime", part)).strip(QUOTES) for part in parts]
     parts = parts if parts and parts[-1] else parts[:-1]
-    gaps = [i for i, part in enumerate(parts) if part in ELLIPSES]
+    gaps = [i for i, part in enumerate(parts) if ELLIPSIS.fullmatch(part)]
     if len(gaps) > 1 or not parts:
         return None
-    sizes = list(_sizes([part for part in parts if part not in ELLIPSES]))
+    sizes = list(_sizes([part for part in parts if not ELLIPSIS.fullmatch(part)]))
     if len(sizes) != len(parts) - len(gaps):
         return None
     if gaps:
