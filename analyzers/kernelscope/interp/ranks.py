@@ -84,9 +84,9 @@ class _Candidates:
     """Those that were not followed to the end, and what was odd so far."""
     surprises: dict[int, int] = field(default_factory=dict[int, int])
     """What was odd about those that were."""
-    is_computed_with: bool = False
-    """Whether it meets other tensors in arithmetic: a vector goes with all of them, so that nothing odd about it says
-    little where it may have more dims."""
+    is_for_many: bool = False
+    """Whether it meets other tensors in arithmetic, or a layer takes its rows: a vector goes with all of that, so that
+    nothing odd about it says little where it may have more dims."""
 
     def best(self) -> int | None:
         """The only rank with the fewest surprises; where all others cannot be, one that many tensors have."""
@@ -96,7 +96,7 @@ class _Candidates:
         fewest = min(self.surprises.values(), default=0)
         best = [rank for rank, count in self.surprises.items() if count == fewest]
         is_open = any(odd <= fewest for odd in self.left.values())
-        is_vague = best == [1] and self.is_computed_with and len(self.surprises) > 1
+        is_vague = best == [1] and self.is_for_many and len(self.surprises) > 1
         return best[0] if len(best) == 1 and best != [MOST] and not is_open and not is_vague else None
 
 
@@ -114,7 +114,8 @@ class _Trials:
     def settle(self, names: list[str]) -> None:
         """Give the parameters their ranks."""
         added = _computed_with(self.node)
-        candidates = {name: _Candidates(dict.fromkeys(LIKELY, 0), is_computed_with=name in added) for name in names}
+        rows = {name for name in names if present(self.scope.names[name]).shape.tail}
+        candidates = {name: _Candidates(dict.fromkeys(LIKELY, 0), is_for_many=name in added | rows) for name in names}
         for steps in (FIRST_STEPS, TRIAL_STEPS):  # all a little before one is tried far: what is found helps the others
             for name in list(candidates):
                 called = self.called(name)
