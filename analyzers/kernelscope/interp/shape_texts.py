@@ -22,6 +22,8 @@ WHOLE = re.compile(
     rf"(?:`?(?!shape)(?P<name>\w+)`?(?:\.shape)?\s*(?::|=|is)?\s*)?(?:shapes?\s*[:=]?\s*)?`*[(\[](?P<sizes>{SIZES})[)\]]`*",
     re.IGNORECASE,
 )
+ONE_SIZE = re.compile(r"`*[(\[](#?\w+),?[)\]]`*\W*$")
+"""The last that is said of something."""
 COMMA = re.compile(r",(?![^(]*\))")
 """Between two sizes, not within one: `max(a, b)`."""
 TIMES = re.compile(r"\s*(?<![A-Za-z])[xX×](?![A-Za-z])\s*")
@@ -94,6 +96,8 @@ def in_docstring(text: str, name: str, is_tensor: bool = False) -> Shape | None:
             return shape
         if not own.strip():  # all is said below
             return _bare(more, is_tensor or _speaks_of_tensor(f"{kind} {BARE.sub('', more)}"), at_start=True)
+        if is_tensor and (only := _vector(own, text)) is not None:
+            return only
         if GOES_ON.search(own) is not None or (more.startswith(("(", "[", "`")) and BARE.search(own) is None):
             own = f"{own} {more}"  # the shape, or the other of two, is on the next line
         return _bare(own, _speaks_of_tensor(f"{kind} {BARE.sub('', own)}"), anywhere=is_tensor)
@@ -101,6 +105,22 @@ def in_docstring(text: str, name: str, is_tensor: bool = False) -> Shape | None:
         rf"(?<![\w.]){re.escape(name)}`?\s*(?:\([^\n]*?|:[^\n]*?)" + OF_SHAPE.pattern, text, re.IGNORECASE
     )
     return None if within is None else _only(within, text)
+
+
+def _vector(own: str, text: str) -> Shape | None:
+    """One size in brackets behind what is surely a tensor, if others in the same text have it: `lengths (B)`."""
+    if (found := ONE_SIZE.search(own)) is None:
+        return None
+    shape = shape_in_brackets(found[1])
+    others = (shape_in_brackets(other[1]) for other in BARE.finditer(text))
+    known = {name for other in others if other is not None and other.least_rank > 1 for name in _words(other)}
+    return shape if shape is not None and shape.rank == 1 and known.issuperset(_words(shape)) else None
+
+
+def _words(shape: Shape) -> set[str]:
+    """The names in a shape, also of sizes that may be 1."""
+    perhaps = (size.word for size in shape.head if isinstance(size, PerhapsOne) and size.word is not None)
+    return {*shape.names(), *(name for word in perhaps for name in word.names())}
 
 
 def sizes_of_a_shape(text: str, name: str) -> tuple[Dim, ...] | None:
