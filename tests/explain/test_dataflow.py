@@ -328,3 +328,24 @@ def test_what_is_noted_for_gradients_and_what_holds_results_together_is_no_box(t
     assert not [box for box in boxes if "save_for_backward" in box or "namedtuple" in box]
     assert [box for box in boxes if "relu" in box.lower()]
     assert not [b for b in found.blocks if isinstance(b, d.Heading) and "followed" in b.text.lower()]
+
+
+def test_a_tensor_that_is_given_data_is_what_it_was_given(tmp_path: Path) -> None:
+    path = tmp_path / "viewless.py"
+    path.write_text(
+        "import torch\n\n\n"
+        "def with_data_of(given):\n"
+        "    made = torch.empty((1,), dtype=torch.float16, device=given.device)\n"
+        "    made.data = given\n"
+        "    return made\n\n\n"
+        "def f(x: torch.Tensor, norm):\n"
+        "    y = with_data_of(norm(x))\n"
+        "    z = with_data_of(torch.relu(x))\n"
+        "    return y, z\n"
+    )
+    text = to_text(dataflow(path, "f")).text
+    assert "[1]" not in text and "empty" not in text
+    graph = next(block.graph for block in dataflow(path, "f").blocks if isinstance(block, d.Diagram))
+    lines = {box.key: box.lines[0] for box in graph.boxes}
+    joined = {(lines[edge.source], lines[edge.target]) for edge in graph.edges}
+    assert joined == {("x", "norm"), ("x", "ReLU"), ("norm", "output: y"), ("ReLU", "output: z")}

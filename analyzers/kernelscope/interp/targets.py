@@ -53,9 +53,8 @@ def assign(run: Interpreter, scope: Scope, target: t.Expr, value: Value) -> None
                 run.changes.lasting.held[id(holder.parameters)] = holder.parameters
                 run.changes.before(holder.parameters)
                 holder.parameters[target.attr] = value  # two layers share a weight
-            elif isinstance(holder, Tensor) and target.attr == "data" and isinstance(value, Tensor):
-                dtype = value.dtype if isinstance(holder.dtype, Unknown) else holder.dtype
-                assign(run, scope, target.value, replace(value, dtype=dtype))
+            elif isinstance(holder, Tensor) and target.attr == "data" and isinstance(value, Tensor | Unknown):
+                assign(run, scope, target.value, _with_data(run, holder, value))
             elif isinstance(holder, dict):  # an object without a class of its own
                 run.changes.before(holder)
                 holder[target.attr] = run.symbols.named(scope, value, target.attr)
@@ -75,6 +74,14 @@ def assign(run: Interpreter, scope: Scope, target: t.Expr, value: Value) -> None
                 run.trace.store(holder, index, value, target.span)
         case _:
             pass
+
+
+def _with_data(run: Interpreter, holder: Tensor, value: Tensor | Unknown) -> Value:
+    """What a tensor is that is given the data of another: this, in its own dtype; of what is not known nothing is."""
+    if isinstance(value, Unknown) or isinstance(holder.dtype, Unknown):
+        return value
+    fresh = replace(value, dtype=holder.dtype)
+    return run.trace.as_of(fresh, value) if run.trace is not None else fresh
 
 
 def _put(values: list[Value], index: Value, value: Value, span: Span) -> None:
