@@ -192,20 +192,33 @@ class _Trials:
 
 
 def _computed_with(node: t.FunctionDef) -> set[str]:
-    """The names that sums and products are made of as they are, by themselves or by a second name."""
+    """The parameters that sums and products are made of as they are given, by themselves or by a second name."""
     found: set[str] = set()
     second: dict[str, str] = {}
+    ends: dict[str, int] = {}
+    """Where a name is first bound anew."""
+    for inner in t.walk(*node.body):
+        for target in inner.targets if isinstance(inner, t.Assign) else ():
+            for bound in t.walk(target):
+                if isinstance(bound, t.Name):
+                    ends[bound.id] = min(ends.get(bound.id, inner.span.end), inner.span.end)
     for inner in t.walk(*node.body):
         match inner:
-            case t.Assign(targets=[t.Name(id=name)], value=t.Name(id=first)):
+            case t.Assign(targets=[t.Name(id=name)], value=t.Name(id=first)) if _is_as_given(inner.value, ends):
                 second[name] = first
             case t.BinOp(left=t.Constant()) | t.BinOp(right=t.Constant()):
                 pass
             case t.BinOp(left=left, right=right):
-                found |= {side.id for side in (left, right) if isinstance(side, t.Name)}
+                sides = [side for side in (left, right) if isinstance(side, t.Name)]
+                found |= {side.id for side in sides if _is_as_given(side, ends)}
+                found |= {second[side.id] for side in sides if side.id in second}
             case _:
                 pass
-    return found | {second[name] for name in found & second.keys()}
+    return found
+
+
+def _is_as_given(name: t.Expr, ends: Mapping[str, int]) -> bool:
+    return isinstance(name, t.Name) and name.span.end <= ends.get(name.id, name.span.end)
 
 
 def _without_batch(node: t.FunctionDef, name: str) -> int:
