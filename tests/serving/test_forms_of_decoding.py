@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from kernelscope.serving.admission import continuous
 from kernelscope.serving.caches import buffers
 from kernelscope.serving.chunking import chunks
 from kernelscope.serving.claims import PythonSource
+from kernelscope.serving.evictions import recency
 from kernelscope.serving.execution import captured_by_size, replays, switched_off
+from kernelscope.serving.overlap import switches
 from kernelscope.serving.precision import precisions
+from kernelscope.serving.prefixes import equal_runs
 from kernelscope.serving.projections import merged_projections
+from kernelscope.serving.semaphores import semaphores
+from kernelscope.serving.service import orders
 from kernelscope.serving.speculation import verifications
 
 Source = Callable[[str], PythonSource]
@@ -130,3 +136,73 @@ def test_graphs_by_size_off_and_not_run(source: Source) -> None:
 def test_masks_as_numbers_have_no_precision(source: Source) -> None:
     text = "def rate(chosen, other, mask):\n    return (chosen > other).float().mean() + mask.float().sum()\n"
     assert not list(precisions(source(text)))
+
+
+def test_entries_by_their_prompts_and_the_one_used_longest_ago(source: Source) -> None:
+    text = """
+        class Kept:
+            def evict_if_needed(self):
+                while self.pressure() > LIMIT:
+                    at = self.last_used.index(min(self.last_used))
+                    self.caches.pop(at)
+                    self.last_used.pop(at)
+
+        def prefix_length(prompt, kept):
+            n = min(len(prompt), len(kept))
+            same = mx.equal(prompt[:n], kept[:n])
+            return mx.sum(mx.cumprod(same))
+    """
+    file = source(text)
+    (evicted,) = recency(file)
+    assert evicted.value == (
+        "eviction: the least recently used entry goes first, by at = self.last_used.index(min(self.last_used)), while "
+        "self.pressure() > LIMIT"
+    )
+    (prefix,) = equal_runs(file)
+    assert prefix.value.startswith(
+        "prefix reuse: prefix_length counts how many tokens prompt[:n] and kept[:n] begin with alike"
+    )
+
+
+def test_what_only_looks_like_service(source: Source) -> None:
+    text = """
+        class Step:
+            def step(self, requests):
+                for request in requests:
+                    self.text_requests = self.text_requests[-4:]
+
+        def draw(more):
+            if more:
+                while True:
+                    try:
+                        next(parts)
+                    except StopIteration:
+                        break
+            else:
+                while True:
+                    try:
+                        first(parts)
+                    except StopIteration:
+                        break
+
+        def get_downloads(n):
+            return asyncio.Semaphore(max_parallel_downloads)
+    """
+    file = source(text)
+    assert not list(orders(file))
+    assert not list(switches(file))
+    assert not list(semaphores(file))
+
+
+def test_tasks_that_are_kept_with_what_belongs_to_them_run(source: Source) -> None:
+    text = """
+        class Engine:
+            def step(self):
+                while self.queue and len(self.active_tasks) < MOST:
+                    task = self.queue.popleft()
+                    number = self.start(task)
+                    self.active_tasks[number] = (task, parser)
+                return self.run()
+    """
+    (claim,) = continuous(source(text))
+    assert "self.queue" in claim.value and "self.active_tasks" in claim.value and "MOST" in claim.value

@@ -246,7 +246,10 @@ def _moved(
     found: list[tuple[str, str]] = []
     for node in t.walk(*loop.body):
         match node:
-            case t.Assign(targets=[t.Subscript(value=t.Attribute() as kept)], value=t.Name(id=name)):
+            case t.Assign(
+                targets=[t.Subscript(value=t.Attribute() as kept)],
+                value=t.Name(id=name) | t.Tuple(elts=[t.Name(id=name), *_]),
+            ):
                 origin, target = elements.get(name), t.dotted(kept) or ""
                 if origin in removed and target.startswith("self.") and RUNNING & set(words(last_part(target))):
                     found.append((origin, target))

@@ -9,9 +9,10 @@ import re
 from collections.abc import Iterator
 
 from kernelscope.serving.claims import Claim, PythonSource
-from kernelscope.serving.guards import inside, own_of
+from kernelscope.serving.guards import inside, last_name, own_of
 from kernelscope.serving.sections import words
 from kernelscope.syntax.python import tree as t
+from kernelscope.syntax.python.lower import Scope
 
 FREEING = {"evict", "eviction", "free", "alloc", "allocate", "allocation", "reclaim", "release", "prune", "victim",
            "unreferenced"}  # fmt: skip
@@ -137,7 +138,32 @@ def recency(source: PythonSource) -> Iterator[Claim]:
                 continue
             value = f"least recently used first: {source.quote(what)} is ordered by {source.quote(key)}"
             yield Claim(f"{scope.qualified_name} eviction order", value, (source.at(node), source.at(scope.node)))
+        yield from _least_index(source, scope)
     yield from _sorted_sets(source)
+
+
+def _least_index(source: PythonSource, scope: Scope) -> Iterator[Claim]:
+    """`at = used.index(min(used))` and `entries.pop(at)`: the one that was used longest ago goes."""
+    for node in own_of(scope.node, t.Assign):
+        match node:
+            case t.Assign(
+                targets=[t.Name(id=at)], value=t.Call(func=t.Attribute(value=used, attr="index"), args=[found])
+            ):
+                pass
+            case _:
+                continue
+        if not isinstance(found, t.Call) or t.dotted(found.func) != "min" or len(found.args) != 1:
+            continue
+        if t.dotted(found.args[0]) != t.dotted(used) or not RECENT & set(words(last_name(used))):
+            continue
+        pops = (c for c in own_of(scope.node, t.Call) if last_name(c.func) == "pop")
+        gone = next((c for c in pops if [t.dotted(a) for a in c.args] == [at]), None)
+        if gone is None:
+            continue
+        loop = next((n for n in own_of(scope.node, t.While) if n.span.start < node.span.start < n.span.end), None)
+        value = f"eviction: the least recently used entry goes first, by {source.quote(node)}"
+        value += f", while {source.quote(loop.test)}" if loop is not None else ""
+        yield Claim(f"{scope.qualified_name} eviction order", value, tuple(map(source.at, (node, gone, scope.node))))
 
 
 def _sorted_sets(source: PythonSource) -> Iterator[Claim]:

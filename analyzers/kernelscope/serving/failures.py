@@ -73,7 +73,10 @@ def _ended(source: PythonSource, scope: Scope, handler: t.ExceptHandler) -> Clai
         return None
     for statement, guards in guarded(handler.body):
         for call in calls(statement):
-            if not ENDS & set(words(last_name(call.func))) or PARSES & set(words(source.quote(call.func))):
+            name = last_name(call.func)
+            if name[:1].isupper() and name != "SystemExit":
+                continue  # what only says that it is over
+            if not ENDS & set(words(name)) or PARSES & set(words(source.quote(call.func))):
                 continue
             test = " and ".join(guards_text(source, guards))
             value = f"{scope.qualified_name}: on {kind} it calls {source.quote(call, 120)}"

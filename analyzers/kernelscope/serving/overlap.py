@@ -220,10 +220,16 @@ def _loops(source: PythonSource, body: list[t.Stmt]) -> str:
             if isinstance(node, t.While) and _is_endless(node.test):
                 if any(last_name(c.func) == "input" for s in node.body for c in calls(s)):
                     continue  # asks somebody until the answer will do
+                if any(isinstance(n, t.ExceptHandler) and _says(n.type, "StopIteration") for n in t.walk(*node.body)):
+                    continue  # goes through what a generator gives
                 found.update((source.quote(c.func), None) for s in node.body for c in calls(s)[:2])
             elif isinstance(node, t.Call) and _runs_for_ever(last_name(node.func)):
                 found[source.quote(node.func)] = None
     return ", ".join(found)
+
+
+def _says(node: t.Expr | None, name: str) -> bool:
+    return node is not None and any(t.dotted(n) == name for n in t.walk(node))
 
 
 def _runs_for_ever(name: str) -> bool:

@@ -236,6 +236,32 @@ def common(source: PythonSource) -> Iterator[Claim]:
                 yield Claim(f"{scope.qualified_name} common prefix", value, (source.at(node), source.at(scope.node)))
 
 
+def equal_runs(source: PythonSource) -> Iterator[Claim]:
+    """`same = equal(tokens[:n], kept[:n])`, `cumprod(same)`, `sum`: how many tokens two prompts begin with alike."""
+    for scope in source.module.functions():
+        products = [c for c in own_of(scope.node, t.Call) if last_name(c.func) == "cumprod"]
+        if not products or not {"prefix", "common"} & set(words(scope.qualified_name)):
+            continue
+        for node in own_of(scope.node, t.Call, t.Compare):
+            match node:
+                case t.Call(func=func, args=[t.Subscript() as one, t.Subscript() as other]) if (
+                    last_name(func) in ("equal", "eq")
+                ):
+                    pass
+                case t.Compare(left=t.Subscript() as one, ops=["=="], comparators=[t.Subscript() as other]):
+                    pass
+                case _:
+                    continue
+            value = (
+                f"prefix reuse: {scope.qualified_name} counts how many tokens {source.quote(one)} and "
+                f"{source.quote(other)} begin with alike ({source.quote(node)}, then {source.quote(products[0])}: what "
+                f"comes after the first difference counts no more)"
+            )
+            places = (source.at(node), source.at(products[0]), source.at(scope.node))
+            yield Claim(f"{scope.qualified_name} common prefix", value, places)
+            break
+
+
 def _less_one(argument: t.Expr, known: dict[str, t.Expr]) -> t.Expr | None:
     """The `n - 1` in `x[: n - 1]`, or that a name given by position or keyword is bound to."""
     match argument:

@@ -127,6 +127,7 @@ FINDERS: tuple[tuple[str, Finder], ...] = (
     ("serving.prefix_cache", prefixes.offered),
     ("serving.prefix_cache", prefixes.shortened),
     ("serving.prefix_cache", prefixes.common),
+    ("serving.prefix_cache", prefixes.equal_runs),
     ("serving.scheduling", overlaps),
     ("serving.scheduling", service.orders),
     ("serving.scheduling", switches),

@@ -113,10 +113,17 @@ def _cut_off(rest: t.Expr) -> t.Expr:
     match rest:
         case t.BinOp(op="+", right=t.Subscript() as kept) | (t.Subscript() as kept):
             part = kept.slice
-            is_rest = isinstance(part, t.Slice) and part.lower is not None and part.upper is None
-            return kept.value if is_rest else rest
+            if not isinstance(part, t.Slice) or part.lower is None or part.upper is not None:
+                return rest
+            return rest if _is_negative(part.lower) else kept.value
         case _:
             return rest
+
+
+def _is_negative(bound: t.Expr) -> bool:
+    """`queue[-4:]` keeps the last ones: nothing is taken off a front."""
+    number = literal(bound)
+    return isinstance(bound, t.UnaryOp) or (isinstance(number, int) and number < 0)
 
 
 def _is_of_places(queue: t.Expr, key: t.Expr) -> bool:
