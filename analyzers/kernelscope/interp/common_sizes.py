@@ -40,6 +40,8 @@ class CommonSizes:
     """Whether the calls are a few of many: numbers in them are examples."""
     trials: bool = False
     """Whether they try the function out, on batches of one."""
+    of_one_by_default: bool = False
+    """Whether the receiver is made with a size that is 1 by default: so is then what they give it, by chance."""
     words: dict[Vector, Dim] = field(default_factory=dict["Vector", Dim])
     axes: dict[Dim, int] = field(default_factory=dict[Dim, int])
     """Of which axis the examples are that words stand for."""
@@ -62,7 +64,7 @@ class CommonSizes:
     def example(self, found: Sequence[Size], hint: str, axis: int) -> Dim | None:
         """A symbol for a number that the few callers of other files happen to give; 1 is none by chance, but as the
         batch of a trial, and the same number of another axis is."""
-        least = 1 if self.trials and not axis else 2
+        least = 1 if self.trials and (self.of_one_by_default or not axis) else 2
         if not self.examples or not all(isinstance(s, Dim) and (s.const or 0) >= least for s in found):
             return None
         vector = self.vector(found)

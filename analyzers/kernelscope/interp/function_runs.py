@@ -180,6 +180,7 @@ def _common(run: Interpreter, definition: Definition, contexts: list[Context]) -
     names: dict[str, Value] = {}
     receivers = [alone(run, definition).receiver if is_trial else context.receiver for context in contexts]
     receiver = receivers[0]
+    common.of_one_by_default = is_trial and isinstance(receiver, Instance) and _is_made_with_one(run, receiver)
     parameters = [p.name for p in node.args]
     if isinstance(receiver, Instance) and parameters:
         own_name = parameters.pop(0)
@@ -215,6 +216,14 @@ def _common(run: Interpreter, definition: Definition, contexts: list[Context]) -
     divisible = tuple(f for f in facts.divisible if all(said.issuperset(size.names()) for size in f))
     facts = Facts(divisible=divisible)  # sizes that are equal are told as one already, in the words of the callers
     return Scope(definition.path, Function(definition, receiver, isinstance(receiver, Instance)), names), facts
+
+
+def _is_made_with_one(run: Interpreter, receiver: Instance) -> bool:
+    """Whether a size that an object is made with is 1 by default."""
+    init = run.classes.attribute(receiver.cls, "__init__")
+    node = init.node if isinstance(init, Definition) else None
+    defaults = [param.default for param in node.args] if isinstance(node, t.FunctionDef) else []
+    return any(isinstance(d, t.Constant) and type(d.value) is int and d.value == 1 for d in defaults)
 
 
 def _tells(context: Context, node: t.FunctionDef) -> bool:

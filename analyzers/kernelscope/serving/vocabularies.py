@@ -27,9 +27,9 @@ def vocabularies(source: PythonSource) -> Iterator[Claim]:
     topics: dict[str, list[tuple[str, t.Stmt]]] = {}
     for statement in t.flat(source.module.body):
         match statement:
-            case t.Assign(targets=[t.Name(id=name)], value=t.Call(func=func, args=[first, *_])) if (
-                TOPICS & set(words(last_name(func))) and isinstance(literal(first), str)
-            ):
+            case t.Assign(targets=[t.Name(id=name)], value=t.Call(func=func, args=[first, *_])) if TOPICS & set(
+                words(last_name(func))
+            ) and isinstance(literal(first), str):
                 topics.setdefault(last_name(func), []).append((f"{name} = {literal(first)}", statement))
             case t.Assign(targets=[t.Name(id=name)], value=t.BinOp(op="|") as union) if MESSAGES & set(words(name)):
                 kinds = _members(union)
