@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from kernelscope.analysis import Analysis
 from kernelscope.explain.document import Diagram, Picture
 from kernelscope.explain.render import to_mermaid, to_text
-from kernelscope.results import Target, ViewOptions
+from kernelscope.results import Target, UserError, ViewOptions
 
 SAMPLE = Path(__file__).parents[1] / "workspaces" / "sample" / "tinyllm"
 GOLDEN = Path(__file__).parent / "goldens" / "architecture_model.txt"
@@ -222,3 +223,69 @@ Model
 └─ made: Decoder(2)
    └─ out: Linear(width, 3)"""
     )
+
+
+IN_TABLES = '''
+import torch
+from hub.models import Pretrained
+from torch import nn
+
+class Wide(nn.Module):
+    def __init__(self, width):
+        super().__init__()
+        self.up = nn.Linear(width, 4 * width)
+
+    def forward(self, x):
+        return self.up(x)
+
+class Thin(nn.Module):
+    def __init__(self, width):
+        super().__init__()
+        self.down = nn.Linear(width, width)
+
+    def forward(self, x):
+        return self.down(x)
+
+KINDS = {"wide": Wide, "thin": Thin}
+
+class Model(Pretrained):
+    """Of a base class that is not in the workspace."""
+
+    def __init__(self, kind, act, width):
+        super().__init__()
+        self.register_buffer("scale", torch.ones(width))
+        self.part = KINDS[kind](width)
+        self.fixed = KINDS["thin"](width)
+        self.act = {"gelu": nn.GELU, "relu": nn.ReLU}.get(act)()
+
+    def forward(self, x):
+        scale = self.scale
+        return self.act(self.fixed(self.part(x))) * scale
+
+class Held(Pretrained):
+    def load(self, path):
+        return torch.load(path)
+'''
+OF_TABLES = """\
+Model
+├─ part: Wide(width)  if kind == 'wide'
+│  └─ up: Linear(width, 4 * width)
+├─ part: Thin(width)  if kind == 'thin'
+│  └─ down: Linear(width, width)
+├─ fixed: Thin(width)
+│  └─ down: Linear(width, width)
+├─ act: GELU  if act == 'gelu'
+└─ act: ReLU  if act == 'relu'"""
+
+
+def test_parts_are_found_in_tables_of_classes_and_in_layers_of_foreign_bases(tmp_path: Path) -> None:
+    """Who writes a `forward` for a class whose base nobody can follow writes a layer."""
+    path = tmp_path / "model.py"
+    path.write_text(IN_TABLES)
+    document = Analysis([tmp_path]).document("architecture", Target(path), ViewOptions())
+    tree = next(block for block in document.blocks if isinstance(block, Picture))
+    assert tree.text == OF_TABLES
+    hover = Analysis([tmp_path]).hover(path, IN_TABLES.index("scale = self"))
+    assert hover is not None and hover.signature == "scale: Tensor[width]  float32"
+    with pytest.raises(UserError, match="Held is not a module"):
+        Analysis([tmp_path]).document("architecture", Target(path, symbol="Held"), ViewOptions())

@@ -8,7 +8,7 @@ from kernelscope.explain.document import Block, Document, Heading, Line, Picture
 from kernelscope.explain.model_picture import model_picture
 from kernelscope.explain.targets import PythonTarget, class_of
 from kernelscope.explain.traced import SeenIn
-from kernelscope.graph.module_tree import ModuleTrees, Part, is_module_class
+from kernelscope.graph.module_tree import ModuleTrees, Part
 from kernelscope.results import Target, UserError, ViewOptions
 from kernelscope.syntax.python import tree as t
 from kernelscope.workspace.modules import Definition
@@ -28,7 +28,7 @@ def architecture(
     if found.scope is not None:
         scope = class_of(found)
         cls = Definition(str(found.path), scope.node.name, scope.node)
-        if not is_module_class(workspace.classes, cls):
+        if not workspace.classes.is_module(cls):
             raise UserError(f"{scope.qualified_name} is not a module: it derives from no framework's module class")
         roots = [trees.tree(cls)]
     else:
@@ -56,7 +56,7 @@ def top_models(workspace: Workspace, found: PythonTarget) -> list[Part]:
     roots: list[Part] = []
     for scope in found.module.classes():
         cls = Definition(str(found.path), scope.node.name, scope.node)
-        if isinstance(scope.node, t.ClassDef) and len(scope.path) == 1 and is_module_class(workspace.classes, cls):
+        if isinstance(scope.node, t.ClassDef) and len(scope.path) == 1 and workspace.classes.is_module(cls):
             roots.append(trees.tree(cls))
     contained = {part.class_name for root in roots for part in _descendants(root)}
     return [root for root in roots if root.class_name not in contained and root.children]

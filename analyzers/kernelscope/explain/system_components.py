@@ -28,7 +28,7 @@ from kernelscope.explain.system_parts import (
     Parts,
 )
 from kernelscope.graph.kinds import EdgeKind, Node, NodeKind
-from kernelscope.graph.module_tree import ModuleTrees, is_module_class
+from kernelscope.graph.module_tree import ModuleTrees
 from kernelscope.graph.operator_graph import OperatorGraph
 from kernelscope.graph.paths import MAX_ASKED_NODES, Reached, kernels_from
 from kernelscope.results import Location
@@ -344,7 +344,7 @@ class _Search:
         if not name or method not in ("forward", "__call__", "call"):
             return None
         cls = model_class(self._workspace, node)
-        if cls is None or not is_module_class(self._workspace.classes, cls):
+        if cls is None or not self._workspace.classes.is_module(cls):
             return None
         return Component(name, MODEL, node.location or Location(Path(node.path), 0), (node,))
 

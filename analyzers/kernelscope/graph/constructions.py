@@ -1,7 +1,7 @@
 """What expressions build: constructor calls, how often they run and under which condition.
 
-They are found behind lists, comprehensions, local variables, lambdas and functions that make layers, in the source
-alone; nothing is evaluated. What a caller hands in is of the class that its annotation names.
+They are found behind lists, comprehensions, local variables, tables of classes, lambdas and functions that make layers,
+in the source alone; nothing is evaluated. What a caller hands in is of the class that its annotation names.
 """
 
 from __future__ import annotations
@@ -203,11 +203,33 @@ class Constructions:
             case t.Attribute(value=t.Name(id=receiver)) if frame.owner is not None and self._is_self(receiver, frame):
                 found = self._classes.attribute(frame.owner, func.attr)
                 yield found if isinstance(found, Definition) else None, frame, place
+            case (
+                t.Subscript(value=table, slice=key) | t.Call(func=t.Attribute(value=table, attr="get"), args=[key, *_])
+            ) if entries := self._entries(table, frame):
+                for named, callee in _of_key(entries, key):
+                    test = f"{_words(key, frame)} == {named!r}" if len(entries) > 1 else ""
+                    yield callee, frame, place if isinstance(key, t.Constant) else place.under(test)
             case _ if (dotted := t.dotted(func)) is not None:
-                definition = self._modules.definition(frame.path, dotted)
-                yield definition or self._modules.resolve(frame.path, dotted), frame, place
+                yield self._named(frame.path, dotted), frame, place
             case _:
                 yield None, frame, place
+
+    def _named(self, path: str, dotted: str) -> Resolved:
+        return self._modules.definition(path, dotted) or self._modules.resolve(path, dotted)
+
+    def _entries(self, table: t.Expr, frame: Frame) -> dict[object, Resolved]:
+        """The classes and functions that a table of a file, or one written in place, names, by their keys."""
+        path, written = frame.path, table
+        if (dotted := t.dotted(table)) is not None:
+            found = self._modules.resolve(frame.path, dotted)
+            if not isinstance(found, Definition) or not isinstance(found.node, t.Assign | t.AnnAssign):
+                return {}
+            path, written = found.path, found.node.value
+        if not isinstance(written, t.Dict):
+            return {}
+        pairs = zip(written.keys, written.values, strict=False)
+        named = {k.value: t.dotted(value) for k, value in pairs if isinstance(k, t.Constant)}
+        return {key: self._named(path, name) for key, name in named.items() if name is not None}
 
     def _is_self(self, name: str, frame: Frame) -> bool:
         return bool(frame.function.args) and frame.function.args[0].name == name
@@ -222,6 +244,13 @@ def _given(node: t.FunctionDef, call: t.Call, frame: Frame, is_method: bool) -> 
             break
         found[name] = (value, frame)
     return found | {k.arg: (k.value, frame) for k in call.keywords if k.arg}
+
+
+def _of_key(entries: Mapping[object, Resolved], key: t.Expr) -> Iterator[tuple[object, Resolved]]:
+    """The entry of a table that a key means, or each that it may mean."""
+    for named, entry in entries.items():
+        if not isinstance(key, t.Constant) or key.value == named:
+            yield named, entry
 
 
 def _default(function: t.FunctionDef, name: str) -> t.Expr | None:

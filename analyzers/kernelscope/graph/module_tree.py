@@ -15,15 +15,11 @@ from kernelscope.syntax.python import tree as t
 from kernelscope.syntax.text import SourceText
 from kernelscope.workspace.classes import Classes, is_class
 from kernelscope.workspace.instances import Instances
-from kernelscope.workspace.modules import Definition, External, Modules, Resolved
+from kernelscope.workspace.modules import Definition, External, Modules
 
 MAX_DEPTH = 12
 MAX_PARTS = 400
 MAX_ALTERNATIVES = 3
-MODULE_BASES = (
-    "torch.nn.Module", "torch.nn.modules.Module", "torch.nn.modules.module.Module", "flax.linen.Module",
-    "flax.nnx.Module", "equinox.Module",
-)  # fmt: skip
 NOTHING = ("torch.nn.Identity", "torch.nn.modules.linear.Identity")
 NOT_LAYERS = {"Parameter", "Buffer", "UninitializedParameter", "ParameterList", "ParameterDict", "Tensor", "Size"}
 
@@ -50,15 +46,6 @@ class Part:
     @property
     def short_name(self) -> str:
         return self.class_name.rpartition(".")[2]
-
-
-def is_module_class(classes: Classes, cls: Definition) -> bool:
-    """Whether `cls` derives from a framework's module class, as far as its bases can be followed."""
-    return any(_is_module_base(base) for base in classes.mro(cls))
-
-
-def _is_module_base(base: Resolved) -> bool:
-    return isinstance(base, External) and (base.dotted in MODULE_BASES or base.dotted.startswith("torch.nn."))
 
 
 class ModuleTrees:
@@ -107,7 +94,7 @@ class ModuleTrees:
         arguments = _arguments(built.node, built.frame.text)
         attribute += built.suffix
         match built.cls:
-            case Definition(node=t.ClassDef()) as cls if is_module_class(self._classes, cls):
+            case Definition(node=t.ClassDef()) as cls if self._classes.is_module(cls):
                 part = self._part(attribute, cls, depth + 1, within, budget)
                 return replace(
                     part, location=location, arguments=arguments, repeat=built.repeat, condition=built.condition

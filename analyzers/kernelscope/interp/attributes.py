@@ -75,6 +75,7 @@ LINEN_METHODS = {
 }  # fmt: skip
 INHERITED = {"torch.nn.": MODULE_METHODS, "flax.": LINEN_METHODS, "equinox.": {"__init__"}}
 """The methods that classes get from the layers of a library."""
+LIBRARIES = tuple(INHERITED)
 UNKNOWN_INDEX = "an index"
 SHAPING = ("view", "reshape", "permute", "expand")
 """Methods of tensors that tell how many dims come out, whatever they are asked of."""
@@ -336,6 +337,13 @@ def _class_attribute(run: Interpreter, found: object, holder: Instance | Class) 
             inherited = (methods for library, methods in INHERITED.items() if found.dotted.startswith(library))
             if receiver is not None and method in next(inherited, ()):
                 return LayerMethod(receiver, base, method)
+            if (
+                receiver is not None
+                and receiver.is_module
+                and method in MODULE_METHODS
+                and not base.startswith(LIBRARIES)
+            ):
+                return LayerMethod(receiver, "torch.nn.Module", method)
             if receiver is not None and base in records.DICTS:
                 return PlainMethod(receiver, method)
             return Unknown(f"{found.dotted} is not followed")

@@ -7,8 +7,6 @@ from kernelscope.workspace.modules import Definition, Resolved
 from kernelscope.workspace.modules import External as OutsideName
 from kernelscope.workspace.workspace import Workspace
 
-MODULES = ("torch.nn.", "flax.linen.", "flax.nnx.", "equinox.")
-"""How the names of classes begin whose objects are layers."""
 APEX = ("apex.normalization", "apex.normalization.fused_layer_norm")
 STAND_INS = {
     f"{module}.{prefix}Fused{norm}": f"torch.nn.{norm}"
@@ -82,14 +80,8 @@ class ClassFacts:
         return known.get(name)
 
     def is_module(self, cls: Definition) -> bool:
-        """Whether a class derives from torch's modules, Flax's or Equinox's, as far as its bases can be followed."""
-        bases = self.mro(cls)
-        return any(isinstance(base, OutsideName) and base.dotted.startswith(MODULES) for base in bases)
-
-
-def _as_torch(base: Resolved) -> Resolved:
-    stands_for = STAND_INS.get(base.dotted) if isinstance(base, OutsideName) else None
-    return base if stands_for is None else OutsideName(stands_for)
+        """Whether the objects of a class are layers."""
+        return self._classes.is_module(cls, self.mro(cls))
 
 
 def _counts(node: t.Node, name: str) -> bool:
@@ -98,3 +90,8 @@ def _counts(node: t.Node, name: str) -> bool:
             return attr == name
         case _:
             return False
+
+
+def _as_torch(base: Resolved) -> Resolved:
+    stands_for = STAND_INS.get(base.dotted) if isinstance(base, OutsideName) else None
+    return base if stands_for is None else OutsideName(stands_for)

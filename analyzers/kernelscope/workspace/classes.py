@@ -6,6 +6,7 @@ Evaluates nothing: metaclasses, dynamic bases and `setattr` are not followed.
 from __future__ import annotations
 
 import builtins
+import sys
 from dataclasses import dataclass
 from typing import TypeGuard
 
@@ -30,6 +31,10 @@ from kernelscope.syntax.python.tree import (
 from kernelscope.workspace.modules import Definition, External, Missing, Modules, Resolved
 
 MAX_BASES = 64
+MODULES = ("torch.nn.", "flax.linen.", "flax.nnx.", "equinox.")
+"""How the names of classes begin whose objects are layers."""
+KNOWN_BASES = sys.stdlib_module_names | {"torch", "numpy", "jax", "triton", "pydantic", "typing_extensions"}
+"""Libraries of whose other classes it is known that their objects are none."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -86,6 +91,19 @@ class Classes:
             elif outside is None and isinstance(base, External):
                 outside = External(f"{base.dotted}.{name}")
         return outside or Missing(f"{cls.name} and its bases define no {name}")
+
+    def is_module(self, cls: Definition, order: tuple[Resolved, ...] | None = None) -> bool:
+        """Whether the objects of a class are layers of torch, Flax or Equinox.
+
+        Of a base outside of the workspace nobody knows what it derives from; who writes a `forward` for its objects
+        writes a layer, but for autograd's functions, whose `forward` is no method.
+        """
+        order = order or self.mro(cls)
+        outside = [base.dotted for base in order if isinstance(base, External)]
+        if any(base.startswith(MODULES) for base in outside):
+            return True
+        may_be = any(base.partition(".")[0] not in KNOWN_BASES and base.partition(".")[2] for base in outside)
+        return may_be and any(_has_forward(base) for base in order if is_class(base))
 
     def super_attribute(
         self, cls: Definition, instance_of: Definition, name: str, order: tuple[Resolved, ...] | None = None
@@ -165,6 +183,12 @@ class Classes:
             return self._modules.definition(cls.path, name)
         found = self._modules.resolve(cls.path, name, before=cls.node.span.start)
         return found if is_class(found) else None
+
+
+def _has_forward(cls: Definition) -> bool:
+    """Whether a class has a method `forward` of its own for its objects."""
+    methods = (method for method in _class(cls).methods() if method.name == "forward" and method.args)
+    return any(all(dotted(d) not in ("staticmethod", "classmethod") for d in m.decorator_list) for m in methods)
 
 
 BUILTIN_BASES = frozenset(name for name in dir(builtins) if isinstance(getattr(builtins, name), type))
