@@ -114,6 +114,9 @@ NOT_TOLD = "what the caller gives is not known"
 
 OPTIONAL = "an optional argument"
 
+FRACTION = "a number of the caller"
+"""What is annotated as a floating-point number, or one by default."""
+
 DIFFERENT_RANKS = "the callers give different ranks"
 
 CALLERS_DIFFER = "the callers differ in this dim"

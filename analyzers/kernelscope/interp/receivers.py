@@ -13,7 +13,7 @@ from functools import partial
 
 from kernelscope.dims import Dim, dim
 from kernelscope.interp import jax_modules
-from kernelscope.interp.agreement import NOT_TOLD
+from kernelscope.interp.agreement import FRACTION, NOT_TOLD
 from kernelscope.interp.annotations import is_tensor, promised, sizes_of
 from kernelscope.interp.argument_binding import bind
 from kernelscope.interp.attributes import prepare
@@ -142,7 +142,8 @@ def common_instance(run: Interpreter, common: Generality, instances: list[Instan
     node = init.definition.node
     assert isinstance(node, t.FunctionDef)
     names |= sizes_by_default(node, names)
-    names |= _own_sizes(common, node, names)
+    fractions = {name for g in arguments for name, value in g.items() if _is_fraction(value)}
+    names |= _own_sizes(common, node, {name: value for name, value in names.items() if name not in fractions})
     if common.examples:
         names = {name: _example(name, value) for name, value in names.items()}
     usual = {name for i in instances for name in i.usual}
@@ -161,6 +162,11 @@ def _own_sizes(common: Generality, init: t.FunctionDef, names: Mapping[str, Valu
             common.taken.add(called)
             found[param.name] = Opaque(called)
     return found
+
+
+def _is_fraction(value: Value) -> bool:
+    """Whether an argument is a floating-point number, such as a probability."""
+    return isinstance(value, float) or (isinstance(value, Number) and value.reason == FRACTION)
 
 
 def _may_be_size(param: t.Param) -> bool:
@@ -364,7 +370,7 @@ def _argument(run: Interpreter, path: str, param: t.Param) -> Value:
         case t.Constant(value=bool() | str() as value):
             return value
         case t.Constant(value=float()):
-            return Number("a number of the caller")
+            return Number(FRACTION)
         case None:
             given = sizes_of(param.name, param.annotation) or promised(run, path, param.annotation)
             if given is None and is_tensor(param.annotation):

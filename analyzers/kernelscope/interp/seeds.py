@@ -14,7 +14,7 @@ from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
 
 from kernelscope.dims import Dim, dim, parse
-from kernelscope.interp.agreement import NOT_TOLD, OPTIONAL
+from kernelscope.interp.agreement import FRACTION, NOT_TOLD, OPTIONAL
 from kernelscope.interp.annotations import SEVERAL, TENSOR_TYPES, annotation_text, is_optional, promised, sizes_of
 from kernelscope.interp.documentation import documented, told_of_parts, told_of_shape
 from kernelscope.interp.expressions import evaluate
@@ -278,7 +278,7 @@ def _given(
             return default.value
         return Flag(name=param.name)
     if kind == "float" or (isinstance(default, t.Constant) and isinstance(default.value, float)):
-        return Number("a number of the caller")
+        return Number(FRACTION)
     if uses.beliefs.only_code:
         return Opaque(param.name) if annotation else Unknown(NOT_TOLD)
     if isinstance(default, t.Constant) and isinstance(default.value, str):
