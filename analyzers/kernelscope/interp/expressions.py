@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from kernelscope.dims import Dim, dim, maximum, minimum
@@ -34,7 +35,7 @@ from kernelscope.interp.values import (
 )
 from kernelscope.ops import ShapeError
 from kernelscope.syntax.python import tree as t
-from kernelscope.tensor import Unknown
+from kernelscope.tensor import Shape, Tensor, Unknown
 
 REMEMBERED = (t.Name, t.Call, t.BinOp, t.Subscript)
 """Expressions whose values are remembered by their span."""
@@ -222,7 +223,8 @@ def _conditional(run: Interpreter, scope: Scope, node: t.IfExp) -> Value:
     if (extreme := _extreme(run, scope, node, one, other)) is not None:
         return extreme
     name = next((called for v in (one, other) if (called := _called(v)) != "value"), "value")
-    return Join(run.symbols, scope, test.name, facts=(of_one, of_other)).values(name, one, other)
+    met = Join(run.symbols, scope, test.name, facts=(of_one, of_other)).values(name, one, other)
+    return _cut_to_extremes(run, scope, node.test, (one, other), met)
 
 
 def _extreme(run: Interpreter, scope: Scope, node: t.IfExp, one: Value, other: Value) -> Dim | None:
@@ -238,6 +240,37 @@ def _extreme(run: Interpreter, scope: Scope, node: t.IfExp, one: Value, other: V
             return (minimum if (op[0] == "<") == (asked == given) else maximum)(first, second)
         case _:
             return None
+
+
+def _cut_to_extremes(run: Interpreter, scope: Scope, test: t.Expr, ways: tuple[Value, Value], met: Value) -> Value:
+    """`x if x.size(1) <= n else x[:, -n:]`: as long as the smaller of the sizes that are compared."""
+    one, other = (present(way) for way in ways)
+    if not (isinstance(test, t.Compare) and len(test.ops) == 1 and test.ops[0] in ("<", "<=", ">", ">=")):
+        return met
+    if not all(isinstance(v, Tensor) and v.shape.dims is not None for v in (one, other, met)):
+        return met
+    assert isinstance(one, Tensor) and isinstance(other, Tensor) and isinstance(met, Tensor)
+    if not (one.rank == other.rank == met.rank):
+        return met
+    run.quiet += 1
+    try:
+        left, right = (as_size(evaluate(run, scope, side)) for side in (test.left, test.comparators[0]))
+    finally:
+        run.quiet -= 1
+    if not isinstance(left, Dim) or not isinstance(right, Dim):
+        return met
+    below, above = (one, other) if test.ops[0][0] == "<" else (other, one)
+    low, high = minimum(left, right), maximum(left, right)
+    sizes = list(met.shape.head)
+    for axis, (first, second) in enumerate(zip(below.shape.head, above.shape.head, strict=True)):
+        if first != second and first in (left, low) and second in (right, low):
+            sizes[axis] = low
+        elif first != second and first in (right, high) and second in (left, high):
+            sizes[axis] = high
+    if sizes == list(met.shape.head):
+        return met
+    cut = replace(met, shape=Shape(tuple(sizes)))
+    return cut if run.trace is None else run.trace.same(cut, met)
 
 
 def _formatted(run: Interpreter, scope: Scope, node: t.JoinedStr) -> Value:

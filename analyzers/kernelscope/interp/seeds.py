@@ -238,7 +238,7 @@ def _value(run: Interpreter, function: Function, scope: Scope, param: t.Param, u
         is_tensor = False
     if optional:
         given = _given(run, function, scope, param, uses, is_tensor, annotation, wants)
-        unknown = isinstance(given, Opaque) and not annotation
+        unknown = isinstance(given, Opaque) and not annotation and param.name not in uses.numbers
         return Maybe(Unknown(OPTIONAL) if unknown else given, param.name)
     return _given(run, function, scope, param, uses, is_tensor, annotation, wants)
 

@@ -46,6 +46,8 @@ OTHER_METHODS = {
 """Methods of modules, of Python's containers and of texts that tensors do not have."""
 SPLITTING = {"split", "rsplit"}
 """Methods that texts have too, and that are given a text there."""
+COUNTING = ("min", "max", "range")
+"""Python's functions of numbers."""
 TAKING_TEXT = ("re.", "os.", "osp.", "json.", "html.", "shutil.", "glob.", "subprocess.")
 """How calls begin of functions of Python's own of which none takes a tensor."""
 PROPERTIES = {
@@ -83,6 +85,8 @@ class Uses:
         """Names of which only this is known, that they come first in calls of the object's own layers or methods."""
         self.data: set[str] = set()
         """Names that are asked to be lists or texts."""
+        self.numbers: set[str] = set()
+        """Names that are compared with sizes, or loops count up to: `min(top_k, x.size(-1))`, `range(steps)`."""
         self.keys: dict[str, dict[str, None]] = {}
         """Names of which items are taken by names: they are dictionaries, or what behaves like one."""
         self.rounds: dict[str, t.Expr] = {}
@@ -209,6 +213,8 @@ class Uses:
         self.objects |= {e.id for e in (called, *others) if isinstance(e, t.Name) and self._is_given(e.id, e)}
         if isinstance(func, t.Attribute) and isinstance(func.value, t.Name) and func.attr in TENSOR_METHODS:
             self.tensors.add(func.value.id)
+        if name in COUNTING and not any(isinstance(argument, t.Starred) for argument in args):
+            self.numbers |= {e.id for e in args if isinstance(e, t.Name)} if name == "range" or len(args) > 1 else set()
         places: list[tuple[int | str | None, t.Expr]] = [*enumerate(args), *((k.arg, k.value) for k in call.keywords)]
         for place, argument in places:
             if isinstance(argument, t.Starred):
