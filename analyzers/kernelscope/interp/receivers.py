@@ -180,11 +180,16 @@ def _may_be_size(param: t.Param) -> bool:
 
 def sizes_by_default(init: t.FunctionDef, names: Mapping[str, Value]) -> dict[str, Value]:
     """The sizes of which no others are given to a constructor than its own: others may be given elsewhere."""
-    return {
+    sizes: dict[str, Value] = {
         param.name: Opaque(param.name, number)
         for param in init.args
         if (number := _number(param.default)) >= SMALLEST_SIZE and names.get(param.name) == dim(number)
     }
+    for param in init.args:
+        given = names.get(param.name)
+        if isinstance(param.default, t.Constant) and type(given) is float and param.default.value == given:
+            sizes[param.name] = Number(FRACTION)
+    return sizes
 
 
 def _number(default: t.Expr | None) -> int:
