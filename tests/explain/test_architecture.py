@@ -247,6 +247,7 @@ class Thin(nn.Module):
         return self.down(x)
 
 KINDS = {"wide": Wide, "thin": Thin}
+NORMS = {"wide": nn.LayerNorm}
 
 class Model(Pretrained):
     """Of a base class that is not in the workspace."""
@@ -256,11 +257,13 @@ class Model(Pretrained):
         self.register_buffer("scale", torch.ones(width))
         self.part = KINDS[kind](width)
         self.fixed = KINDS["thin"](width)
+        self.last = KINDS.get(kind, Thin)(width)
+        self.norm = NORMS.get(kind, nn.Identity)(width)
         self.act = {"gelu": nn.GELU, "relu": nn.ReLU}.get(act)()
 
     def forward(self, x):
         scale = self.scale
-        return self.act(self.fixed(self.part(x))) * scale
+        return self.act(self.norm(self.last(self.fixed(self.part(x))))) * scale
 
 class Held(Pretrained):
     def load(self, path):
@@ -274,6 +277,11 @@ Model
 │  └─ down: Linear(width, width)
 ├─ fixed: Thin(width)
 │  └─ down: Linear(width, width)
+├─ last: Wide(width)  if kind == 'wide'
+│  └─ up: Linear(width, 4 * width)
+├─ last: Thin(width)  if kind == 'thin' or kind not in KINDS
+│  └─ down: Linear(width, width)
+├─ norm: LayerNorm(width)  if kind == 'wide'
 ├─ act: GELU  if act == 'gelu'
 └─ act: ReLU  if act == 'relu'"""
 

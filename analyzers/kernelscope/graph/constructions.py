@@ -203,16 +203,30 @@ class Constructions:
             case t.Attribute(value=t.Name(id=receiver)) if frame.owner is not None and self._is_self(receiver, frame):
                 found = self._classes.attribute(frame.owner, func.attr)
                 yield found if isinstance(found, Definition) else None, frame, place
-            case (
-                t.Subscript(value=table, slice=key) | t.Call(func=t.Attribute(value=table, attr="get"), args=[key, *_])
-            ) if entries := self._entries(table, frame):
-                for named, callee in _of_key(entries, key):
-                    test = f"{_words(key, frame)} == {named!r}" if len(entries) > 1 else ""
-                    yield callee, frame, place if isinstance(key, t.Constant) else place.under(test)
+            case t.Subscript(value=table, slice=key) if entries := self._entries(table, frame):
+                yield from self._picked(entries, key, frame, place)
+            case t.Call(func=t.Attribute(value=table, attr="get"), args=[key, *others]) if entries := self._entries(
+                table, frame
+            ):
+                yield from self._picked(entries, key, frame, place)
+                is_there = isinstance(key, t.Constant) and key.value in entries
+                for other in () if is_there else others:
+                    test = f"{_words(key, frame)} not in {_words(table, frame)}"
+                    yield from self._callees(other, frame, place.under(test))
             case _ if (dotted := t.dotted(func)) is not None:
                 yield self._named(frame.path, dotted), frame, place
             case _:
                 yield None, frame, place
+
+    def _picked(
+        self, entries: Mapping[object, Resolved], key: t.Expr, frame: Frame, place: Place
+    ) -> Iterator[tuple[Resolved, Frame, Place]]:
+        """The entry of a table that a key means; each that it may mean, with the key, where that is not known."""
+        if isinstance(key, t.Constant):
+            yield from ((callee, frame, place) for named, callee in entries.items() if named == key.value)
+            return
+        for named, callee in entries.items():
+            yield callee, frame, place.under(f"{_words(key, frame)} == {named!r}")
 
     def _named(self, path: str, dotted: str) -> Resolved:
         return self._modules.definition(path, dotted) or self._modules.resolve(path, dotted)
@@ -244,13 +258,6 @@ def _given(node: t.FunctionDef, call: t.Call, frame: Frame, is_method: bool) -> 
             break
         found[name] = (value, frame)
     return found | {k.arg: (k.value, frame) for k in call.keywords if k.arg}
-
-
-def _of_key(entries: Mapping[object, Resolved], key: t.Expr) -> Iterator[tuple[object, Resolved]]:
-    """The entry of a table that a key means, or each that it may mean."""
-    for named, entry in entries.items():
-        if not isinstance(key, t.Constant) or key.value == named:
-            yield named, entry
 
 
 def _default(function: t.FunctionDef, name: str) -> t.Expr | None:

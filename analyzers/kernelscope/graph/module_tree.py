@@ -111,7 +111,8 @@ class ModuleTrees:
             same = [p for p in found if p.class_name == part.class_name]
             found = [p for p in found if p.class_name != part.class_name]
             either_way = any(not p.condition or f"not ({p.condition})" == part.condition for p in same)
-            found.append(replace(part, condition="") if either_way else part)
+            ways = dict.fromkeys([*(p.condition for p in same if p.arguments == part.arguments), part.condition])
+            found.append(replace(part, condition="" if either_way else " or ".join(ways)))
         something = [part for part in found if not self._is_nothing(part)]
         return something or [part for part in found[:1] if not part.condition]
 

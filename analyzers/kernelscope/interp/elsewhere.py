@@ -94,15 +94,16 @@ class Elsewhere:
         return self._calls[definition.node]
 
     def _callers_in(self, path: str, sites: Set[t.Stmt]) -> list[Scope]:
-        """The methods by which the models of a file are called that no other class there contains; and functions of
-        scripts in which something is called, which no model calls."""
+        """The methods by which the models of a file are called that no other class there contains; and functions in
+        which something is called and that nothing there calls, such as those of scripts."""
         if path not in self._files:
             module = self.run.workspace.modules.module(path)
             self._files[path] = None if module is None else FileOrder(module)
         file = self._files[path]
         if file is None:
             return []
-        return _models(file) + [scope for scope in file.functions if scope.owner is None and scope.node in sites]
+        plain = (scope for scope in file.functions if scope.owner is None and scope.node in sites)
+        return _models(file) + [scope for scope in plain if not file.callers[scope.node]]
 
     def _follow(self, path: str, model: Scope) -> _Followed:
         if (known := self._followed.get(model.node)) is not None:

@@ -250,7 +250,7 @@ def _cut_to_extremes(run: Interpreter, scope: Scope, test: t.Expr, ways: tuple[V
     if not all(isinstance(v, Tensor) and v.shape.dims is not None for v in (one, other, met)):
         return met
     assert isinstance(one, Tensor) and isinstance(other, Tensor) and isinstance(met, Tensor)
-    if not (one.rank == other.rank == met.rank):
+    if not (one.rank == other.rank == met.rank) or one.shape == other.shape:
         return met
     run.quiet += 1
     try:

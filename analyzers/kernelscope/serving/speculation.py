@@ -60,14 +60,16 @@ def _agreeing_runs(source: PythonSource, scope: Scope) -> Iterator[Claim]:
                 continue
         named = [n.id for n in t.walk(product) if isinstance(n, t.Name) and n.id in masks]
         if named:
-            value = (
-                f"speculative decoding: {scope.qualified_name} verifies guesses greedily: "
-                f"{source.quote(masks[named[0]])}; as many are accepted as agree from the first on "
-                f"({source.quote(call)})"
-            )
-            places = (source.at(masks[named[0]]), source.at(call), source.at(scope.node))
-            yield Claim(f"{scope.qualified_name} verification", value, places)
+            mask = masks[named[0]]
+            how = f"verifies guesses greedily: {source.quote(mask)}; as many are accepted as agree from the first on "
+            yield _verification(source, scope, f"{how}({source.quote(call)})", mask, call)
             return
+
+
+def _verification(source: PythonSource, scope: Scope, how: str, *nodes: t.Node) -> Claim:
+    """How a function finds out which guesses hold, by some of its nodes."""
+    said = f"speculative decoding: {scope.qualified_name} {how}"
+    return Claim(f"{scope.qualified_name} verification", said, tuple(map(source.at, (*nodes, scope.node))))
 
 
 def _agrees_with_best(value: t.Expr) -> bool:
@@ -86,12 +88,8 @@ def _by_chance(source: PythonSource, scope: Scope, bound: dict[str, t.Expr]) -> 
         drawn, kept = bound.get(chance), bound.get(ratio)
         is_drawn = isinstance(drawn, t.Call) and last_name(drawn.func) in CHANCES
         if is_drawn and _speaks_of_guesses(scope) and isinstance(kept, t.BinOp) and kept.op == "/":
-            value = (
-                f"speculative decoding: {scope.qualified_name} accepts a guess by rejection sampling: "
-                f"{ratio} = {source.quote(kept)}, if {source.quote(test)} (≈ guesses by their names)"
-            )
-            places = (source.at(branch), source.at(kept), source.at(scope.node))
-            yield Claim(f"{scope.qualified_name} verification", value, places)
+            how = f"accepts a guess by rejection sampling: {ratio} = {source.quote(kept)}, if {source.quote(test)} "
+            yield _verification(source, scope, f"{how}(≈ guesses by their names)", branch, kept)
             return
 
 
@@ -115,16 +113,12 @@ def _one_by_one(source: PythonSource, scope: Scope) -> Iterator[Claim]:
             is_guess = [bool(GUESSES & side) for side in said]
             if is_guess[0] == is_guess[1] or not (_is_element(one, known) and _is_element(other, known)):
                 continue
-            value = (
-                f"speculative decoding: {scope.qualified_name} verifies guesses one by one, the first that differs "
-                f"ends it (if {source.quote(test)}"
-            )
-            value += "".join(
+            how = f"verifies guesses one by one, the first that differs ends it (if {source.quote(test)}"
+            how += "".join(
                 f", where {name} = {source.quote(known[name])}"
                 for side in (one, other) if (name := t.dotted(side) or "") in known
             )  # fmt: skip
-            places = (source.at(branch), source.at(loop), source.at(scope.node))
-            yield Claim(f"{scope.qualified_name} verification", f"{value}; ≈ guesses by their names)", places)
+            yield _verification(source, scope, f"{how}; ≈ guesses by their names)", branch, loop)
             return
 
 
@@ -141,12 +135,10 @@ def _counted_run(source: PythonSource, scope: Scope) -> Iterator[Claim]:
         same = next((n for n in compared if t.dotted(n.targets[0]) in held), None)
         ends = any(_ends_at_difference(branch, loop.target.id) for branch in t.flat(loop.body))
         if same is not None and ends:
-            value = (
-                f"speculative decoding: {scope.qualified_name} accepts guesses as long as they equal what is chosen: "
-                f"{source.quote(same)}, counted up to the first that differs (≈ guesses by their names)"
+            how = (
+                f"accepts guesses as long as they equal what is chosen: {source.quote(same)}, counted up to the first "
             )
-            places = (source.at(same), source.at(loop), source.at(scope.node))
-            yield Claim(f"{scope.qualified_name} verification", value, places)
+            yield _verification(source, scope, f"{how}that differs (≈ guesses by their names)", same, loop)
             return
 
 

@@ -65,8 +65,19 @@ class Declaration:
         return own if self.scoped and own else (space, *own)
 
 
+class _Named:
+    """A type, which is known by one path."""
+
+    __slots__ = ()
+    space: str | None
+
+    @property
+    def paths(self) -> tuple[str]:
+        return (self.space or "",)
+
+
 @dataclass(frozen=True, slots=True)
-class Struct:
+class Struct(_Named):
     """A struct, class or union with its fields, in order."""
 
     name: str
@@ -81,13 +92,9 @@ class Struct:
     space: str | None
     """The path of the namespaces and classes around it; None where a function defines it for itself."""
 
-    @property
-    def paths(self) -> tuple[str]:
-        return (self.space or "",)
-
 
 @dataclass(frozen=True, slots=True)
-class Alias:
+class Alias(_Named):
     """`using name = aliased;` or a `typedef`; scope and space are as those of a struct."""
 
     name: str
@@ -95,10 +102,6 @@ class Alias:
     node: Node
     scope: tuple[int, int]
     space: str | None
-
-    @property
-    def paths(self) -> tuple[str]:
-        return (self.space or "",)
 
 
 class Declarations:
