@@ -614,3 +614,29 @@ def test_a_caller_that_is_given_different_ranks_gives_different_ranks(tmp_path: 
     (tmp_path / "model.py").write_text(NESTED.format(rows))
     shape_on = shapes_of(tmp_path / "model.py")
     assert shape_on(7) == shape
+
+
+SCALED = """
+def scaled(x, by):
+    y = x.contiguous() * by
+    return y
+"""
+HELPED = """
+from scaled import scaled
+from torch import nn
+
+def helped(x):
+    return scaled(x, 2)
+
+class Model(nn.Module):
+    def forward(self, x):
+        B, S, H = x.shape
+        return helped(x)
+"""
+
+
+def test_a_function_to_which_a_model_leads_says_nothing_by_itself(tmp_path: Path) -> None:
+    (tmp_path / "scaled.py").write_text(SCALED)
+    (tmp_path / "model.py").write_text(HELPED)
+    shape_on = shapes_of(tmp_path / "scaled.py")
+    assert shape_on(3) == "[B, S, H]"

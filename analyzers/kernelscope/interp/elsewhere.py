@@ -94,8 +94,8 @@ class Elsewhere:
         return self._calls[definition.node]
 
     def _callers_in(self, path: str, sites: Set[t.Stmt]) -> list[Scope]:
-        """The methods by which the models of a file are called that no other class there contains; and functions in
-        which something is called and that nothing there calls, such as those of scripts."""
+        """The methods by which the models of a file are called that no other class there contains; and functions of
+        scripts in which something is called: those that no method calls, which the models would lead to."""
         if path not in self._files:
             module = self.run.workspace.modules.module(path)
             self._files[path] = None if module is None else FileOrder(module)
@@ -103,7 +103,8 @@ class Elsewhere:
         if file is None:
             return []
         plain = (scope for scope in file.functions if scope.owner is None and scope.node in sites)
-        return _models(file) + [scope for scope in plain if not file.callers[scope.node]]
+        methods = {scope.node for scope in file.functions if scope.owner is not None}
+        return _models(file) + [scope for scope in plain if file.callers[scope.node].isdisjoint(methods)]
 
     def _follow(self, path: str, model: Scope) -> _Followed:
         if (known := self._followed.get(model.node)) is not None:
