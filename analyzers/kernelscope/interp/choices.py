@@ -33,7 +33,7 @@ from kernelscope.interp.values import (
 )
 from kernelscope.interp.ways import differ
 from kernelscope.ops import Module, ShapeError
-from kernelscope.tensor import Tensor
+from kernelscope.tensor import Shape, Tensor, Unknown
 
 _Found = tuple[Attempt, Value, list[Value]]
 """The steps of one entry, what it gives, and of which kinds that may be."""
@@ -165,13 +165,26 @@ def _tells(value: Value, in_full: bool) -> bool:
 def _chosen(choice: Choice, results: list[Value]) -> Value:
     """What the results have in common; one that is not followed says nothing, nor does a size that is not, where all
     do one thing: that of a convolution which stands in for nothing at all may be another one, and so may that of a
-    function for which nothing at all stands in, or of one of several kinds of blocks."""
+    function for which nothing at all stands in."""
     found, is_one = results[0], is_one_thing(choice)
-    is_any = _stands_in(choice) or _is_of_blocks(choice)
+    stands_in, of_blocks = _stands_in(choice), _is_of_blocks(choice)
     for other in results[1:]:
-        both = is_any or (_is_followed(found) and _is_followed(other))
-        found = joined(found, other) if both and not is_one else agreed(found, other)
+        both = stands_in or (_is_followed(found) and _is_followed(other))
+        if of_blocks and not both:
+            found = _of_other_sizes(found, other)
+        else:
+            found = joined(found, other) if both and not is_one else agreed(found, other)
     return found
+
+
+def _of_other_sizes(found: Value, other: Value) -> Value:
+    """What blocks of several kinds give of which one is not followed: what follows in the list takes as many dims, and
+    no block mixes the batch; every other size may be another one."""
+    known = agreed(found, other)
+    if not isinstance(known, Tensor) or not known.rank:
+        return joined(found, other)
+    lost = Unknown("a block of the list is not followed")
+    return Tensor(Shape((known.shape.head[0], *[lost] * (known.rank - 1))), known.dtype)
 
 
 def _stands_in(choice: Choice) -> bool:
