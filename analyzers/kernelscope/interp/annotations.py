@@ -135,10 +135,21 @@ def annotation_text(run: Interpreter, path: str, param: t.Param) -> str:
 def _meant(run: Interpreter, path: str, name: t.Name) -> tuple[str, t.Expr]:
     """What a name of the workspace stands for in annotations, and in which file: `OptTensor = Optional[Tensor]`."""
     match run.workspace.modules.resolve(path, name.id):
-        case Definition(path=other, node=t.Assign(value=t.Subscript() | t.BinOp() as meant)) if is_tensor(meant):
+        case Definition(path=other, node=t.Assign(value=t.Subscript() | t.BinOp() as meant)) if _is_of_tensors(meant):
             return other, meant
         case _:
             return path, name
+
+
+def _is_of_tensors(annotation: t.Expr) -> bool:
+    """Whether a value annotated so is a tensor, or may be one: `Adj = Union[Tensor, SparseTensor]`."""
+    match annotation:
+        case t.Subscript(value=value, slice=t.Tuple(elts=kinds)) if (t.dotted(value) or "").endswith("Union"):
+            return any(map(is_tensor, kinds))
+        case t.BinOp(op="|", left=left, right=right):
+            return _is_of_tensors(left) or _is_of_tensors(right)
+        case _:
+            return is_tensor(annotation)
 
 
 def is_optional(annotation: t.Expr | None) -> bool:

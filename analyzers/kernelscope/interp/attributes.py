@@ -279,6 +279,8 @@ def instance_attribute(run: Interpreter, instance: Instance, name: str) -> Value
         is_open = is_open and run.classes.is_stored_later(instance.cls, name)
         if isinstance(held, Unknown | Number) and (declared := _declared(run, instance, name)) is not None:
             return declared
+        if isinstance(held, Unknown) and (method := _method_in_place_of(run, instance, name)) is not None:
+            return method
         return _stored_elsewhere(run, instance, name) if is_open else held
     found = run.classes.attribute(instance.cls, name)
     value = _class_attribute(run, found, instance)
@@ -305,6 +307,16 @@ def _declared(run: Interpreter, instance: Instance, name: str) -> Instance | Num
                     return Number("what an object that is given holds", True)
                 return object_of(run, base.path, statement.annotation)
     return None
+
+
+def _method_in_place_of(run: Interpreter, instance: Instance, name: str) -> Function | None:
+    """The method of the class where an object stores under its name what is not followed: as a rule it is the method
+    compiled, wrapped or generated, which does the same."""
+    match None if run.certain else run.classes.attribute(instance.cls, name):
+        case Definition(node=t.FunctionDef(decorator_list=[])) as method:
+            return Function(method, instance, True)
+        case _:
+            return None
 
 
 def _class_attribute(run: Interpreter, found: object, holder: Instance | Class) -> Value:

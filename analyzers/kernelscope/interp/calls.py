@@ -21,6 +21,7 @@ from kernelscope.interp.flow import Returns, execute
 from kernelscope.interp.handed_calls import handed_call
 from kernelscope.interp.interpreter import Interpreter
 from kernelscope.interp.limits import LOADING_STEPS, MAX_CALLS, MAX_COUNTING, MAX_HELPERS, MAX_QUIET_CALLS
+from kernelscope.interp.message_passing import exchanged
 from kernelscope.interp.sequences import any_of
 from kernelscope.interp.shares import within_share, within_steps
 from kernelscope.interp.values import (
@@ -221,6 +222,8 @@ def call_function(run: Interpreter, function: Function, args: Arguments, kwargs:
     node = function.definition.node
     if not isinstance(node, t.FunctionDef):
         return Unknown("no function", span)
+    if (result := exchanged(run, function, args, kwargs, span)) is not None:
+        return result
     if run.calls >= MAX_CALLS:
         run.refused += 1
         return Unknown(f"{node.name} is called too deeply", span)

@@ -6,6 +6,7 @@ from collections.abc import Collection, Set
 from functools import cached_property
 
 from kernelscope.interp.administration import LIBRARIES
+from kernelscope.interp.message_passing import HOOKS
 from kernelscope.interp.uses import Uses
 from kernelscope.results import Span
 from kernelscope.syntax.python import tree as t
@@ -110,7 +111,8 @@ class FileOrder:
         places = {place for name in body.names for place in known.plain.get(name, ())}
         own = known.methods.get(owner, []) if owner is not None else []
         places |= {place for name in built for place in known.of_classes.get(name, ())} - set(own)
-        places |= {place for place in own if known.functions[place].node.name in body.attributes}
+        asked = body.attributes.union(*(HOOKS[name] for name in body.attributes & HOOKS.keys()))
+        places |= {place for place in own if known.functions[place].node.name in asked}
         places |= {place for place in own if body.calls_itself and known.functions[place].node.name in ENTRIES}
         return [other for place in sorted(places) if (other := known.functions[place]).node is not scope.node]
 
