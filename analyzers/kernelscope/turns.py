@@ -6,6 +6,7 @@ A thread that takes no turn, as in a command line or a test, is alone and gives 
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,8 +24,12 @@ class Turn:
     urgency: int
     is_unwanted: Callable[[], bool]
     """Whether to end the work with `Interrupted` at its next step."""
+    since: float = 0.0
+    """When it last began to work."""
 
 
+SLICE_SECONDS = 0.02
+"""So long one works before another that is as urgent goes on: to change at every step takes as long as the steps."""
 LEFT_SECONDS = 0.5
 """So long work beside the turns waits at a time, however long an answer takes."""
 
@@ -62,9 +67,10 @@ class Turns:
                 self._end()
 
     def give_way(self, own: Turn) -> None:
-        """Let those work who are as urgent."""
+        """Let those work who are more urgent, and after a while those who are as urgent."""
         with self._change:
-            if any(other.urgency <= own.urgency for other in self.waiting):
+            least = own.urgency - (time.monotonic() - own.since < SLICE_SECONDS)
+            if any(other.urgency <= least for other in self.waiting):
                 self._end()
                 self._wait(own)
         if own.is_unwanted():
@@ -105,6 +111,7 @@ class Turns:
         self._change.wait_for(lambda: self._working is None and min(self.waiting, key=_urgency) is own)
         self.waiting.remove(own)
         self._working = own
+        own.since = time.monotonic()
 
     def _end(self) -> None:
         self._working = None

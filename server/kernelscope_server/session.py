@@ -29,6 +29,8 @@ COMES_OR_GOES = 1 | 4
 """`WatchKind.Create` and `Delete`: of a folder that comes or goes, clients announce the folder alone."""
 
 
+NAMES_SECONDS = 5.0
+"""So long what nobody asked for waits at most until the names of all files are known."""
 WALK_SECONDS = 20.0
 """How old what is known of the disk may be, where nobody announces changes."""
 MOST_EXPECTED = 8
@@ -168,7 +170,7 @@ class Session:
 
     def _look_ahead(self, edited: bool) -> None:
         """A file that was opened, or in a longer pause one that edits made old, is interpreted before anybody asks."""
-        if self._analysis is not None:
+        if self._analysis is not None and self.has_time:
             opened = [document.path for document in self.sources()][: -MOST_EXPECTED - 1 : -1]
             changes = self.changes
 
@@ -196,6 +198,14 @@ class Session:
         if not answer and not self._has_names():
             raise NotYet(answer, self._has_names)
         return answer
+
+    @property
+    def has_time(self) -> bool:
+        """Whether to do what nobody asked for: not before the names of all files are known, which come soon.
+
+        Whoever searches for one would wait for it, and the processes that read them need all cores.
+        """
+        return self._has_names() or self._indexing is None or time.monotonic() - self._indexing.begun > NAMES_SECONDS
 
     def _has_names(self) -> bool:
         return self._indexing is None or not self._indexing.running or self.analysis.knows_names

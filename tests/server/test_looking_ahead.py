@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import io
+import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import pytest
 from kernelscope.analysis import Analysis
 from kernelscope.turns import Turns
 from kernelscope_server.documents import opened
@@ -17,8 +20,9 @@ from kernelscope_server.session import MOST_EXPECTED, Session
 class Asked:
     """An analysis that has nothing left to interpret and notes of which files hovers are answered."""
 
-    def __init__(self) -> None:
+    def __init__(self, knows_names: bool = True) -> None:
         self.paths: list[str] = []
+        self.knows_names = knows_names
 
     def catch_up(self, *_: object) -> bool:
         return False
@@ -37,6 +41,19 @@ def test_hovers_on_the_documents_that_were_opened_last_are_answered_ahead() -> N
     for action in session.server.on_idle:
         action()
     assert asked.paths == names[:1:-1]
+
+
+@pytest.mark.parametrize(("knows_names", "ago", "looks"), [(False, 0, False), (False, 60, True), (True, 0, True)])
+def test_nothing_is_done_ahead_while_the_names_of_all_files_are_being_read(
+    knows_names: bool, ago: float, looks: bool
+) -> None:
+    session: Any = Session(Server(io.BytesIO(), io.BytesIO()))
+    session._analysis = asked = Asked(knows_names)
+    session._indexing = SimpleNamespace(running=True, begun=time.monotonic() - ago)
+    session.documents["m"] = opened({"uri": "file:///w/m.py", "text": ""})
+    for action in session.server.on_idle:
+        action()
+    assert bool(asked.paths) == looks == session.has_time
 
 
 def test_the_first_head_does_not_wait_for_the_interpreter_to_be_loaded(tmp_path: Path) -> None:

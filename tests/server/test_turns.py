@@ -7,6 +7,7 @@ from collections.abc import Callable
 from contextlib import nullcontext
 
 import pytest
+from kernelscope import turns as of_turns
 from kernelscope.turns import Guard, Interrupted, Turns, give_way, is_alone
 
 SECONDS = 10
@@ -39,6 +40,26 @@ def test_long_work_gives_way_at_its_steps_to_what_is_as_urgent() -> None:
     for other in others:
         other.join(SECONDS)
     assert order == ["begin", "urgent", "equal", "end", "later"]
+
+
+@pytest.mark.parametrize(("seconds", "expected"), [(0.0, ["equal", "end"]), (SECONDS, ["end", "equal"])])
+def test_what_is_as_urgent_goes_on_after_a_while_and_not_at_every_step(
+    seconds: float, expected: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(of_turns, "SLICE_SECONDS", seconds)
+    turns, order = Turns(), list[str]()
+
+    def ask() -> None:
+        with turns.turn(5):
+            order.append("equal")
+
+    with turns.turn(5):
+        other = begun(ask)
+        until_waiting(turns, 1)
+        give_way()
+        order.append("end")
+    other.join(SECONDS)
+    assert order == expected
 
 
 def test_work_that_nobody_wants_ends_at_its_next_step() -> None:

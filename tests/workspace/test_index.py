@@ -333,7 +333,7 @@ def test_workers_scan_and_a_hang_or_crash_costs_one_file(tmp_path: Path, monkeyp
 
 
 @pytest.mark.skipif(not hasattr(os, "nice"), reason="no niceness here")
-@pytest.mark.parametrize(("wanted", "niceness"), [(Wanted.NAMES, 0), (Wanted.OPERATORS, 5), (Wanted.FACTS, 10)])
+@pytest.mark.parametrize(("wanted", "niceness"), [(Wanted.NAMES, 0), (Wanted.OPERATORS, 5), (Wanted.FACTS, 19)])
 def test_scanners_give_way_to_hovers_unless_names_are_waited_for(tmp_path: Path, wanted: Wanted, niceness: int) -> None:
     (tmp_path / "m.py").write_text("def f(): ...\n")
     process = processes.spawn(pool.SCANNER)

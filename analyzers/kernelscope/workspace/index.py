@@ -114,6 +114,7 @@ class Index:
             rows = list(self._scanned(changed, Wanted.NAMES, report, cancelled))
             if not cancelled():
                 self.stage = max(self.stage, Stage.NAMES)
+                report.now(len(changed), len(changed), _PHASES[Wanted.NAMES])  # who waits for them need not any more
             self._save(rows)
             opened = set(self.files.open_paths())
             bare = [entry for path, entry in entries.items() if self._lacks_facts(path)]
@@ -472,11 +473,13 @@ class _Report:
         self._last = 0.0
 
     def tell(self, done: int, total: int, phase: str) -> None:
-        now = time.monotonic()
-        if self._progress and now - self._last >= PROGRESS_SECONDS:
-            self._last = now
+        if time.monotonic() - self._last >= PROGRESS_SECONDS:
+            self.now(done, total, phase)
+
+    def now(self, done: int, total: int, phase: str) -> None:
+        self._last = time.monotonic()
+        if self._progress:
             self._progress(IndexProgress(done, total, phase))
 
     def done(self, total: int) -> None:
-        if self._progress:
-            self._progress(IndexProgress(total, total, "done"))
+        self.now(total, total, "done")

@@ -23,8 +23,9 @@ from kernelscope.workspace.facts import FileFacts, Record, called_names, columns
 from kernelscope.workspace.reading import MAX_FILE_BYTES, read_stamped
 from kernelscope.workspace.scan import facts_of, names_of, names_of_facts, priority
 
-NICENESS = 10
+NICENESS = 19
 """Of work that nobody waits for."""
+OPERATORS_NICENESS = 5
 _PR_SET_PDEATHSIG = 1
 UNRANKED = -1
 """The priority of files whose content nobody looked at for it."""
@@ -42,7 +43,7 @@ class Wanted(IntEnum):
     """Everything."""
 
 
-_NICENESS = {Wanted.NAMES: 0, Wanted.OPERATORS: NICENESS // 2, Wanted.FACTS: NICENESS}
+_NICENESS = {Wanted.NAMES: 0, Wanted.OPERATORS: OPERATORS_NICENESS, Wanted.FACTS: NICENESS}
 
 
 class Batch(Record, frozen=True):

@@ -26,7 +26,7 @@ def register(session: Session) -> None:
             if uri in shown:
                 shown.discard(uri)
                 session.server.notify("textDocument/publishDiagnostics", {"uri": uri, "diagnostics": []})
-        left = SHOWN_DOCUMENTS_A_PAUSE
+        left = SHOWN_DOCUMENTS_A_PAUSE if session.has_time else 0
         for uri, document in opened.items():
             state = (document.version, session.settings)
             if published.get(uri) == state or not left:
