@@ -20,8 +20,8 @@ MAX_CALLEE = 300
 _NAME_BEFORE = re.compile(r"(?:::)?[A-Za-z_]\w*(?:\s*::\s*(?:template\s+)?[A-Za-z_]\w*)*\s*\Z")
 _OF_NAMES = string.ascii_letters + string.digits + "_:" + string.whitespace
 _GIVEN = re.compile(
-    r"(?<![\w.])(\w+)\s*(?:=|\{)(?=\s*(?:\([^()]*\)\s*)?(?:reinterpret_cast<[^()]*>\(|static_cast<[^()]*>\()?"
-    r"&?\s*((?:::)?[A-Za-z_][\w:]*))"
+    r"([A-Za-z_](?<![\w.].)\w*+)\s*+(?:=|\{)"
+    r"(?=\s*(?:\([^()]*\)\s*)?(?:reinterpret_cast<[^()]*>\(|static_cast<[^()]*>\()?&?\s*((?:::)?[A-Za-z_][\w:]*))"
 )
 """A variable and the name that it is given, perhaps a kernel's."""
 _ENDS = re.compile(r"\s*[;,)}:]")

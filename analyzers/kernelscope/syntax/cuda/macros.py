@@ -123,8 +123,10 @@ def closing(data: bytes, opening: int, limit: int = MAX_BRACKETED) -> int | None
     return None
 
 
-_BRACKET = re.compile(rb"[()\[\]{}]|\"[^\"\\\n]*+(?>(?:\\.[^\"\\\n]*+)*)\"|(?<!\w)'(?>(?:[^'\\\n]|\\.){1,8})'")
-_PART = re.compile(rb"[()\[\]{},]|\"[^\"\\\n]*+(?>(?:\\.[^\"\\\n]*+)*)\"|(?<!\w)'(?>(?:[^'\\\n]|\\.){1,8})'")
+_QUOTED = rb"\"[^\"\\\n]*+(?>(?:\\.[^\"\\\n]*+)*)\"|'(?<!\w')(?>(?:[^'\\\n]|\\.){1,8})'"
+_BRACKET = re.compile(rb"\(|\)|\[|\]|\{|\}|" + _QUOTED)
+_PART = re.compile(rb"\(|\)|\[|\]|\{|\}|,|" + _QUOTED)
+"""Each alternative begins with a character of its own: such patterns are searched for several times as fast."""
 
 
 def bracketed(data: bytes, opening: int, limit: int = MAX_BRACKETED) -> tuple[list[tuple[int, int]], int] | None:
