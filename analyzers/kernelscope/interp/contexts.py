@@ -12,10 +12,11 @@ from collections.abc import Callable, Set
 from dataclasses import dataclass, field, replace
 
 from kernelscope.dims import Dim, Facts
+from kernelscope.interp.agreement import NOT_TOLD
 from kernelscope.interp.symbols import over_sizes
 from kernelscope.interp.values import Alike, Instance, Maybe, Value, present
 from kernelscope.syntax.python import tree as t
-from kernelscope.tensor import Tensor
+from kernelscope.tensor import Shape, Tensor
 from kernelscope.workspace.modules import Definition
 
 MAX_CONTEXTS = 24
@@ -128,6 +129,15 @@ class Contexts:
         for own, found in ((self.calls, other.calls), (self.unlikely, other.unlikely)):
             calls = own.setdefault(node, [])
             calls += found.get(node, [])[: MAX_CONTEXTS - len(calls)]
+
+    def without(self, names: Set[str]) -> Contexts:
+        """The same calls, as if nothing were known of some parameters: those that the callers give an example of."""
+        lost = Tensor(Shape.unknown(NOT_TOLD))
+        calls = {
+            node: [replace(c, names={n: lost if n in names else v for n, v in c.names.items()}) for c in found]
+            for node, found in self.calls.items()
+        }
+        return Contexts(self.path, outside=True, calls=calls)
 
     def _is_trial(self) -> bool:
         """Whether what runs is a function without parameters that nothing calls: `def test(): Model(dim=16)(…)`."""

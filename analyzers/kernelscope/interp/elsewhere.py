@@ -1,4 +1,4 @@
-"""Callers in other files of what nothing in its own file calls: the models there that contain it.
+"""Callers in other files of what nothing in its own file calls: the models there that contain it, or examples shown.
 
 What one function is told depends on nothing that was asked before: each has files and steps of its own, and what a
 function of another file calls is found once, whoever asks for it first.
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from kernelscope.interp.attempts import attempt
 from kernelscope.interp.contexts import Contexts
+from kernelscope.interp.examples import example_in
 from kernelscope.interp.interpreter import Interpreter
 from kernelscope.interp.order import ENTRIES, FileOrder
 from kernelscope.interp.seeds import Beliefs
@@ -55,10 +56,19 @@ class Elsewhere:
         return self._definition(scope) is not None
 
     def tell(self, scope: Scope) -> None:
-        """Note the calls of a function, or of an object of its class, that other files make."""
+        """Note the calls of a function, or of an object of its class, that other files make; where none tells anything,
+        those that documentation shows."""
         definition = self._definition(scope)
-        assert definition is not None
+        assert definition is not None and isinstance(scope.node, t.FunctionDef)
         self._tell(scope, definition)
+        module = self.run.workspace.modules.module(self.path)
+        if module is None or any(call.tells_ranks for call in self.run.contexts.of(scope.node)):
+            return
+        several = self.run.uses(scope.node).asked
+        for node in dict.fromkeys((scope.owner or scope.node, scope.node)):
+            if (example := example_in(module, node)) is not None:
+                shown = self._follow(self.path, example, node).contexts
+                self.run.contexts.take(scope.node, shown.without(several))
 
     def tells_as_well(self, scope: Scope) -> bool:
         """Whether other files call a function, or an object of its class, that this one calls too; their calls are
@@ -106,17 +116,18 @@ class Elsewhere:
         methods = {scope.node for scope in file.functions if scope.owner is not None}
         return _models(file) + [scope for scope in plain if file.callers[scope.node].isdisjoint(methods)]
 
-    def _follow(self, path: str, model: Scope) -> _Followed:
-        if (known := self._followed.get(model.node)) is not None:
+    def _follow(self, path: str, model: Scope, known_as: t.Stmt | None = None) -> _Followed:
+        key = known_as or model.node
+        if (known := self._followed.get(key)) is not None:
             return known
-        run = self.run
+        run, findings = self.run, list(self.run.findings)
         before, tried, doubting, contexts = run.steps, run.tried, run.doubting, run.contexts
         run.tried = run.doubting = 0
         run.contexts = Contexts(self.path, outside=True)
         attempt(run, path, model, Beliefs(by_name=False))
-        self._followed[model.node] = found = _Followed(run.contexts, run.steps - before)
+        self._followed[key] = found = _Followed(run.contexts, run.steps - before)
         run.tried, run.doubting, run.contexts = tried, doubting, contexts
-        run.findings = [finding for finding in run.findings if finding.path == self.path]
+        run.findings = findings
         self.taken += found.steps
         return found
 
