@@ -977,6 +977,78 @@ Python f()
             └─ CUDA kernel twice
 """,
     ),
+    "an operator that `getattr` takes, if it is there": (
+        "m.py::f",
+        """
+## m.py
+import torch
+SCALE = getattr(torch.ops.own, "scale", None)
+def f(x):
+    return SCALE(x) if SCALE is not None else x
+## ops.cu
+__global__ void twice(float* x) {}
+void scale(torch::Tensor& x) { twice<<<1, 2>>>(x.data_ptr<float>()); }
+TORCH_LIBRARY(own, ops) { ops.def("scale(Tensor! x) -> ()", &scale); }
+""",
+        """
+Python f()
+└─ operator own::scale
+   └─ registered by impl: scale
+      └─ C++ scale()
+         └─ launch of twice over 1
+            └─ CUDA kernel twice
+""",
+    ),
+    "libraries that functions open, each with an operator of one name": (
+        "m.py::f",
+        """
+## m.py
+import torch
+def twice(x): ...
+def thrice(x): ...
+def first():
+    lib = torch.library.Library("one", "DEF")
+    lib.define("scale(Tensor x) -> Tensor")
+    lib.impl("scale", twice, "CUDA")
+def second():
+    with torch.library._scoped_library("two", "FRAGMENT") as lib:
+        lib.define("scale(Tensor x) -> Tensor")
+        lib.impl("scale", thrice, "CUDA")
+def f(x):
+    return torch.ops.two.scale(torch.ops.one.scale(x))
+""",
+        """
+Python f()
+├─ operator one::scale
+│  ├─ registered by define: scale
+│  └─ registered by impl CUDA: scale
+│     └─ Python twice()
+└─ operator two::scale
+   ├─ registered by define: scale
+   └─ registered by impl CUDA: scale
+      └─ Python thrice()
+""",
+    ),
+    "a function of CuTe inside of another that imports it is no kernel": (
+        "m.py::f",
+        """
+## m.py
+import triton
+def f(x):
+    import cutlass.cute as cute
+    @cute.jit
+    def load(q): ...
+    @triton.jit
+    def add(q): ...
+    load(x)
+    add[(1,)](x)
+""",
+        """
+Python f()
+└─ launch of add over (1,)
+   └─ Triton kernel add
+""",
+    ),
     "an operator of which only the shapes are told": (
         "m.py::f",
         """

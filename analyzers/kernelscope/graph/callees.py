@@ -12,7 +12,19 @@ from kernelscope.graph.collectives import collective
 from kernelscope.graph.function_nodes import FunctionNodes, named_around, scopes
 from kernelscope.graph.kinds import Node, NodeKind
 from kernelscope.graph.registrations import operator
-from kernelscope.syntax.python.tree import Assign, Attribute, Call, ClassDef, Expr, For, FunctionDef, Name, dotted, walk
+from kernelscope.syntax.python.tree import (
+    Assign,
+    Attribute,
+    Call,
+    ClassDef,
+    Expr,
+    For,
+    FunctionDef,
+    Name,
+    aliased,
+    dotted,
+    walk,
+)
 from kernelscope.workspace import facts as f
 from kernelscope.workspace.classes import Classes, is_class
 from kernelscope.workspace.modules import Definition, External, Missing, Modules, Resolved
@@ -101,7 +113,7 @@ class Callees:
                     first, _, rest = rest.partition(".")
                     found = self._modules.in_module(found, first)
                 case Definition(node=Assign() as node):
-                    alias = dotted(node.value)
+                    alias = aliased(node.value)
                     if alias is None:
                         return found if not rest else Missing("attribute of a value")
                     first, _, more = alias.partition(".")

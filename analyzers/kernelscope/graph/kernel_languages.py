@@ -5,6 +5,7 @@ Decides by where a decorator comes from and by what the body opens; names of fun
 
 from __future__ import annotations
 
+from kernelscope.kernels.triton.surroundings import functions_around, meaning
 from kernelscope.syntax.python.tree import Call, For, FunctionDef, With, dotted, walk
 from kernelscope.workspace.modules import External, Modules
 
@@ -34,7 +35,7 @@ def kernel_language(function: FunctionDef, modules: Modules, path: str) -> str |
         tail = name.rpartition(".")[2] if name else ""
         if not name or not (tail.endswith("jit") or tail in _KERNEL):
             continue
-        found = modules.resolve(path, name)
+        found = meaning(modules, path, name, functions_around(modules, path, function.span.start, but=function))
         if isinstance(found, External):
             library = found.dotted.rpartition(".")[0]
             package = library.partition(".")[0]

@@ -32,6 +32,10 @@ _HANDED_ON = re.compile(r"lambda\b[^:]*:\s*([A-Za-z_][\w.]*)\([^()]*\)\s*")
 """A lambda that does nothing but call a function: that one implements the operator."""
 _OPENED = re.compile(r"\b\w*TORCH_LIBRARY\w*\s*\(\s*(\w+)\s*,")
 _LIBRARY_CALL = re.compile(r"=\s*(?:[\w.]+\.)?Library\(\s*[\"']([\w.]+)[\"']")
+_OPENED_IN_PYTHON = (
+    r"\b%(variable)s\s*=\s*(?:[\w.]+\.)?Library\(\s*[\"']([\w.]+)[\"']"
+    r"|\b_scoped_library\(\s*[\"']([\w.]+)[\"'][^()]*\)\s*as\s+%(variable)s\b"
+)
 FilesCalling = Callable[[str], Iterable[tuple[str, FileFacts]]]
 """The Python files that call a name, with their facts."""
 PythonFunction = Callable[[str, str], Node | None]
@@ -87,7 +91,7 @@ class Registrations:
                     yield from self._wrapped(path, facts, call)
 
     def _registration(self, path: str, facts: FileFacts, found: Registration) -> Iterator[Edge]:
-        library = self._library(path, facts, found.library)
+        library = self._library(path, facts, found)
         op = operator(library, found.name)
         detail = f"{found.mechanism} {found.key}".strip()
         name = found.schema.partition("(")[0].rpartition("::")[2] or found.name
@@ -126,13 +130,16 @@ class Registrations:
             missing = Node(NodeKind.MISSING, f"no definition of {target} in the workspace")
             yield Edge(EdgeKind.BINDS, binding, missing, path, line)
 
-    def _library(self, path: str, facts: FileFacts, library: str) -> str:
+    def _library(self, path: str, facts: FileFacts, registration: Registration) -> str:
         """The library's name; `=lib` stands for the variable `lib`, a library or the name of one."""
+        library = registration.library
         if "TORCH_EXTENSION_NAME" in library:
             return ANY_LIBRARY + "".join(library.partition(".")[1:])
         if not library.startswith("="):
             return library
         variable, dot, submodules = library[1:].partition(".")
+        if local := self._local_library(path, facts, registration, variable):
+            return local
         for definition in facts.defs:
             if definition.name == variable and definition.kind is DefKind.VARIABLE:
                 if found := _LIBRARY_CALL.match(definition.detail):
@@ -148,6 +155,15 @@ class Registrations:
             if named := literal(text.partition("=")[2]):
                 return named
         return ANY_LIBRARY + dot + submodules
+
+    def _local_library(self, path: str, facts: FileFacts, registration: Registration, variable: str) -> str | None:
+        """The name of a library that the function around a registration opens before it."""
+        module = self._modules.module(path) if registration.scope != TOP and path.endswith(PYTHON_SUFFIXES) else None
+        if module is None or not variable.isidentifier():
+            return None
+        before = module.text.data[facts.defs[registration.scope].start : registration.start].decode("utf-8", "replace")
+        opened = re.findall(_OPENED_IN_PYTHON % {"variable": variable}, before)
+        return next(filter(None, opened[-1])) if opened else None
 
     # -- functions that register what they are given ----------------------------------------------------------
 

@@ -244,8 +244,9 @@ def equal_runs(source: PythonSource) -> Iterator[Claim]:
             continue
         for node in own_of(scope.node, t.Call, t.Compare):
             match node:
-                case t.Call(func=func, args=[t.Subscript() as one, t.Subscript() as other]) if (
-                    last_name(func) in ("equal", "eq")
+                case t.Call(func=func, args=[t.Subscript() as one, t.Subscript() as other]) if last_name(func) in (
+                    "equal",
+                    "eq",
                 ):
                     pass
                 case t.Compare(left=t.Subscript() as one, ops=["=="], comparators=[t.Subscript() as other]):

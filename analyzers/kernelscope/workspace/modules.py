@@ -18,7 +18,7 @@ from msgspec import Struct, field
 
 from kernelscope.results import LeftOut
 from kernelscope.syntax.python.lower import Module, parse_module
-from kernelscope.syntax.python.tree import Assign, ClassDef, FunctionDef, Import, ImportFrom, Stmt, dotted
+from kernelscope.syntax.python.tree import Assign, ClassDef, FunctionDef, Import, ImportFrom, Stmt, aliased
 from kernelscope.workspace.files import Files
 from kernelscope.workspace.namespace import Binding, Imported, Namespace, namespace_of
 from kernelscope.workspace.packages import ModuleRef, Packages
@@ -220,7 +220,7 @@ class Modules:
     def alias_target(self, definition: Definition) -> Resolved | None:
         """What `b` means in `a = b`; None when the value is not a plain name."""
         node = definition.node
-        name = dotted(node.value) if isinstance(node, Assign) else None
+        name = aliased(node.value) if isinstance(node, Assign) else None
         return self.resolve(definition.path, name, before=node.span.start) if name else None
 
     def find_module(self, name: str, importer: str) -> ModuleRef | None:

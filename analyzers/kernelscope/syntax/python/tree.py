@@ -556,6 +556,16 @@ def inside(block: FunctionDef | For | While) -> tuple[Node, ...]:
     return tuple(walk(*block.body))
 
 
+def aliased(node: Node) -> str | None:
+    """What a value is another name for: `a.b`, also written `getattr(a, "b", None)`; else None."""
+    match node:
+        case Call(func=Name(id="getattr"), args=[owner, Constant(value=str() as name), *_], keywords=[]):
+            around = dotted(owner)
+            return f"{around}.{name}" if around is not None and name.isidentifier() else None
+        case _:
+            return dotted(node)
+
+
 def dotted(node: Node) -> str | None:
     """`a.b.c` of a chain of attributes on a name, else None."""
     parts: list[str] = []
