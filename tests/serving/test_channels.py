@@ -442,3 +442,19 @@ def test_topics_and_kinds_of_messages(source: Source) -> None:
         "messages: Message is one of Chunk, Done, Failed",
         "topics (TypedTopic): ORDERS = orders, LETTERS = letters",
     ]
+
+
+def test_loops_that_are_awaited_together_run_beside_each_other(source: Source) -> None:
+    text = """
+        class Desk:
+            async def open(self):
+                await asyncio.gather(self.read(), self.count(3))
+
+            async def read(self):
+                while True:
+                    await self.take()
+
+            async def count(self, n):
+                return n
+    """
+    assert [(s.kind, s.target) for s in started(source(text))] == [("asyncio task", "self.read")]

@@ -13,6 +13,7 @@ from kernelscope.serving.claims import PythonSource
 from kernelscope.serving.parameters import parameters
 from kernelscope.serving.procedures import procedures
 from kernelscope.serving.reading import read_python
+from kernelscope.serving.registries import registries
 from kernelscope.serving.system import join
 from kernelscope.serving.waits import syncs
 
@@ -144,3 +145,24 @@ def test_constructors_of_servers_take_sizes(source: Source) -> None:
     """
     (claim,) = given("batch")(join([read_python(source(text))]))
     assert claim.value == "OfflineLLM.__init__.max_batch_size default 256"
+
+
+def test_classes_of_names_are_enums_where_they_list_ways(source: Source) -> None:
+    text = """
+        class LetterStatus:
+            "How far a letter is."
+            WRITTEN = "written"
+            SENT: str = "sent"
+
+        class LetterSizes:
+            SMALL = "a5"
+            LARGE = "a4"
+
+        class DeskStatus:
+            OPEN = "open"
+            SHUT = "shut"
+
+            def say(self): ...
+    """
+    enums = [(r.name, [e.key for e in r.entries]) for r in registries(source(text)) if r.kind == "enum"]
+    assert enums == [("LetterStatus", ["WRITTEN", "SENT"])]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from kernelscope.serving.claims import PythonSource
-from kernelscope.serving.guards import own, own_of
+from kernelscope.serving.guards import guards_text, own, own_of, statements
 from kernelscope.syntax.python import tree as t
 
 Source = Callable[[str], PythonSource]
@@ -28,3 +28,11 @@ def test_nodes_of_some_kinds_are_those_of_all_in_their_order(source: Source) -> 
     assert list(own_of(scope.node, t.For, t.While)) == loops
     assert [type(n).__name__ for n in own_of(scope.node, t.While, t.For)] == ["While", "For", "For"]
     assert list(own_of(scope.node, t.Try)) == []
+
+
+def test_the_last_limit_of_a_long_test_is_quoted(source: Source) -> None:
+    limits = " and ".join(f"len(self.letters_that_wait_for_desk_{i}) < self.most_letters" for i in range(5))
+    file = source(f"def admit(self):\n    if {limits}:\n        self.take()\n")
+    (scope,) = file.module.functions()
+    ((_, guards),) = statements(scope.node)
+    assert guards_text(file, guards) == [limits]

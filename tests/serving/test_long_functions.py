@@ -277,3 +277,41 @@ def test_small_systems_are_told_of_more_functions(tmp_path: Path, monkeypatch: p
     assert told() == 9
     monkeypatch.setattr(report_layout, "FEW_FILES", 0)
     assert told() == 3
+
+
+def test_every_stretch_stands_where_the_whole_function_belongs(source: Source) -> None:
+    rows = "\n".join(f"        self.letters[{i}] = fold(letters[{i}], creases=[{i}, {i} + 1])" for i in range(40))
+    text = f"class Desk:\n    def sort(self, letters):\n        self.shard(letters, self.rank)\n{rows}"
+    told = [p for p in read_python(source(text)).procedures if p.section != "components"]
+    assert len(told) > 1
+    assert all("distributed" in (p.section, *p.also) for p in told)
+
+
+def test_what_is_tried_in_turn_and_what_compares_are_orders(source: Source) -> None:
+    text = """
+        class Letter:
+            def __lt__(self, other):
+                return self.day < other.day
+
+        def fold(desk):
+            seen = desk.seen
+            return write(seen) or draw(seen) or wait(desk)
+
+        def post(tasks, desk):
+            tasks.add_task(desk.empty)
+            return tasks
+    """
+    told = {p.name: {p.section, *p.also} for p in read_python(source(text)).procedures if p.section != "components"}
+    assert "serving.scheduling" in told["Letter.__lt__"]
+    assert "serving.scheduling" in told["fold"]
+    assert "serving.lifecycle" in told["post"]
+
+
+def test_what_is_worked_out_before_a_call_is_told(source: Source) -> None:
+    text = """
+        class Cache:
+            def pages_needed(self, letter):
+                return ceil(letter.words + letter.answer, self.page_size)
+    """
+    (found,) = (p for p in procedures(source(text)) if p.section != "components")
+    assert found.steps == "return ceil(letter.words + letter.answer, self.page_size)"

@@ -254,6 +254,12 @@ def test_processes_channels_and_routes(source: Source) -> None:
         @app.get(f"{prefix}/letters")
         def letters(): ...
 
+        @desk.get(self.health_path, dependencies=[])
+        def health(): ...
+
+        @desk.get(self.size)
+        def size(): ...
+
         @app.put(BASE + "/letters")
         def put_letter(): ...
 
@@ -273,6 +279,7 @@ def test_processes_channels_and_routes(source: Source) -> None:
     assert [(r.method, r.path) for r in routes(file)] == [
         ("POST", "/generate"),
         ("GET", "{prefix}/letters"),
+        ("GET", "{self.health_path}"),
         ("PUT", "{BASE}/letters"),
     ]
 

@@ -78,7 +78,6 @@ def _constraint(group: list[Constraint], places: Places) -> Json:
     return {
         "condition": c.condition,
         "kind": c.kind,
-        "subject": list(c.subjects[:1]),
         "enforced_by": c.enforced_by,
         **({"when": c.when} if c.when else {}),
         **({"message": c.message} if c.message else {}),

@@ -299,6 +299,7 @@ SERVING: Layout = {
         "transitions": _transitions,
         "ends": claims_about("serving.lifecycle", MOST_CLAIMS),
         "failures": claims_about("serving.lifecycle.failures", MOST_FAILURES),
+        "refusals": claims_about("serving.lifecycle.refusals", MOST_CLAIMS),
         "steps": steps_of("serving.lifecycle", MOST_PROCEDURES),
     },
     **{name: _section(name) for name in DECLARED if name not in ("topology", "metrics")},

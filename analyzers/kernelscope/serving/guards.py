@@ -19,6 +19,8 @@ KEPT = 3_000
 """Nodes whose parts are kept: many recognisers look at the same function one after the other."""
 KEPT_CLASSES = 100
 """The same of classes, which hold all that is in them."""
+MAX_TEST = 400
+"""Longest test, in characters: what admits a request holds several limits at once, and the last one counts, too."""
 EXITS = (t.Return, t.Raise, t.Continue, t.Break)
 COMPOUND = (t.If, t.For, t.While, t.With, t.Try, t.Match)
 
@@ -83,12 +85,12 @@ def all_guards_text(source: PythonSource, guards: tuple[Guard, ...]) -> list[str
 
 def guard_text(source: PythonSource, guard: Guard) -> str:
     if guard.holds:
-        return source.quote(guard.test)
+        return source.quote(guard.test, MAX_TEST)
     match guard.test:
         case t.UnaryOp(op="not", operand=operand):
-            return source.quote(operand)
+            return source.quote(operand, MAX_TEST)
         case _:
-            return f"not ({source.quote(guard.test)})"
+            return f"not ({source.quote(guard.test, MAX_TEST)})"
 
 
 @lru_cache(maxsize=KEPT)

@@ -15,6 +15,7 @@ from typing import TypeVar
 from kernelscope.results import Location
 from kernelscope.serving.claims import PythonSource, literal
 from kernelscope.serving.condensing import Condenser, Step
+from kernelscope.serving.guards import last_name, own_calls
 from kernelscope.serving.sections import nearly_as_fitting, of_file, ranked, spoken_of, words
 from kernelscope.serving.stretches import stretches
 from kernelscope.syntax.python import tree as t
@@ -28,6 +29,12 @@ MAX_CONSTANT = 60
 _CONSTANT = re.compile(r"\b_*[A-Z][A-Z0-9]*_[A-Z0-9_]*\b")
 """Names of numbers and texts that a file fixes."""
 _SENTENCE = re.compile(r"\.\s|\n\s*\n")
+ORDERED = {"__lt__", "__gt__", "__le__", "__ge__"}
+"""Methods by which elements are put into an order."""
+SEVERAL = 3
+"""How many calls an `or` holds that tries one after the other."""
+AFTERWARDS = {"add_task", "add_done_callback"}
+"""Calls that leave something to be done when an answer was given."""
 FORWARD = {"forward", "__call__", "call", "setup"}
 COMPONENT = "components"
 NOWHERE = ""
@@ -83,6 +90,7 @@ def procedures(source: PythonSource) -> Iterator[Procedure]:
         steps = Condenser(source).block(node.body)
         if not steps:
             continue
+        whole = (*_by_form(node), *spoken_of(f"{_purpose(node)} {' '.join(step.text for step in steps)}"))
         size = sum(len(step.nodes) for step in steps)
         is_forward = node.name in FORWARD and scope.owner is not None
         is_sampling = bool(SAMPLES & {*words(node.name), *words(owner)}) and node.name not in ("__post_init__",)
@@ -95,7 +103,8 @@ def procedures(source: PythonSource) -> Iterator[Procedure]:
                 weight, section = places[0] if places else (0, NOWHERE)
                 said = f"{_purpose(node)} {told.steps}"
                 beside = (SERVED,) if section == WORK else ()
-                also = _others(section, nearly_as_fitting(places), beside, of_file(source.path.stem), spoken_of(said))
+                file = of_file(source.path.stem)
+                also = _others(section, nearly_as_fitting(places), beside, file, spoken_of(said), whole)
                 yield replace(told, section=section, weight=weight, also=also)
 
 
@@ -132,12 +141,26 @@ def _declares(source: PythonSource, statement: t.Stmt) -> bool:
     )
 
 
+def _by_form(function: t.FunctionDef) -> tuple[str, ...]:
+    """The sections that the form of a function tells: what comes first of several, what is done after an answer."""
+    match function.body[-1]:
+        case t.Return(value=t.BoolOp(op="or", values=values)):
+            tried = sum(isinstance(value, t.Call) for value in values)
+        case _:
+            tried = 0
+    if function.name in ORDERED or tried >= SEVERAL:
+        return (SERVED,)
+    return ("serving.lifecycle",) if any(last_name(c.func) in AFTERWARDS for c in own_calls(function)) else ()
+
+
 def _is_worked_out(statement: t.Stmt) -> bool:
-    """Whether what a function gives back is worked out there: arithmetic, a comparison, the least of several."""
+    """Whether what a function gives back is worked out there: arithmetic, also for a call, a comparison, the least."""
     match statement:
         case t.Return(value=t.BinOp() | t.Compare() | t.BoolOp()):
             return True
         case t.Return(value=t.Call(func=t.Name(id="min" | "max"))):
+            return True
+        case t.Return(value=t.Call(args=[t.BinOp(), *_])):
             return True
         case _:
             return False

@@ -23,7 +23,7 @@ ACTS = {"start", "run", "process", "main", "serve", "loop", "launch", "worker", 
 RUN = {"target", "func", "fn", "entry", "main"}
 """Names of fields that hold what a process runs."""
 SCHEDULES = {"create_task": "asyncio task", "ensure_future": "asyncio task", "submit": "thread of a pool",
-             "run_in_executor": "thread of a pool", "start_soon": "asyncio task"}  # fmt: skip
+             "run_in_executor": "thread of a pool", "start_soon": "asyncio task", "gather": "asyncio task"}  # fmt: skip
 """Calls that run a function beside the rest: in an event loop, or in a thread of a pool."""
 _CLASS = re.compile(r"[A-Z][a-z0-9]+\w*")
 MOST_STEPS = 3
@@ -73,13 +73,23 @@ def started(source: PythonSource) -> Iterator[Started]:
                 continue
             if (actor := _actor(source, call, scope.node)) is not None:
                 yield Started("actor", actor, source.quote(call.func), scope.qualified_name, "", source.at(call))
-            elif (beside := _loop_beside(call)) is not None and _goes_on(source, beside, scope):
-                kind, target = SCHEDULES[last_name(call.func)], source.quote(beside)
-                yield Started(kind, target, source.quote(call.func), scope.qualified_name, "", source.at(call))
+                continue
+            for beside in _loops_beside(call):
+                if _goes_on(source, beside, scope):
+                    kind, target = SCHEDULES[last_name(call.func)], source.quote(beside)
+                    yield Started(kind, target, source.quote(call.func), scope.qualified_name, "", source.at(call))
     for statement in source.module.body:
         if not isinstance(statement, t.FunctionDef | t.ClassDef):
             for call in calls(statement):
                 yield from _by_call(source, call, f"the script {source.path.name}")
+
+
+def _loops_beside(call: t.Call) -> list[t.Expr]:
+    """What a call runs beside the rest: `asyncio.gather(self.f(), self.g())` several at once."""
+    if last_name(call.func) == "gather":
+        return [a.func for a in call.args if isinstance(a, t.Call) and isinstance(a.func, t.Attribute | t.Name)]
+    beside = _loop_beside(call)
+    return [beside] if beside is not None else []
 
 
 def _loop_beside(call: t.Call) -> t.Expr | None:

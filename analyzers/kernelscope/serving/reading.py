@@ -80,6 +80,7 @@ from kernelscope.serving.processes import Launcher, Started, launchers, running_
 from kernelscope.serving.projections import merged_projections
 from kernelscope.serving.rankings import rankings
 from kernelscope.serving.reaching import Reach, reaches, wrapped_collectives
+from kernelscope.serving.refusals import refusals
 from kernelscope.serving.registries import Registry, held_registries, registries, stacks
 from kernelscope.serving.requeueing import put_back
 from kernelscope.serving.rounding import blocks_needed
@@ -155,6 +156,7 @@ FINDERS: tuple[tuple[str, Finder], ...] = (
     ("serving.batching", admission.static),
     ("serving.lifecycle", endings),
     ("serving.lifecycle.failures", failures),
+    ("serving.lifecycle.refusals", refusals),
     ("serving.topology.addresses", endpoints.addresses),
     ("serving.topology.addresses", endpoints.listening),
     ("serving.topology.addresses", vocabularies),
@@ -372,7 +374,10 @@ def _recorded(reading: Reading) -> Iterator[tuple[str, Location]]:
     yield from (("dependencies", s.location) for s in reading.syncs)
     yield from (("serving.topology", s.location) for s in reading.started)
     yield from (("serving.topology", c.location) for c in reading.channels)
+    yield from (("serving.topology", u.location) for u in reading.uses)
     yield from (("serving.topology", a.location) for a in reading.asked)
+    handlers = {r.handler for r in reading.routes}
+    yield from (("serving.topology", p.evidence[0]) for p in reading.procedures if p.name in handlers)
     yield from (("serving.lifecycle", x.location) for x in reading.transitions)
     yield from (("serving.scheduling", m.location) for m in reading.moves)
 

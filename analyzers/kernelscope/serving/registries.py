@@ -12,10 +12,13 @@ from dataclasses import dataclass
 from kernelscope.results import Location
 from kernelscope.serving.claims import Claim, PythonSource, literal
 from kernelscope.serving.guards import inside, own_calls
-from kernelscope.serving.sections import ranked
+from kernelscope.serving.sections import ranked, words
 from kernelscope.syntax.python import tree as t
 
 ENUM_BASES = {"Enum", "IntEnum", "StrEnum", "Flag", "IntFlag"}
+WAYS = {"status", "state", "stage", "phase", "kind", "mode", "reason"}
+"""Last words of classes that list what something may be."""
+LEAST = 2
 MAX_ENTRIES = 200
 MOST_CHOSEN = 4
 """Implementations that one key may choose between."""
@@ -59,17 +62,44 @@ def _enums(source: PythonSource) -> Iterator[Registry]:
         node = scope.node
         if not isinstance(node, t.ClassDef):
             continue
-        if not any((t.dotted(base) or "").rpartition(".")[2] in ENUM_BASES for base in node.bases):
+        is_enum = any((t.dotted(base) or "").rpartition(".")[2] in ENUM_BASES for base in node.bases)
+        if not is_enum and not _is_list_of_names(node):
             continue
         entries = [
-            Entry(target.id, source.quote(statement.value), source.at(statement))
+            Entry(target.id, source.quote(value), source.at(statement))
             for statement in node.body
-            if isinstance(statement, t.Assign)
-            for target in statement.targets
+            for target, value in _stored(statement)
             if isinstance(target, t.Name) and not target.id.startswith("_")
         ]
         if entries:
             yield Registry(scope.qualified_name, "enum", tuple(entries[:MAX_ENTRIES]), source.at(node))
+
+
+def _stored(statement: t.Stmt) -> list[tuple[t.Expr, t.Expr]]:
+    match statement:
+        case t.Assign(targets=targets, value=value):
+            return [(target, value) for target in targets]
+        case t.AnnAssign(target=target, value=value) if value is not None:
+            return [(target, value)]
+        case _:
+            return []
+
+
+def _is_list_of_names(node: t.ClassDef) -> bool:
+    """`class JobStatus: START = "START"; OK = "OK"`: an enum in all but its base."""
+    if node.bases or not WAYS & set(words(node.name)[-1:]):
+        return False
+    members = node.body[1:] if isinstance(node.body[0], t.ExprStmt) else node.body
+    return len(members) >= LEAST and all(map(_is_named, members))
+
+
+def _is_named(statement: t.Stmt) -> bool:
+    """A name in capitals that stands for a text."""
+    match statement:
+        case t.Assign(targets=[t.Name(id=name)], value=value) | t.AnnAssign(target=t.Name(id=name), value=value):
+            return name.isupper() and isinstance(literal(value), str)
+        case _:
+            return False
 
 
 def _decorated(source: PythonSource) -> Iterator[Registry]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from kernelscope.results import Location
 from kernelscope.serving.claims import PythonSource, literal
 from kernelscope.serving.guards import last_name, own_calls, own_of
+from kernelscope.serving.sections import words
 from kernelscope.syntax.python import tree as t
 
 DECORATORS = {"get", "post", "put", "delete", "patch", "websocket", "route", "api_route"}
@@ -19,6 +20,8 @@ ADDS = {"add_api_route": "", "add_route": "", "add_url_rule": "", "add_get": "GE
         "add_put": "PUT", "add_delete": "DELETE", "add_api_websocket_route": "WEBSOCKET",
         "add_websocket_route": "WEBSOCKET"}  # fmt: skip
 """Methods of routers that are given a path and a handler, with the method that they mean."""
+PATHS = {"path", "route", "endpoint", "url"}
+"""Words of attributes that hold the path of a route."""
 SERVICER = "Servicer"
 """How gRPC's compiler ends the names of the classes that a service derives from."""
 
@@ -53,10 +56,12 @@ def routes(source: PythonSource) -> Iterator[Route]:
 
 
 def _said(source: PythonSource, path: t.Expr) -> str:
-    """The path of a route: a literal, or one below a prefix, such as `{prefix}/models`; of anything else nothing."""
+    """The path of a route: a literal, one below a prefix (`{prefix}/models`), or an attribute of this name."""
     match path:
         case t.JoinedStr(values=values):
             parts = [literal(v) if isinstance(v, t.Constant) else f"{{{source.quote(v)}}}" for v in values]
+        case t.Attribute(attr=attr) if PATHS & set(words(attr)):
+            return f"{{{source.quote(path)}}}"
         case t.BinOp(left=t.Name() | t.Attribute() as prefix, op="+", right=rest):
             parts = [f"{{{source.quote(prefix)}}}", literal(rest)]
         case _:
