@@ -60,10 +60,10 @@ class Analysis:
     """Endings of the files whose changes matter."""
 
     def __init__(self, roots: Sequence[Path], settings: Settings | None = None, cache_dir: Path | None = None) -> None:
-        self.roots = tuple(roots)
+        self.roots = tuple(root.absolute() for root in roots)
         self.settings = settings or Settings()
         self.cache_dir = cache_dir
-        self.files = Files([str(root) for root in roots])
+        self.files = Files([str(root) for root in self.roots])
         self.workspace = Workspace(self.files, cache_dir)
         self.beside: Callable[[Callable[[], None]], None] = lambda action: action()
         """How something is done on another thread, where there is one."""

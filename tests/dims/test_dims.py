@@ -207,6 +207,8 @@ def test_extremes_decide_what_differs_by_a_number() -> None:
     assert minimum(S, T, S - 2) == minimum(S - 2, T)
     assert str(minimum(S, 128)) == "min(S, 128)"
     assert str(minimum(S // 2, ceil_div(S, 2))) == "S//2"
+    assert str(minimum(S // T // 2, ceil_div(S // T, 2))) == "S//(2*T)"
+    assert str(minimum(ceil_div(S, 2), ceil_div(S + 1, 2))) == "cdiv(S, 2)"
     assert minimum(S, 4 * (S // 4)) == 4 * (S // 4) and maximum(4 * (S // 4), S) == S
     assert str(maximum(S // 2 + 1, ceil_div(S, 2) + 1)) == "cdiv(S, 2) + 1"
 

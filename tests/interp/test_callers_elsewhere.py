@@ -115,6 +115,28 @@ def test_a_number_that_callers_elsewhere_leave_out_may_be_another(tmp_path: Path
     assert shape_on(8) == "[S+offset]"
 
 
+GENERATE = """
+import torch
+
+def generate(prompt, steps=128, block=128):
+    canvas = torch.zeros(prompt.shape[0], block, steps)
+    return canvas
+{}
+"""
+DEMO = """
+def main():
+    return generate(torch.zeros(3, 5), block=32)
+"""
+
+
+def test_a_number_that_a_script_sets_otherwise_than_it_is_by_default_may_be_any(tmp_path: Path) -> None:
+    (tmp_path / "own.py").write_text(GENERATE.format(DEMO))
+    assert shapes_of(tmp_path / "own.py")(5) == "[prompt_dim0, block, steps]"
+    (tmp_path / "generate.py").write_text(GENERATE.format(""))
+    (tmp_path / "demo.py").write_text(f"from generate import generate\n{DEMO}")
+    assert shapes_of(tmp_path / "generate.py")(5) == "[prompt_dim0, block, steps]"
+
+
 SWITCHED = """
 from torch import nn
 

@@ -192,6 +192,8 @@ def at_most(a: Dim, b: Dim, facts: Facts = NO_FACTS) -> bool:
             return (all if of_a else any)(at_most(x, b, facts) if of_a else at_most(a, x, facts) for x in atom.args)
         if atom.op == "//" and of_a and _is_floor_at_most(atom, b, facts):
             return True
+        if atom.op == "cdiv" and not of_a and (rounded_up := normal(b, facts)) != b:
+            return at_most(normal(a, facts), rounded_up, facts)
     return _is_from_zero_unrounded(difference, facts)
 
 
@@ -205,6 +207,8 @@ def _is_floor_at_most(floor: Opaque, b: Dim, facts: Facts) -> bool:
     other = sole_opaque(b, "//")
     if other is not None and other.args[0] == number and divisor.exact_div(other.args[1]) is not None:
         return True  # a//(2*b) of a//b
+    if other is not None and other.args[1] == divisor and at_most(number, other.args[0], facts):
+        return True
     return at_most(number, b, facts)
 
 

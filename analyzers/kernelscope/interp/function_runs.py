@@ -34,6 +34,7 @@ from kernelscope.interp.values import (
     Opaque,
     Scope,
     Value,
+    as_size,
     present,
 )
 from kernelscope.interp.wants import is_object, wanted
@@ -343,6 +344,11 @@ def _offer(run: Interpreter, frame: Scope, node: t.FunctionDef, beliefs: Beliefs
                 run.guessed_sizes = run.guessed_sizes | (seeded.guessed_sizes & set(tensor.shape.names()))
         elif given is None and isinstance(param.default, t.Constant) and name not in seeded.guessed:
             frame.names[name] = own if isinstance(own, Maybe | Unknown) or own is None else Maybe(own, name)
-        elif name in seeded.moved or (isinstance(own, Opaque) and own.default is not None and given == own.default):
-            frame.names[name] = own
+        elif name in seeded.moved or (isinstance(own, Opaque) and own.default is not None and _is_number(given)):
+            frame.names[name] = own  # what is one number by default is given as another: it may be any
     return Seeded(guessed, told)
+
+
+def _is_number(value: Value) -> bool:
+    size = as_size(value)
+    return isinstance(size, Dim) and size.const is not None
