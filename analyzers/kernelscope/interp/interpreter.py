@@ -38,7 +38,7 @@ from kernelscope.results import Span
 from kernelscope.syntax.python import tree as t
 from kernelscope.tensor import Shape, Unknown
 from kernelscope.turns import give_way
-from kernelscope.workspace.modules import Definition, Missing, ModuleRef
+from kernelscope.workspace.modules import Definition, Missing, ModuleRef, Resolved
 from kernelscope.workspace.modules import External as OutsideName
 from kernelscope.workspace.nearby import Nearby
 from kernelscope.workspace.workspace import Workspace
@@ -386,6 +386,9 @@ class Interpreter:
             return ...
         if isinstance(found, Missing) and hasattr(builtins, name):
             return Builtin(name)
+        return self._meant(found, name, span)
+
+    def _meant(self, found: Resolved, name: str, span: Span | None) -> Value:
         match found:
             case OutsideName():
                 return external(found.dotted)
@@ -394,13 +397,19 @@ class Interpreter:
                 from kernelscope.interp.expressions import evaluate
                 from kernelscope.interp.optional_libraries import without_unknown_library
 
+                scope = Scope(found.path)
+                if any(isinstance(part, t.Name) and part.id == found.name for part in t.walk(value)):
+                    before = self.workspace.modules.resolve(found.path, found.name, before=stored.span.start)
+                    scope.names[found.name] = self._meant(before, found.name, span)  # `model = model.eval()`
                 self.quiet += 1
                 try:
-                    held = evaluate(self, Scope(found.path), value)
+                    held = evaluate(self, scope, value)
                     held = declared(self, found.path, name, stored) if held is None else held
                     return without_unknown_library(self, found, as_reassigned(self, found, held))
                 finally:
                     self.quiet -= 1
+            case Definition(node=t.FunctionDef() | t.ClassDef()):
+                return self.defined(found)
             case ModuleRef():
                 return found
             case _:

@@ -28,6 +28,8 @@ class FileOrder:
         for scope in self.functions:
             give_way()
             self._bodies[scope.node] = _Body(scope)
+        self._objects = _objects(module)
+        """The names in what is called to make each object of the file's top level."""
         self._classes = {cls.node: self._named_in(cls.node) for cls in module.classes()}
         self.built = {name for cls, names in self._classes.items() for name in names if name != cls.name}
         """Names of classes that some other class of the file mentions in its body."""
@@ -106,9 +108,10 @@ class FileOrder:
     def _called(self, scope: Scope, known: _Named) -> list[Scope]:
         """Functions that one may call: named in it or in its class, and methods of its own class."""
         body, owner = self._bodies[scope.node], scope.owner
+        names = body.names.union(*(self._objects[name] for name in body.names & self._objects.keys()))
         of_class = self._classes[owner] | {t.dotted(b) or "" for b in owner.bases} if owner is not None else set[str]()
-        built = body.names | of_class if body.computes and scope.node.name != "__init__" else set[str]()
-        places = {place for name in body.names for place in known.plain.get(name, ())}
+        built = names | of_class if body.computes and scope.node.name != "__init__" else set[str]()
+        places = {place for name in names for place in known.plain.get(name, ())}
         own = known.methods.get(owner, []) if owner is not None else []
         places |= {place for name in built for place in known.of_classes.get(name, ())} - set(own)
         asked = body.attributes.union(*(HOOKS[name] for name in body.attributes & HOOKS.keys()))
@@ -237,6 +240,19 @@ class _Named:
             else:
                 self.methods.setdefault(scope.owner, []).append(place)
                 self.of_classes.setdefault(scope.owner.name, []).append(place)
+
+
+def _objects(module: Module) -> dict[str, set[str]]:
+    """For each name that a file's top level gives to what a call makes, the names in that, through others of them."""
+    found: dict[str, set[str]] = {}
+    for statement in t.flat(module.body):
+        if isinstance(statement, t.Assign) and isinstance(statement.value, t.Call):
+            named = _names(statement.value)
+            named = named.union(*(found.get(name, ()) for name in named))
+            for target in statement.targets:
+                if isinstance(target, t.Name):
+                    found[target.id] = found.get(target.id, set()) | named
+    return found
 
 
 def _names(*roots: t.Node) -> set[str]:
