@@ -137,6 +137,43 @@ def test_a_number_that_a_script_sets_otherwise_than_it_is_by_default_may_be_any(
     assert shapes_of(tmp_path / "generate.py")(5) == "[prompt_dim0, block, steps]"
 
 
+ANEW = """
+import torch
+from torch import nn
+
+class Net(nn.Module):
+    def __init__(self, width=64):
+        super().__init__()
+        self.out = nn.Linear(width, 10)
+
+    def forward(self, x):
+        y = self.out(x)
+        return y
+
+net = Net(32)
+net = net.to("cuda").eval()
+net = torch.compile(net)
+
+def double(x):
+    y = x.repeat(1, 2)
+    return y
+
+double = torch.compile(double)
+
+def run(batch):
+    y = net(torch.zeros(batch, 32))
+    z = double(y)
+    return z
+"""
+
+
+def test_what_a_file_gives_a_name_anew_is_what_it_was_before_and_its_calls_tell(tmp_path: Path) -> None:
+    (tmp_path / "script.py").write_text(ANEW)
+    shape_on = shapes_of(tmp_path / "script.py")
+    assert shape_on(11) == "[batch, 10]"
+    assert shape_on(19) == shape_on(26) == "[batch, 20]"
+
+
 SWITCHED = """
 from torch import nn
 
