@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from kernelscope.syntax.python.lower import Module, parse_module
 from kernelscope.workspace.classes import Classes, is_class
 from kernelscope.workspace.files import Files
 from kernelscope.workspace.modules import Definition, External, Missing, Modules, Resolved, SeenFiles
@@ -370,3 +371,25 @@ class Paged(Cache):
     assert classes.storing(classes.mro(cache)) == of_cache
     assert classes.storing(classes.mro(paged)) == {**of_cache, "size": {"grow"}}
     assert classes.stored_in_others(main) == {"owner", "count"}
+
+
+def test_more_trees_are_kept_while_a_whole_system_is_looked_at(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("kernelscope.workspace.modules.KEPT_BYTES", 1)
+    files = workspace("## main.py\nx = 1\n## other.py\ny = 2\n")
+    main, other = (f"{files.roots[0]}/{name}.py" for name in ("main", "other"))
+    all_modules, parsed = Modules(files), list[bytes]()
+
+    def parse(data: bytes, before: Module | None) -> Module:
+        parsed.append(data)
+        return parse_module(data, before)
+
+    monkeypatch.setattr("kernelscope.workspace.modules.parse_module", parse)
+    with all_modules.roomy():
+        for path in (main, other, main, other):
+            assert all_modules.module(path) is not None
+    assert len(parsed) == 2
+    for path in (other, main):
+        assert all_modules.module(path) is not None
+    assert len(parsed) == 3  # the last one was still there

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from itertools import product
 from pathlib import Path
 
@@ -19,7 +19,7 @@ class Ends:
         components: Iterable[Component],
         passed: dict[Node, Component],
         served: dict[Path, Component],
-        lineage: Callable[[str, str], Iterator[str]],
+        lineage: Callable[[str, str], Iterable[str]],
     ) -> None:
         self._served = served
         self._named: dict[str, dict[Component, None]] = {}

@@ -44,8 +44,9 @@ def system_architecture(
     workspace: Workspace, graph: OperatorGraph, system: System, folder: Path, target: Target, options: ViewOptions
 ) -> Document:
     """The document. Raises UserError where nothing of a serving system hangs together."""
-    parts = parts_of(workspace, graph, system)
-    pictures = system_pictures(workspace, system, parts, options.width)
+    with workspace.modules.roomy():
+        parts = parts_of(workspace, graph, system)
+        pictures = system_pictures(workspace, system, parts, options.width)
     if not pictures:
         raise UserError(
             f"no scheduler, cache or model of a serving system that call each other was found below {folder.name}; "

@@ -81,6 +81,7 @@ class _Search:
         """Functions of no component, with the first one whose calls go through them."""
         self._served: dict[Path, Component] = {}
         """The files that declare routes, with the server that answers these."""
+        self._lineages: dict[tuple[str, str], tuple[str, ...]] = {}
 
     def parts(self) -> Parts:
         classes = list(self._classes())
@@ -228,14 +229,19 @@ class _Search:
             if (place := self._class_at(*key)) is not None:
                 yield self._known(key, Component(key[1], DRIVER, place, tuple(self._methods(*key))))
 
-    def _lineage(self, path: str, name: str) -> Iterator[str]:
+    def _lineage(self, path: str, name: str) -> tuple[str, ...]:
         """The names of a class and of those that it derives from: an engine may know its scheduler by one of these."""
+        known = self._lineages.get((path, name))
+        if known is None:
+            known = self._lineages[path, name] = self._lineage_of(path, name)
+        return known
+
+    def _lineage_of(self, path: str, name: str) -> tuple[str, ...]:
         cls = self._workspace.modules.resolve(path, name)
         bases = (
             self._workspace.classes.mro(cls) if isinstance(cls, Definition) and isinstance(cls.node, t.ClassDef) else ()
         )
-        yield name
-        yield from (base.name for base in bases if isinstance(base, Definition) and base.name != name)
+        return (name, *(base.name for base in bases if isinstance(base, Definition) and base.name != name))
 
     def _mentioning(self, names: list[str]) -> Iterator[tuple[str, bytes]]:
         """The Python files outside tests that hold one of some names, central ones first."""

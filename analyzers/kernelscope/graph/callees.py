@@ -23,6 +23,7 @@ from kernelscope.syntax.python.tree import (
     Name,
     aliased,
     dotted,
+    inside,
     walk,
 )
 from kernelscope.workspace import facts as f
@@ -176,7 +177,7 @@ class Callees:
         if owner is None or function is None:
             return []
         found: list[Definition] = []
-        for node in walk(function.node):
+        for node in inside(function.node) if isinstance(function.node, FunctionDef) else ():
             if isinstance(node, For) and any(isinstance(t, Name) and t.id == name for t in walk(node.target)):
                 for part in walk(node.iter):
                     if isinstance(part, Attribute) and isinstance(part.value, Name) and part.value.id == "self":

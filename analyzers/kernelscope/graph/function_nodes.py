@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 
 from kernelscope.graph.kernel_languages import kernel_language
 from kernelscope.graph.kinds import Node, NodeKind
+from kernelscope.syntax.python.lower import Module
 from kernelscope.syntax.python.tree import ClassDef, FunctionDef, Name, Return, Stmt
 from kernelscope.workspace import facts as f
 from kernelscope.workspace.classes import Classes, nested
@@ -17,6 +19,8 @@ from kernelscope.workspace.index import Index
 from kernelscope.workspace.modules import Definition, Modules
 
 PALLAS = "pallas_call"
+KEPT = 32
+"""Bodies whose definitions are known: one function is asked about again and again."""
 RUNS = ("forward", "__call__")
 """What calling an instance runs, the first that its class has."""
 _WRAPPED = re.compile(r"\s*[\w.]*partial\(\s*([A-Za-z_][\w.]*)")
@@ -94,15 +98,15 @@ class FunctionNodes:
         """The lowered definition of a fact, found by going down from the top level."""
         chain = [facts.defs[i] for i in scopes(facts, index)][::-1]
         module = self._modules.module(path)
-        body = module.body if module else []
+        around: Module | FunctionDef | ClassDef | None = module
         found: Definition | None = None
         for fact in chain:
-            node = next((n for n in _definitions_in(body) if n.name_span.start == fact.name_start), None)
+            node = _definitions_in(around).get(fact.name_start) if around is not None else None
             if node is None:
                 return None
             owner = found if found and isinstance(found.node, ClassDef) else None
             found = Definition(path, node.name, node, owner)
-            body = node.body
+            around = node
         return found
 
     def line(self, path: str, offset: int) -> int:
@@ -112,6 +116,9 @@ class FunctionNodes:
 
     def _pallas_kernels(self, path: str) -> set[str]:
         """Functions that a file hands to `pallas_call`."""
+        module = self._modules.module(path)
+        if module is None or PALLAS.encode() not in module.text.data:
+            return set()
         facts = self._index.facts(path)
         calls = facts.calls if facts else ()
         return {
@@ -153,12 +160,18 @@ def own_scopes(facts: f.FileFacts, name_start: int) -> set[int]:
     return own
 
 
-def _definitions_in(body: list[Stmt]) -> Iterator[FunctionDef | ClassDef]:
-    """Functions and classes of a body, those in its branches and loops too, without lowering their own bodies."""
-    todo = body[::-1]
+@lru_cache(maxsize=KEPT)
+def _definitions_in(around: Module | FunctionDef | ClassDef) -> dict[int, FunctionDef | ClassDef]:
+    """Functions and classes of a body by where their names begin, without lowering their own bodies.
+
+    Those in its branches and loops are among them.
+    """
+    found: dict[int, FunctionDef | ClassDef] = {}
+    todo: list[Stmt] = around.body[::-1]
     while todo:
         statement = todo.pop()
         if isinstance(statement, (FunctionDef, ClassDef)):
-            yield statement
+            found.setdefault(statement.name_span.start, statement)
         else:
             todo += nested(statement)[::-1]
+    return found

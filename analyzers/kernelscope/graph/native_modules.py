@@ -21,6 +21,7 @@ from kernelscope.syntax.python.tree import (
     Name,
     Return,
     dotted,
+    inside,
     walk,
 )
 from kernelscope.workspace.modules import Definition, External, Modules
@@ -183,9 +184,10 @@ def _receivers(function: Definition, name: str) -> list[Call]:
 
 def _assigned(function: Definition) -> dict[str, Expr]:
     """What a function assigns to its local names, the last time."""
+    nodes = inside(function.node) if isinstance(function.node, FunctionDef) else walk(function.node)
     return {
         target.id: node.value
-        for node in walk(function.node)
+        for node in nodes
         if isinstance(node, Assign)
         for target in node.targets
         if isinstance(target, Name)

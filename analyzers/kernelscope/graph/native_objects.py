@@ -20,7 +20,7 @@ from kernelscope.syntax.python.tree import (
     Name,
     NamedExpr,
     dotted,
-    walk,
+    inside,
 )
 from kernelscope.workspace.classes import Classes
 from kernelscope.workspace.facts import TOP
@@ -67,7 +67,7 @@ class NativeObjects:
                         yield function, parameter.annotation
                 values = [
                     (function, node.value)
-                    for node in walk(*function.node.body)
+                    for node in inside(function.node)
                     if isinstance(node, Assign) and any(isinstance(t, Name) and t.id == name for t in node.targets)
                 ]
                 made = self._modules.resolve(function.path, name) if not values else None

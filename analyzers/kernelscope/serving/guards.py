@@ -100,10 +100,14 @@ def own(node: t.FunctionDef | t.ClassDef) -> tuple[t.Node, ...]:
     todo: list[t.Node] = list(reversed(node.body))
     while todo:
         current = todo.pop()
-        if isinstance(current, t.FunctionDef | t.ClassDef):
+        kind = current.__class__
+        if kind is t.FunctionDef or kind is t.ClassDef:
             continue
         found.append(current)
-        todo.extend(reversed(list(t.children(current))))
+        if kind is not t.Name and kind is not t.Constant:
+            below = t.children(current)
+            below.reverse()
+            todo += below
     return tuple(found)
 
 
@@ -133,7 +137,7 @@ def inside(node: t.FunctionDef | t.ClassDef) -> tuple[t.Node, ...]:
 @lru_cache(maxsize=KEPT)
 def own_calls(node: t.FunctionDef | t.ClassDef) -> tuple[t.Call, ...]:
     """The calls of a definition, not of the definitions inside it."""
-    return tuple(found for found in own(node) if isinstance(found, t.Call))
+    return tuple(own_of(node, t.Call))
 
 
 @lru_cache(maxsize=KEPT)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 from kernelscope.serving.claims import Claim, PythonSource, literal
-from kernelscope.serving.guards import assignments, calls, last_name, own, own_calls, own_of
+from kernelscope.serving.guards import assignments, calls, last_name, own_calls, own_of
 from kernelscope.serving.preemption import BACK, FREES, FRONT, GIVES_UP, end_taken, receiver, removed, root, swaps_out
 from kernelscope.serving.queues import REQUESTS
 from kernelscope.serving.sections import words
@@ -43,10 +43,9 @@ def _handed_over(source: PythonSource) -> Iterator[Claim]:
 def _bodies(function: t.FunctionDef | t.ClassDef) -> Iterator[list[t.Stmt]]:
     """The lists of statements of a function."""
     yield function.body
-    for node in own(function):
-        if isinstance(node, t.If | t.For | t.While | t.With | t.Try):
-            yield node.body
-        if isinstance(node, t.If | t.For | t.While):
+    for node in own_of(function, t.If, t.For, t.While, t.With, t.Try):
+        yield node.body
+        if not isinstance(node, (t.With, t.Try)):
             yield node.orelse
 
 

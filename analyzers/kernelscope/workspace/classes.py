@@ -18,13 +18,19 @@ from kernelscope.syntax.python.tree import (
     Call,
     ClassDef,
     Expr,
+    For,
     FunctionDef,
+    If,
     List,
+    Match,
     Name,
     Starred,
     Stmt,
     Subscript,
+    Try,
     Tuple,
+    While,
+    With,
     dotted,
     flat,
 )
@@ -236,10 +242,18 @@ def _stores(cls: Definition, methods: set[str]) -> list[Stored]:
 
 def nested(statement: Stmt) -> list[Stmt]:
     """The statements in the blocks of a compound statement, in source order."""
-    blocks = [getattr(statement, field, None) for field in ("body", "orelse", "finalbody")]
-    blocks += [handler.body for handler in getattr(statement, "handlers", [])]
-    blocks += [case.body for case in getattr(statement, "cases", [])]
-    return [child for block in blocks if block for child in block]
+    match statement:
+        case If() | For() | While():
+            return statement.body + statement.orelse
+        case With() | FunctionDef() | ClassDef():
+            return [*statement.body]
+        case Try(handlers=handlers):
+            handled = [child for handler in handlers for child in handler.body]
+            return statement.body + statement.orelse + statement.finalbody + handled
+        case Match(cases=cases):
+            return [child for case in cases for child in case.body]
+        case _:
+            return []
 
 
 def _targets(statement: Assign | AnnAssign | AugAssign) -> list[Expr]:

@@ -30,6 +30,8 @@ MAX_LOWERED_BYTES = 1 << 20
 """Larger files are generated: their names are known, their statements are not looked at."""
 KEPT_BYTES = 3 << 20
 """Source bytes of the lowered modules that are kept; trees and lowered nodes take thirty times as much."""
+ROOMY_BYTES = 10 << 20
+"""The same while a whole system is looked at."""
 
 _LITERAL_ALL = re.compile(rb"\n__all__ = [\[(]([^\])]*)[\])]")
 _BINDS = rb"(?:^|\n)[ \t]*(?:(?:async )?def |class )?%(name)b\b|import [^\n]*\b%(name)b\b"
@@ -94,6 +96,7 @@ class Modules:
         self.packages = Packages(files)
         self._kept: OrderedDict[str, _Kept] = OrderedDict()
         self._kept_bytes = 0
+        self._room = KEPT_BYTES
         self._alive: WeakValueDictionary[str, _Kept] = WeakValueDictionary()
         """Those, and what computations hold that were left in the middle: no file is parsed again for another one."""
         self._lock = threading.RLock()
@@ -164,9 +167,23 @@ class Modules:
                 self._kept_bytes -= old.size
             self._kept[path] = self._alive[path] = kept
             self._kept_bytes += kept.size
-            while self._kept_bytes > KEPT_BYTES and len(self._kept) > 1:
-                self._kept_bytes -= self._kept.popitem(last=False)[1].size
+            self._make_room()
         return kept
+
+    def _make_room(self) -> None:
+        while self._kept_bytes > self._room and len(self._kept) > 1:
+            self._kept_bytes -= self._kept.popitem(last=False)[1].size
+
+    @contextmanager
+    def roomy(self) -> Generator[None]:
+        """Keeps more modules meanwhile: for questions that go to and fro between the files of a whole system."""
+        self._room = ROOMY_BYTES
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._room = KEPT_BYTES
+                self._make_room()
 
     # -- names -------------------------------------------------------------------------------------------
 

@@ -16,6 +16,7 @@ from kernelscope.workspace.facts import DefKind, FileNames, Name, rows
 MAX_EXAMINED = 20_000
 MAX_QUERY = 100
 MAX_ROWS = 500
+MAX_NAMED = 4_000
 ENOUGH = 20
 """With so many names that contain the query, or one that is it, letters in order are not looked for."""
 
@@ -70,13 +71,12 @@ class SymbolTable:
     def named(self, name: str, at_most: int = MAX_EXAMINED) -> list[Match]:
         """Every definition of this very name; none when there are more than `at_most`."""
         flat = self._joined()
-        positions = flat.find(f"\n{name}\n".encode(), flat.text)
+        positions = flat.named(name)
         return [flat.at(position + 1) for position in positions] if len(positions) <= at_most else []
 
     def count(self, name: str) -> int:
         """How many definitions have this very name."""
-        flat = self._joined()
-        return len(flat.find(f"\n{name}\n".encode(), flat.text))
+        return len(self._joined().named(name))
 
     def search(self, query: str, limit: int) -> list[Match]:
         """Names that contain the query or its letters in order, best first; a dot separates the container.
@@ -123,6 +123,7 @@ class _Flat:
         self.files = files
         self.names: dict[str, tuple[Name, ...]] = {}
         """Names in rows, of the files that matched so far."""
+        self._named: dict[str, list[int]] = {}
         self.paths = sorted(files)
         self.offsets: list[int] = []
         offset = 1
@@ -131,6 +132,15 @@ class _Flat:
             offset += len(files[path].names)
         self.text = b"\n" + b"".join(files[path].names for path in self.paths)
         self.lower = self.text.lower()
+
+    def named(self, name: str) -> list[int]:
+        """Where the very name occurs; kept, as callers of one method ask for it again and again."""
+        found = self._named.get(name)
+        if found is None:
+            if len(self._named) >= MAX_NAMED:
+                self._named.clear()
+            found = self._named[name] = self.find(f"\n{name}\n".encode(), self.text)
+        return found
 
     def find(self, needle: bytes, text: bytes) -> list[int]:
         """Where the needle occurs, at most once in a name."""
