@@ -699,3 +699,53 @@ def test_a_function_to_which_a_model_leads_says_nothing_by_itself(tmp_path: Path
     (tmp_path / "model.py").write_text(HELPED)
     shape_on = shapes_of(tmp_path / "scaled.py")
     assert shape_on(3) == "[B, S, H]"
+
+
+CHOSEN = """
+from torch import nn
+
+class Plain(nn.Module):
+    def __init__(self, layers):
+        super().__init__()
+        self.layers = layers
+
+    def forward(self, x):
+        for layer in self.layers:
+            x = x + layer(x)
+        return x
+"""
+CHOOSING = """
+from chosen import Plain
+from torch import nn
+{}
+class Model(nn.Module):
+    def __init__(self, width, is_odd=False):
+        super().__init__()
+        {}
+
+    def forward(self, tokens):
+        B, S, H = tokens.shape
+        return self.net(tokens)
+"""
+
+
+@pytest.mark.parametrize(
+    ("before", "made", "is_told"),
+    [
+        (
+            "",
+            "kind = Odd if is_odd else Plain\n        self.net = kind(nn.ModuleList([nn.Linear(width, width)]))",
+            True,
+        ),
+        (
+            "def build(kind, width):\n    return kind(nn.ModuleList([nn.Linear(width, width)]))\n",
+            "self.net = build(Plain, width)",
+            True,
+        ),
+        ("", "self.net = is_odd\n        assert not isinstance(is_odd, Plain)", False),
+    ],
+)
+def test_a_class_that_is_named_elsewhere_is_made_there(tmp_path: Path, before: str, made: str, is_told: bool) -> None:
+    (tmp_path / "chosen.py").write_text(CHOSEN)
+    (tmp_path / "model.py").write_text(CHOOSING.format(before, made))
+    assert (shapes_of(tmp_path / "chosen.py")(9) == "[B, S, width]") is is_told

@@ -100,6 +100,9 @@ class Elsewhere:
             for site in self.run.workspace.usages.calls_in(near, definition, MAX_SITES):
                 if site.path != self.path and site.function is not None:
                     found.setdefault(site.path, set()).add(site.function)
+            if not found and isinstance(definition.node, t.ClassDef):
+                handed = self.run.workspace.usages.handed_on(self.run.nearby(self.path), definition)
+                found = {path: {*functions} for path, functions in handed.items()}
             self._calls[definition.node] = dict(list(found.items())[:MAX_FILES])
         return self._calls[definition.node]
 

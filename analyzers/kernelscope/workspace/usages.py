@@ -50,6 +50,11 @@ MAX_CANDIDATES = 400
 FEW_SEARCHES = 8
 """With more it pays to know which words each file holds."""
 
+_NO_VALUE = re.compile(
+    rb"\b(?:import|isinstance|issubclass|super|except|raise)\b|#|(?<![\"'])\s*(?::|->)\s*[\w.\[]*$|\w\[$"
+)
+"""What stands before the name of a class that is not handed on there: an import, a question, an annotation."""
+
 
 @dataclass(frozen=True, slots=True)
 class CallSite:
@@ -158,6 +163,25 @@ class Usages:
             if len(sites) >= limit:
                 break
         return sites[:limit]
+
+    def handed_on(self, near: Nearby, cls: Definition) -> dict[str, set[FunctionDef]]:
+        """The functions of other files that name a class without making an object of it, by path: `Wide if wide else
+        Narrow`, `Stage(Wide, 4)`, `def __init__(self, block=Wide)`."""
+        word = cls.name.encode()
+        saying = re.compile(rb"\b%b\b(?=[ \t]*(?:[,)\]}\n]|(?:if|else)\b))" % re.escape(word))
+        found: dict[str, set[FunctionDef]] = {}
+        for path in near.calling(cls.name, saying):
+            module = self._modules.module(path) if path != cls.path else None
+            if module is None or (named := self._modules.definition(path, cls.name)) is None:
+                continue
+            if named.node is not cls.node:
+                continue
+            for match in beginning_with(word, saying, module.text.data):
+                begin = module.text.data.rfind(b"\n", 0, match.start()) + 1
+                if not _NO_VALUE.search(module.text.data, begin, match.start()):
+                    around = (scope.node for scope in module.scopes_around(match.start()))
+                    found.setdefault(path, set()).update(n for n in around if isinstance(n, FunctionDef))
+        return {path: functions for path, functions in found.items() if functions}
 
     def instance_calls(self, cls: Definition, limit: int = MAX_SITES, most: int = SEARCH_BYTES) -> Found:
         """Calls of instances of a class that methods keep in `self`: `self.part = Cls()` and then `self.part(x)`.
