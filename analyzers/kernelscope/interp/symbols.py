@@ -21,6 +21,7 @@ from kernelscope.interp.trace import Trace
 from kernelscope.interp.trials import Trial
 from kernelscope.interp.values import Alike, Maybe, Number, Opaque, Scope, Value
 from kernelscope.ops.families import REDUCED_OR_NOT
+from kernelscope.ops.torch.views import BESIDE_ONE
 from kernelscope.syntax.python import tree as t
 from kernelscope.tensor import Called, Fields, Several, Shape, Size, Tensor, Unknown
 
@@ -30,6 +31,8 @@ UNTOLD_PART = re.compile(r"\{\}_?")
 """What stands in the name of an attribute for what is not known of it."""
 NAMELESS = "value"
 """What a size is called that is bound to `_` only."""
+PERHAPS_ONE = (REDUCED_OR_NOT, BESIDE_ONE)
+"""Why sizes are not known that may well be 1."""
 
 
 @dataclass(slots=True)
@@ -174,7 +177,7 @@ class Symbols:
     def _size(self, scope: Scope, size: Size, name: str) -> Size:
         if isinstance(size, Unknown):
             made = self.new(scope, name or "size", size.reason)
-            self.ones.update(made.names() if size.reason == REDUCED_OR_NOT else ())
+            self.ones.update(made.names() if size.reason in PERHAPS_ONE else ())
             return made
         return self._settled(scope, size, name)
 

@@ -35,6 +35,9 @@ from kernelscope.tensor import (
     smallest,
 )
 
+BESIDE_ONE = "how many there are is not known; perhaps one, as of another axis"
+"""Who asks for an axis of one wants to have it broadcast, and the first axis may be made for that as well."""
+
 
 @rule("T.view", kind="view", label="other sizes, same elements")
 def view(self: Value, *shape: Value, facts: Facts = NO_FACTS) -> Shape | Tensor:
@@ -90,6 +93,8 @@ def reshaped(shape: Shape, wanted: tuple[Size, ...], facts: Facts) -> Shape:
             raise ShapeError("view", f"{shape} has {count} elements, {Shape(wanted)} has {known_count}")
         return Shape(wanted)
     missing = _quotient(shape, rest, facts)
+    if isinstance(missing, Unknown) and wanted[0] == -1 and any(size == 1 for size in rest):
+        missing = Unknown(BESIDE_ONE)
     return Shape(tuple(missing if s == -1 else s for s in wanted))
 
 
