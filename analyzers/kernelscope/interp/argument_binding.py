@@ -10,6 +10,7 @@ from kernelscope.dims import Dim
 from kernelscope.interp.expressions import evaluate
 from kernelscope.interp.interpreter import Interpreter
 from kernelscope.interp.values import (
+    Alike,
     Arguments,
     Function,
     Keywords,
@@ -56,7 +57,7 @@ def bind(run: Interpreter, scope: Scope, function: Function, args: Arguments, kw
     for param in node.args:
         match param.kind:
             case "args":
-                names[param.name] = tuple(given[len(positional) :]) if unknown_from is None else Unknown("arguments")
+                names[param.name] = _rest(given[len(positional) :], unknown_from is None)
             case "keyword":
                 known = param.name in rest
                 names[param.name] = rest.pop(param.name) if known else _default(run, function, param, is_open)
@@ -67,6 +68,18 @@ def bind(run: Interpreter, scope: Scope, function: Function, args: Arguments, kw
             case _:
                 pass
     return is_whole
+
+
+def _rest(given: list[Value], is_known: bool) -> Value:
+    """What `*args` holds: some number of things that are alike, if nothing else is given, as in
+    `Chain(*[Block() for _ in range(depth)])`."""
+    match given:
+        case _ if is_known:
+            return tuple(given)
+        case [Unpacked(value=Alike() as alike)]:
+            return alike
+        case _:
+            return Unknown("arguments")
 
 
 def _promised(param: t.Param, value: Value) -> Value:
