@@ -98,6 +98,12 @@ def _layer(
             if isinstance(node, t.Assign) and any(t.dotted(target) == expression.id for target in node.targets)
         ]
         expression = bound[0] if len(bound) == 1 else None
+    if isinstance(expression, t.IfExp):  # the other may be a layer of the workspace that does the same in fewer bits
+        either = [_layer(run, site, {**given, name: one}, name, outer) for one in (expression.body, expression.orelse)]
+        layers = [layer for layer in either if layer is not None]
+        if len({layer.name for layer in layers}) != 1:
+            return None
+        return layers[0] if len(layers) == 1 else _alike(*layers)
     if not isinstance(expression, t.Call) or (called := t.dotted(expression.func)) is None:
         return None
     target = run.module_name(site.path, called)

@@ -33,6 +33,7 @@ from kernelscope.interp.values import (
     Flag,
     Function,
     Instance,
+    Maybe,
     Number,
     Opaque,
     Open,
@@ -80,16 +81,14 @@ def seeded_instance(run: Interpreter, cls: Definition) -> Instance:
     path = init.definition.path
     names = {param.name: _argument(run, path, param) for param in init.definition.node.args[1:]}
     for param in init.definition.node.args[1:]:
-        if (
-            param.default is None
-            and param.kind in ("positional", "normal", "keyword")
-            and _may_be_layer(run, path, param)
-        ):
-            made = made_for(run, cls, init.definition.node, param.name)
+        if param.kind in ("positional", "normal", "keyword") and _may_be_layer(run, path, param):
+            made, layer = made_for(run, cls, init.definition.node, param.name), None
             if made is not None:
-                names[param.name] = _made(run, made, names)
-            elif (layer := layer_for(run, cls, init.definition.node, param.name, names)) is not None:
-                names[param.name] = layer
+                layer = _made(run, made, names)
+            elif param.default is None:
+                layer = layer_for(run, cls, init.definition.node, param.name, names)
+            if layer is not None:
+                names[param.name] = layer if param.default is None else Maybe(layer, param.name)
     if not run.certain:
         otherwise = set_otherwise(run, cls, init.definition.node)
         names |= {name: Flag(name=name) for name in otherwise if isinstance(names[name], bool)}
@@ -99,10 +98,21 @@ def seeded_instance(run: Interpreter, cls: Definition) -> Instance:
 
 
 def _may_be_layer(run: Interpreter, path: str, param: t.Param) -> bool:
-    """Whether an argument may be some layer, as far as its annotation tells."""
-    name = None if param.annotation is None else t.dotted(param.annotation)
+    """Whether an argument may be some layer, as far as its annotation tells; one that may be left out is said to be."""
+    annotation = param.annotation
+    match annotation:
+        case t.Subscript(value=t.Name(id="Optional") | t.Attribute(attr="Optional"), slice=inner):
+            annotation = inner
+        case t.BinOp(left=inner, op="|", right=t.Constant(value=None)):
+            annotation = inner
+        case _:
+            pass
+    if param.default is not None and not (isinstance(param.default, t.Constant) and param.default.value is None):
+        return False
+    name = None if annotation is None else t.dotted(annotation)
     kind = None if name is None else run.module_name(path, name)
-    return param.annotation is None or (isinstance(kind, External) and kind.name.startswith("torch.nn."))
+    is_any = annotation is None and param.default is None
+    return is_any or (isinstance(kind, External) and kind.name.startswith("torch.nn."))
 
 
 def _made(run: Interpreter, made: Made, outer: dict[str, Value]) -> Instance:
