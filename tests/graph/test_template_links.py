@@ -46,3 +46,50 @@ def test_what_is_given_fewer_or_more_template_arguments_is_not_called(workspace:
     assert kernels("forward") == ["launch of forward_kernel over 1", "CUDA kernel forward_kernel"]
     assert kernels("backward") == ["launch of backward_kernel over 1", "CUDA kernel backward_kernel"]
     assert [line for line in kernels("either") if line.startswith("?")] == ["? C++ start()", "? C++ start()"]
+
+
+HANDED = """
+## m.cu
+template <typename T, int D> __global__ void nearest_kernel(T* x) {}
+template <typename T> __global__ void kept_kernel(T* x) {}
+template <typename T, int D>
+struct Nearest {
+  static void run(int blocks, T* x) { nearest_kernel<T, D><<<blocks, 32>>>(x); }
+};
+template <typename T>
+struct Kept {
+  static void run(T* x) { kept_kernel<T><<<1, 32>>>(x); }
+};
+template <template <typename, int> class Kernel, typename T, int D>
+struct Chosen {
+  static void run(int d, T* x) { if (d == D) Kernel<T, D>::run(1, x); }
+};
+template <template <typename, int> class Kernel, typename T, int LEAST, int MOST>
+void dispatch(int d, T* x) { Chosen<Kernel, T, LEAST>::run(d, x); }
+void search(int version, float* x) {
+  if (version == 1) {
+    dispatch<
+        Nearest,
+        float,
+        1,
+        8>(version, x);
+  }
+}
+void member(float* x) { Chosen<Nearest, float, 2>::run(2, x); }
+void keep(float* x) {
+  std::vector<Kept<float>> all;
+  auto made = std::make_unique<Kept<float>>();
+}
+"""
+
+
+def test_a_struct_that_a_call_is_given_as_a_template_argument_may_be_run(workspace: Callable[[str], Files]) -> None:
+    files = workspace(HANDED)
+    for function in ("search", "member"):
+        found = tree(ask(files, f"m.cu::{function}"))
+        assert [line.strip(" └├─│") for line in found if "kernel" in line] == [
+            "launch of nearest_kernel over blocks",
+            "CUDA kernel nearest_kernel",
+        ]
+        assert any(line.endswith("? C++ Nearest::run()") for line in found)
+    assert not any("kept_kernel" in line for line in tree(ask(files, "m.cu::keep")))

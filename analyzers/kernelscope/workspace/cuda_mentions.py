@@ -29,6 +29,11 @@ _MEMBER = re.compile(
     rb"((?>(?:\w++::)*)[A-Za-z_]\w*+)\s*+(?=[<;])"
 )
 
+MAX_TEMPLATE_BYTES = 500
+_BRACKETS = re.compile(rb"((?>(?:\w++::)*)[A-Za-z_]\w*+)\s*+<(?![<=])")
+_ANGLES = re.compile(rb"<(?![<=])|(?<!-)>|[;{}]")
+_CALL_OF_TEMPLATE = re.compile(rb"\s*+(?:::\s*+(?:template\s++)?\w++\s*+)?\(")
+
 
 def add_mentions(found: Findings) -> None:
     """Adds the references of a file of which all definitions and calls are known."""
@@ -37,6 +42,7 @@ def add_mentions(found: Findings) -> None:
         found.refer(variable, name, place, found.owner_at(place))
     _passed(found, frozenset(place for _, _, place in held))
     _handed_functions(found)
+    _handed_structs(found)
     for name, place in kernels_in_strings(found.data):
         if (scope := found.owner_at(place)) != TOP:
             found.refer(b"", name, place, scope)
@@ -114,6 +120,50 @@ def _handed_functions(found: Findings) -> None:
             name = without_casts(argument).partition(b"<")[0].rstrip()
             if name not in found.lambdas and name not in found.variables:
                 found.refer(b"", name, call.start, call.scope)
+
+
+def _handed_structs(found: Findings) -> None:
+    """Members that launch, of structs that a call is given among its template arguments: `dispatch<Norm, float>(x)`."""
+    launching = {launch.scope for launch in found.launches}
+    members: dict[bytes, list[str]] = {}
+    for index in sorted(launching - {TOP}):
+        member = found.defs[index]
+        around = found.defs[member.scope] if member.scope != TOP else None
+        if member.kind is DefKind.CUDA_FUNCTION and around is not None and around.kind is DefKind.STRUCT:
+            members.setdefault(around.name.encode(), []).append(f"{around.name}::{member.name}")
+    if not members:
+        return
+    names = b"|".join(map(re.escape, sorted(members)))
+    for match in re.finditer(rb"(?<=[<,\s:])(?:%b)(?=\s*+[,<>])" % names, found.text):
+        place = match.start()
+        scope = found.owner_at(place)
+        if scope != TOP and _given_to_a_call(found.text, place):
+            for member in members[match[0]]:
+                found.refer(b"", member.encode(), place, scope)
+
+
+def _given_to_a_call(text: bytes, place: int) -> bool:
+    """Whether a name stands among the template arguments of a call: of a function `f<A>()`, of a member `S<A>::f()`.
+
+    The standard library's functions make objects and run nothing of them.
+    """
+    for bracket in _BRACKETS.finditer(text, max(0, place - MAX_TEMPLATE_BYTES), place):
+        end = _end_of_template(text, bracket.end())
+        if end > place and _CALL_OF_TEMPLATE.match(text, end) and not bracket[1].endswith(b"_cast"):
+            return not bracket[1].startswith(b"std::")
+    return False
+
+
+def _end_of_template(text: bytes, start: int) -> int:
+    """Where the template arguments end that begin here; the start where they do not."""
+    depth = 1
+    for match in _ANGLES.finditer(text, start, start + MAX_TEMPLATE_BYTES):
+        if match[0] not in (b"<", b">"):
+            return start
+        depth += 1 if match[0] == b"<" else -1
+        if not depth:
+            return match.end()
+    return start
 
 
 def _tables(found: Findings) -> None:
