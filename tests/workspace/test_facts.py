@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from kernelscope.workspace.definitions import names_of
 from kernelscope.workspace.facts import TOP, DefKind, FileFacts, columns, decode_facts, encode, rows
-from kernelscope.workspace.scan import facts_of, names_of_facts
+from kernelscope.workspace.scan import facts_of, names_of_facts, priority
 
 PYTHON = """
 import torch, a.b as ab
@@ -251,3 +251,18 @@ void run(float* x, int n) {
 }
 """
     assert [(launch.kernel, launch.grid) for launch in facts_of("m.cu", data).launches] == [("kernel", "dim3(n >> 5)")]
+
+
+@pytest.mark.parametrize(
+    ("text", "rank"),
+    [
+        ("import torch\n@torch.jit.script\ndef f(x): ...\n", 1),
+        ("import torch\nimport triton\n@torch.jit.script\ndef f(x): ...\n@triton.jit\ndef k(x): ...\n", 0),
+        ("from triton import jit\n@jit\ndef k(x): ...\n", 0),
+        ("import torch\nfrom layers.custom_op import CustomOp\n", 1),
+        ('import torch\nregister_custom_op("f", f)\n', 0),
+        ("import json\n", 2),
+    ],
+)
+def test_which_files_are_read_first(text: str, rank: int) -> None:
+    assert priority("m.py", text.encode()) == rank

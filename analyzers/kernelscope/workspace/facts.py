@@ -233,10 +233,11 @@ def called_names(facts: FileFacts) -> bytes:
 
     The base classes that it names stand among them as `(Base`.
     """
-    tails = {re.split(r"\.|::", call.name)[-1] for call in facts.calls}
-    tails.update(re.split(r"\.|::", launch.kernel)[-1] for launch in facts.launches)
-    for registration in facts.registrations:
-        tails.update((registration.name, re.split(r"\.|::", registration.target)[-1]))
+    names = {call.name for call in facts.calls}
+    names.update(launch.kernel for launch in facts.launches)
+    names.update(registration.target for registration in facts.registrations)
+    tails = {name.rpartition(".")[2].rpartition("::")[2] for name in names}
+    tails.update(registration.name for registration in facts.registrations)
     for definition in facts.defs:
         if definition.kind is DefKind.CLASS:
             bases = definition.detail.rpartition("\n")[2] if definition.detail.startswith("@") else definition.detail

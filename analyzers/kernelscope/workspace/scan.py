@@ -13,13 +13,15 @@ from kernelscope.workspace.facts import TOP, Def, DefKind, FileFacts, Name
 from kernelscope.workspace.files import PYTHON_SUFFIXES
 
 _OPERATOR_WORDS: tuple[tuple[bytes, tuple[bytes, ...]], ...] = (
-    (b"jit", (b".jit", b"@jit", b"_jit")),
-    (b"torch", (b"torch.ops.", b"torch.library", b"custom_op", b"load_inline", b"cpp_extension")),
+    (b"jit", (b"@jit", b"_jit")),
+    (b"torch", (b"torch.ops.", b"torch.library", b"custom_op(", b"load_inline", b"cpp_extension")),
     (b"jax", (b"pallas_call", b"ffi_call")),
     (b"CDLL", (b"CDLL",)),
     (b"__global__", (b"__global__",)),
 )
 """What makes a file one with operators; each group is only looked for behind a word that all of it needs."""
+_HOST_JIT = b"torch.jit"
+"""Compiles what runs on the host: a file with no other `.jit` has no kernel for it."""
 _FRAMEWORK_WORDS = (b"torch", b"triton", b"jax", b"cuda")
 _CUDA_STRING = re.compile(rb"([rR]?)(\"\"\"|''')((?:(?!\2).)*?__global__(?:(?!\2).)*)\2", re.DOTALL)
 MAX_CUDA_STRINGS = 20
@@ -32,6 +34,8 @@ def priority(path: str, data: bytes) -> int:
     if not path.endswith(PYTHON_SUFFIXES):
         return 0
     if any(first in data and any(word in data for word in words) for first, words in _OPERATOR_WORDS):
+        return 0
+    if data.count(b".jit") > data.count(_HOST_JIT):
         return 0
     return 1 if any(word in data for word in _FRAMEWORK_WORDS) else 2
 
