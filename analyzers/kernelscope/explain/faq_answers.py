@@ -148,6 +148,9 @@ def settings(pattern: str) -> Answer:
     compiled = re.compile(pattern, re.IGNORECASE)
 
     def find(system: System) -> Iterator[Claim]:
+        yield from system.following(("settings", pattern), lambda: list(find_all(system)))
+
+    def find_all(system: System) -> Iterator[Claim]:
         chosen = [p for p in system.settings_about(compiled) if not p.is_bare and not _is_elsewhere(p)]
         told = {p.name for p in chosen if p.kind != "option"}
         chosen = [p for p in chosen if not is_only_named(p, told)]
@@ -174,6 +177,9 @@ def given(pattern: str) -> Answer:
     compiled = re.compile(pattern, re.IGNORECASE)
 
     def find(system: System) -> Iterator[Claim]:
+        yield from system.following(("given", pattern), lambda: list(find_all(system)))
+
+    def find_all(system: System) -> Iterator[Claim]:
         for p in system.declared:
             is_meant = p.kind == "argument" and p.owner.endswith(".__init__") and isinstance(p.value, int | float)
             if is_meant and compiled.search(p.name) and (SERVERS | ENTRIES) & set(words(p.owner)):
@@ -270,9 +276,8 @@ def constraints(*kinds: str) -> Answer:
     """Constraints of some kinds."""
 
     def find(system: System) -> Iterator[Claim]:
-        for c in system.demands:
-            if c.kind in kinds:
-                yield constraint_claim(c)
+        meant = system.following(("constraints", kinds), lambda: [c for c in system.demands if c.kind in kinds])
+        yield from map(constraint_claim, meant)
 
     return find
 
@@ -398,6 +403,9 @@ def registered(pattern: str) -> Answer:
     compiled = re.compile(pattern, re.IGNORECASE)
 
     def find(system: System) -> Iterator[Claim]:
+        yield from system.following(("registered", pattern), lambda: list(find_all(system)))
+
+    def find_all(system: System) -> Iterator[Claim]:
         for registry in system.registries:
             if (
                 compiled.search(_what_is_chosen(registry))
@@ -474,7 +482,7 @@ def parallel_sizes(*kinds: str) -> Answer:
 
 def of_ranks(system: System) -> list[Constraint]:
     """Constraints that hold something against how many ranks there are, by the size of a group too."""
-    return [c for c in system.demands if _SPEAKS_OF_RANKS(c.condition)]
+    return system.following("of ranks", lambda: [c for c in system.demands if _SPEAKS_OF_RANKS(c.condition)])
 
 
 def synchronisation(system: System) -> Iterator[Claim]:

@@ -67,7 +67,7 @@ def report(
 
 def _contradictions(system: System, places: Places) -> list[Json]:
     """Where the system contradicts itself, outside its tests and examples."""
-    found = contradictions(system.declared, system.demands)
+    found = system.following("contradictions", lambda: list(contradictions(system.declared, system.demands)))
     rows: list[Json] = []
     for c in found:
         evidence = places.evidence(*c.evidence)

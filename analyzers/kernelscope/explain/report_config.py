@@ -21,7 +21,17 @@ DEMANDED = ("constant", "environment", "field")
 """Kinds of parameters whose name stands for one thing in a file, so that what is demanded of it is demanded of them."""
 
 
+Shown = list[tuple[Parameter, list[Constraint]]]
+
+
 def _parameters(system: System, places: Places) -> list[Json]:
+    shown = system.following("parameters to show", lambda: _shown(system))
+    return [_parameter(p, places, demands) for p, demands in shown]
+
+
+def _shown(system: System) -> Shown:
+    """The parameters that are told, each with what is demanded of it where it stands."""
+
     def rank(p: Parameter) -> tuple[int, int]:
         return (importance(p), -system.weight(p.location.path))
 
@@ -34,9 +44,7 @@ def _parameters(system: System, places: Places) -> list[Json]:
     for c in system.demands:
         for subject in names.intersection(c.subjects):
             demanded.setdefault((c.location.path, subject), []).append(c)
-    return [
-        _parameter(p, places, demanded.get((p.location.path, p.name), []) if p.kind in DEMANDED else []) for p in shown
-    ]
+    return [(p, demanded.get((p.location.path, p.name), []) if p.kind in DEMANDED else []) for p in shown]
 
 
 def _parameter(parameter: Parameter, places: Places, demands: list[Constraint]) -> Json:
@@ -60,6 +68,12 @@ def _parameter(parameter: Parameter, places: Places, demands: list[Constraint]) 
 
 
 def _constraints(system: System, places: Places) -> list[Json]:
+    return [_constraint(group, places) for group in system.following("constraints to show", lambda: _alike(system))]
+
+
+def _alike(system: System) -> list[list[Constraint]]:
+    """The constraints that are told, those of the same words together."""
+
     def rank(c: Constraint) -> tuple[bool, int]:
         return (c.kind in ("other", "shape"), -system.weight(c.location.path))
 
@@ -69,7 +83,7 @@ def _constraints(system: System, places: Places) -> list[Json]:
     if len(alike) < MOST_CONSTRAINTS:
         for c in sorted((c for c in system.constraints if system.is_aside(c.location.path)), key=rank):
             alike.setdefault((c.condition, c.enforced_by, c.when), []).append(c)
-    return [_constraint(group, places) for group in list(alike.values())[:MOST_CONSTRAINTS]]
+    return list(alike.values())[:MOST_CONSTRAINTS]
 
 
 def _constraint(group: list[Constraint], places: Places) -> Json:

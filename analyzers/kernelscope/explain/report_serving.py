@@ -98,6 +98,10 @@ def declared(system: System, name: str) -> list[Parameter]:
 
     Settings come before plain constants, and both before defaults of arguments.
     """
+    return system.following(("declared", name), lambda: _declared(system, name))
+
+
+def _declared(system: System, name: str) -> list[Parameter]:
     meant = system.parameters_named(DECLARED[name])
     found = [
         p for p in system.declared

@@ -70,6 +70,7 @@ class Readings:
         self._workspace = workspace
         self._kept_asked: dict[str, tuple[Version | None, Reading | None]] = {}
         self._whole = _Made(workspace.kept("readings", MAKERS))
+        self._before: System | None = None
         self._in_part = _Made(workspace.kept("readings in part", MAKERS))
 
     def system(
@@ -105,7 +106,7 @@ class Readings:
         for made in (self._whole, self._in_part):
             made.on_disk.flush()
             made.on_disk.forget()
-        system = join(found)
+        system = self._before = join(found, self._before)
         system.faults += faults
         return system
 

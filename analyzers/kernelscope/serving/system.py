@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from itertools import chain
 from pathlib import Path
+from typing import TypeVar, cast
 
 from kernelscope.faults import Fault, part
 from kernelscope.results import Location
@@ -41,6 +42,14 @@ from kernelscope.serving.stores import overridden
 from kernelscope.serving.waits import Sync
 from kernelscope.workspace.files import PYTHON_SUFFIXES
 
+DECLARED = ("path", "aside", "imports", "parameters", "stores", "constraints", "registries")
+"""The records of a file on which declarations rest: what is set, demanded and chosen."""
+RESTING = (
+    "_asides", "_importers", "parameters", "parameter_names", "declared", "settings", "_setting_names",
+    "_setting_places", "switches", "demands", "_subjects", "_subject_places", "registries", "enums", "strategies",
+)  # fmt: skip
+"""What follows from those alone; most edits leave it as it was."""
+Made = TypeVar("Made")
 KINDS_IN_ORDER = ("process", "actor", "process pool", "thread", "thread of a pool", "asyncio task", "thread pool")
 KINDS = {kind: place for place, kind in enumerate(KINDS_IN_ORDER)}
 
@@ -94,6 +103,21 @@ class System:
     faults: list[Fault] = field(default_factory=list[Fault])
     """What could not be told of the system as a whole; readings hold what could not be told of their files."""
     _weights: dict[Path, int] = field(default_factory=dict[Path, int], repr=False)
+    _follows: dict[Hashable, object] = field(default_factory=dict[Hashable, object], repr=False)
+
+    def following(self, key: Hashable, make: Callable[[], Made]) -> Made:
+        """What follows from declarations alone (`DECLARED`), made once for as long as no edit changes them."""
+        if key not in self._follows:
+            self._follows[key] = make()
+        return cast(Made, self._follows[key])
+
+    def take_over(self, before: System) -> None:
+        """What follows from declarations is that of the system before, if those are the same."""
+        pairs = zip(self.readings, before.readings, strict=False)
+        if len(self.readings) != len(before.readings) or not all(a is b or _declare_alike(a, b) for a, b in pairs):
+            return
+        self.__dict__.update((name, before.__dict__[name]) for name in RESTING if name in before.__dict__)
+        self._weights, self._follows = before._weights, before._follows
 
     def about(self, section: str) -> list[Claim]:
         """The claims that stand in a section, without those of tests and examples."""
@@ -337,10 +361,16 @@ class System:
         return frozenset(r.name.rpartition(".")[2] for r in self.registries if r.kind == "enum")
 
 
-def join(readings: list[Reading]) -> System:
-    """The system that the files make together."""
+def _declare_alike(a: Reading, b: Reading) -> bool:
+    return all(getattr(a, name) == getattr(b, name) for name in DECLARED)
+
+
+def join(readings: list[Reading], before: System | None = None) -> System:
+    """The system that the files make together; what an edit left as it was is taken from the system before it."""
     readings = sorted(readings, key=lambda reading: reading.aside)
     system = System(readings)
+    if before is not None:
+        system.take_over(before)
     enums = system.enums
     for reading in readings:
         system.collectives += reading.collectives

@@ -516,6 +516,11 @@ def children(node: Node) -> list[Node]:
     kind = node.__class__
     if kind is Name or kind is Constant:
         return []
+    if kind is Attribute:
+        return [cast(Attribute, node).value]
+    if kind is Call:
+        call = cast(Call, node)
+        return [call.func, *call.args, *call.keywords]
     if kind is FunctionDef:
         function = cast(FunctionDef, node)
         returns = [function.returns] if function.returns is not None else []
@@ -544,10 +549,14 @@ def walk(*roots: Node) -> Iterator[Node]:
         node = todo.pop()
         yield node
         kind = node.__class__
-        if kind is not Name and kind is not Constant:
-            below = children(node)
-            below.reverse()
-            todo += below
+        if kind is Name or kind is Constant:
+            continue
+        if kind is Attribute:
+            todo.append(cast(Attribute, node).value)
+            continue
+        below = children(node)
+        below.reverse()
+        todo += below
 
 
 @lru_cache(maxsize=64)
