@@ -10,7 +10,10 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "unknown-shapes.md"
 MAKERS = {"Unknown", "Formatted", "Number", "Flag", "unknown", "kind"}
-NAMED = {"NOT_TOLD", "LEFT_OUT", "DIFFERENT_RANKS", "CALLERS_DIFFER", "REASON", "NO_FUNCTION", "OPTIONAL", "FRACTION"}
+NAMED = {
+    "NOT_TOLD", "LEFT_OUT", "DIFFERENT_RANKS", "CALLERS_DIFFER", "OTHER_RANKS", "REASON", "NO_FUNCTION", "OPTIONAL",
+    "FRACTION",
+}  # fmt: skip
 """Reasons that several places give."""
 
 

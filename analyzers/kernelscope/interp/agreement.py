@@ -121,6 +121,8 @@ DIFFERENT_RANKS = "the callers give different ranks"
 
 CALLERS_DIFFER = "the callers differ in this dim"
 
+OTHER_RANKS = "the branches differ in rank"
+
 
 def _same_kind(one: Value, other: Value) -> bool:
     if isinstance(one, Module) and isinstance(other, Module):
@@ -148,9 +150,13 @@ def _joined_shape(one: Shape, other: Shape) -> Shape:
     head = tuple(_shared(one.head, other.head)[:most])
     if all(s.tail is not None and s.reason.startswith(NOT_TOLD) for s in (one, other)):
         return Shape(head, tail, one.reason)
-    return Shape(head, tail, "the branches differ in rank")
+    return Shape(head, tail, OTHER_RANKS)
 
 
 def _shared(one: Iterable[Size], other: Iterable[Size]) -> list[Size]:
-    """The sizes that two shapes have in common, from where both begin."""
-    return [a for a, _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False))]
+    """The sizes that two shapes have in common, from where both begin; some that are known of neither are there too."""
+    return [a for a, _ in takewhile(lambda pair: _is_alike(*pair), zip(one, other, strict=False))]
+
+
+def _is_alike(one: Size, other: Size) -> bool:
+    return one == other or (isinstance(one, Unknown) and isinstance(other, Unknown))

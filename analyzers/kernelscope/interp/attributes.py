@@ -23,6 +23,7 @@ from kernelscope.interp.limits import OBJECT_STEPS, OutOfBudget
 from kernelscope.interp.open_shapes import part_of
 from kernelscope.interp.outside_names import external
 from kernelscope.interp.promised_objects import promised_attribute
+from kernelscope.interp.registries import looked_up, named_key
 from kernelscope.interp.sequences import Mapping, element_at, is_callable
 from kernelscope.interp.values import (
     Alike,
@@ -49,6 +50,7 @@ from kernelscope.interp.values import (
     for_op,
     present,
 )
+from kernelscope.interp.windows import are_for_any_axes
 from kernelscope.ops import Module, ShapeError
 from kernelscope.syntax.python import tree as t
 from kernelscope.tensor import NUMPY, Called, Fields, Several, Shape, Tensor, Unknown
@@ -287,6 +289,8 @@ def instance_attribute(run: Interpreter, instance: Instance, name: str) -> Value
     if isinstance(value, Unknown):
         if (held := held_under(instance, name)) is not None:
             return held
+        if (key := named_key(run, instance, name)) is not None:
+            return key
         if name == "training":
             return Flag("whether the model is training")
         if name == "config":
@@ -366,7 +370,7 @@ def _class_attribute(run: Interpreter, found: object, holder: Instance | Class) 
 def chosen(entries: list[Value], span: Any) -> Value:
     """What a table of functions, classes or tensors gives for a key that is not known."""
     if entries and all(is_callable(e) for e in entries):
-        return entries[0] if len(entries) == 1 else Choice(entries, is_of_table=True)
+        return entries[0] if len(entries) == 1 else Choice(entries, is_of_table=not are_for_any_axes(entries))
     if entries and all(type(e) is tuple and len(e) == len(entries[0]) for e in entries):
         return tuple(chosen(list(parts), span) for parts in zip(*entries, strict=True))
     if entries and all(isinstance(entry, Tensor) for entry in entries):
@@ -438,6 +442,8 @@ def subscript(run: Interpreter, value: Value, index: Value, span: Any) -> Value:
         case Instance():
             from kernelscope.interp.containers import contents
 
+            if (found := looked_up(run, value, index, span)) is not None:
+                return found
             method = instance_attribute(run, value, "__getitem__")
             if isinstance(method, Unknown | LayerMethod) and (held := contents(run, value)) is not None:
                 return subscript(run, held, index, span)

@@ -14,7 +14,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from kernelscope.dims import Dim, Facts
-from kernelscope.interp.agreement import agreed, joined
+from kernelscope.interp.agreement import OTHER_RANKS, agreed, joined
 from kernelscope.interp.calls import MAX_OUTCOMES, call
 from kernelscope.interp.interpreter import Interpreter
 from kernelscope.interp.sequences import is_callable
@@ -32,7 +32,9 @@ from kernelscope.interp.values import (
     Value,
 )
 from kernelscope.interp.ways import differ
+from kernelscope.interp.windows import are_for_any_axes
 from kernelscope.ops import Module, ShapeError
+from kernelscope.ops.arguments import WITHOUT_BATCH
 from kernelscope.tensor import Shape, Tensor, Unknown
 
 _Found = tuple[Attempt, Value, list[Value]]
@@ -60,6 +62,8 @@ def call_choice(run: Interpreter, choice: Choice, args: Arguments, kwargs: Keywo
     result, kinds = _chosen(choice, results), _kinds(choice, found)
     if run.trace is None and len(kinds) < len(results):  # what is seen by the way is not worth following each
         kinds = kinds[:1]
+    if are_for_any_axes(choice.entries):
+        kinds = kinds[:1]  # one layer, for data of any number of dims
     run.outcomes = (result, kinds) if 1 < len(kinds) <= MAX_OUTCOMES else None
     return result
 
@@ -99,6 +103,10 @@ def _of_each(
     errors: list[ShapeError] = []
     apart = run.aside and not is_one_thing(choice)  # in a branch not taken nobody knows that each is given this
     run.contexts.within += apart
+    is_for_any_axes = are_for_any_axes(choice.entries)
+    if is_for_any_axes and run.symbols.trial is not None and args and isinstance(args[0], Tensor):
+        run.symbols.trial.slid(args[0].shape)
+    batched = WITHOUT_BATCH.set(WITHOUT_BATCH.get() and not is_for_any_axes)
     for entry in choice.entries[:MAX_CHOICES]:
         run.known = known
         with nullcontext(Attempt()) if trace is None else trace.attempt() as attempt:
@@ -112,6 +120,7 @@ def _of_each(
             break  # the first stands for all where it demands nothing of what it is given
         if not attempt.lost and _is_enough(choice, [result for _, result, _ in found]):
             break
+    WITHOUT_BATCH.reset(batched)
     run.contexts.within -= apart
     if not found:
         run.known = known
@@ -167,7 +176,7 @@ def _chosen(choice: Choice, results: list[Value]) -> Value:
     do one thing: that of a convolution which stands in for nothing at all may be another one, and so may that of a
     function for which nothing at all stands in."""
     found, is_one = results[0], is_one_thing(choice)
-    stands_in, of_blocks = _stands_in(choice), _is_of_blocks(choice)
+    stands_in, of_blocks = _stands_in(choice) or are_for_any_axes(choice.entries), _is_of_blocks(choice)
     for other in results[1:]:
         both = stands_in or (_is_followed(found) and _is_followed(other))
         if of_blocks and not both:
@@ -203,4 +212,4 @@ def _is_of_blocks(choice: Choice) -> bool:
 
 
 def _is_followed(result: Value) -> bool:
-    return isinstance(result, Tensor) and result.rank is not None
+    return isinstance(result, Tensor) and (result.rank is not None or result.shape.reason == OTHER_RANKS)

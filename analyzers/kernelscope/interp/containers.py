@@ -10,11 +10,11 @@ from types import NoneType
 from kernelscope.dims import Dim
 from kernelscope.interp.attributes import prepare
 from kernelscope.interp.interpreter import Interpreter
-from kernelscope.interp.values import Alike, Arguments, External, Flag, Instance, Number, Sequential, Value
+from kernelscope.interp.values import Alike, Arguments, External, Flag, Instance, Number, Opaque, Sequential, Value
 from kernelscope.tensor import Unknown
 from kernelscope.workspace.modules import External as OutsideName
 
-PLAIN = (bool, int, float, str, tuple, dict, Dim, Number, Flag, NoneType)
+PLAIN = (bool, int, float, str, tuple, dict, Dim, Number, Flag, Opaque, NoneType)
 """What an object that is a chain of layers holds besides its layers: its stride, its number of channels."""
 HELD = "_modules"
 """Where torch keeps the layers of a module, too."""

@@ -45,6 +45,7 @@ from kernelscope.workspace.workspace import Workspace
 
 if TYPE_CHECKING:
     from kernelscope.interp.configuration import Configuration
+    from kernelscope.interp.registries import Registry
     from kernelscope.interp.substitutes import Substitute
     from kernelscope.interp.summaries import Summary
     from kernelscope.interp.untaken import Untaken
@@ -126,6 +127,8 @@ class Interpreter:
         default_factory=dict[str, "dict[str, list[tuple[bool, Function]]]"]
     )
     """For each file, the functions that it registers as operators."""
+    registries: dict[int, Registry | None] = field(default_factory=dict[int, "Registry | None"])
+    """The tables that files fill, by the identity of their objects; None for those that are none."""
     receivers: dict[t.Stmt, Instance] = field(default_factory=dict[t.Stmt, "Instance"])
     """For each class the object that nobody is seen to make."""
     layers: dict[Hashable, Instance] = field(default_factory=dict[Hashable, "Instance"])

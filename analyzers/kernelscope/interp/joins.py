@@ -211,7 +211,7 @@ class Join:
         first of several sizes: what the code does to a batch, it does to all of it.
         """
         if known.shape.dims is None:
-            return known
+            return Tensor(Shape(known.shape.head[:1], known.shape.tail, known.shape.reason), known.dtype, known.place)
         if known.shape.dims == (0,):
             return Tensor(Shape.unknown("it is empty on one of two ways"), known.dtype)
         sizes = [

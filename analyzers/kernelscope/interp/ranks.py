@@ -60,8 +60,9 @@ def settle_ranks(run: Interpreter, scope: Scope, node: t.FunctionDef, guessed: S
     most = OUTSIDE_STEPS if run.contexts.outside else ALL_STEPS
     for name in sorted(guessed):
         value = scope.names[name]
+        trial = Trial((), frozenset(), MOST_SURPRISES)
         is_tried = run.tried < most and present(value).rank == GUESSED
-        if is_tried and _runs(run, scope, node, {name: value}) is False:
+        if is_tried and (_runs(run, scope, node, {name: value}, trial) is False or trial.is_for_any_axes):
             unknown = Tensor(Shape.unknown(NOT_TOLD), present(value).dtype)
             scope.names[name] = Maybe(unknown, value.name) if isinstance(value, Maybe) else unknown
     names = [p.name for p in node.args if _is_open(scope.names.get(p.name))]
@@ -87,9 +88,13 @@ class _Candidates:
     is_for_many: bool = False
     """Whether it meets other tensors in arithmetic, or a layer takes its rows: a vector goes with all of that, so that
     nothing odd about it says little where it may have more dims."""
+    is_for_any_axes: bool = False
+    """Whether layers slide over it whatever rank it has."""
 
     def best(self) -> int | None:
         """The only rank with the fewest surprises; where all others cannot be, one that many tensors have."""
+        if self.is_for_any_axes:
+            return None
         if not self.surprises and len(self.left) == 1:
             rank = next(iter(self.left))
             return rank if rank in LIKELY else None
@@ -176,6 +181,7 @@ class _Trials:
             trial = Trial(tuple(self.prefixes), given, limit)
             begun: set[Span] = set()
             runs = _runs(run, self.scope, self.node, {name: _with_rank(value, called, rank)}, trial, steps, begun)
+            candidates.is_for_any_axes |= trial.is_for_any_axes
             if runs is None:
                 left[rank] = trial.surprises
                 if steps == TRIAL_STEPS:

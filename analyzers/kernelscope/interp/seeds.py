@@ -347,6 +347,9 @@ def _shape(run: Interpreter, function: Function, param: t.Param, uses: Seeding, 
         words = names if names is not None and len(names) == len(wants.dims) else ("_",) * len(wants.dims)
         meant = [uses.size(n) if n != "_" else dim(f"{param.name}_size{i}") for i, n in enumerate(words)]
         return Shape(tuple(s if isinstance(s, Dim) else m for s, m in zip(wants.dims, meant, strict=True)))
+    if wants is not None and wants.head:  # what stands behind is of as many dims as the caller chooses
+        known = (s if isinstance(s, Dim) else dim(f"{param.name}_size{i}") for i, s in enumerate(wants.head))
+        return Shape(tuple(known), (), "how many dims the caller gives is not known")
     if names is not None:
         uses.guessed.add(param.name)
         found = list(uses.promise(param.name, names).head)

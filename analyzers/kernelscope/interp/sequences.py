@@ -32,6 +32,10 @@ MAX_LISTED = 8
 """How far is counted one by one where the user gives sizes: the layers of a model stay alike."""
 
 
+MOST_LETTERS = 16
+"""Texts that are gone through have a letter for each thing to do: `"NDA"`."""
+
+
 def sequence(value: Value) -> list[Value] | None:
     """The elements of a value that is a sequence of known length."""
     match value:
@@ -40,6 +44,8 @@ def sequence(value: Value) -> list[Value] | None:
         case Shape() if value.dims is not None:
             return list(value.dims)
         case dict():
+            return list(value)
+        case str() if len(value) <= MOST_LETTERS:
             return list(value)
         case _:
             return None

@@ -81,6 +81,8 @@ class Summary:
     steps: int
     doubts: int
     surprises: int
+    slides: bool
+    """Whether a layer for data of any number of axes was given what was tried."""
     depth: int
     quiet_depth: int
     forks: int
@@ -215,6 +217,9 @@ def _first(
     contradicted, once = run.contradicted, run.once
     findings, doubts, refused, noted = len(run.findings), run.doubts, run.refused, run.contexts.noted
     surprises = trial.surprises if trial is not None else 0
+    slid = trial is not None and trial.is_for_any_axes
+    if trial is not None:
+        trial.is_for_any_axes = False
     met = len(run.met)
     depth, quiet_depth, asked, forks = run.deepest, run.deepest_quiet, run.asked, run.most_forks
     run.deepest = run.deepest_quiet = run.calls
@@ -234,6 +239,9 @@ def _first(
         run.most_forks = max(forks, run.most_forks)
         run.deepest, run.deepest_quiet = max(depth, run.deepest), max(quiet_depth, run.deepest_quiet)
         run.asked = asked | conditions
+        slides = trial is not None and trial.is_for_any_axes
+        if trial is not None:
+            trial.is_for_any_axes = slid or slides
     taken = run.steps - run.once - steps
     run.cheap[node] = max(run.cheap.get(node, 0), taken)
     if (
@@ -269,6 +277,7 @@ def _first(
         steps=taken,
         doubts=run.doubts - doubts,
         surprises=trial.surprises - surprises if trial is not None else 0,
+        slides=slides,
         depth=below,
         quiet_depth=below_quiet,
         forks=apart,
@@ -375,6 +384,7 @@ def _is_about(sizes: tuple[Dim, Dim], words: set[str], is_free: Callable[[str], 
 def again(run: Interpreter, summary: Summary, form: Form) -> Value:
     """Do what an earlier call did, in the words of this one."""
     if run.symbols.trial is not None:
+        run.symbols.trial.is_for_any_axes |= summary.slides
         run.symbols.trial.add(summary.surprises)
     run.steps = min(run.steps + summary.steps, run.most + 1)
     if run.steps > run.most:

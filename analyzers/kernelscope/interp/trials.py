@@ -31,6 +31,8 @@ class Trial:
     """With more surprises than this it need not go on."""
     surprises: int = 0
     """Sizes that have nothing to do with each other and must agree; tensors that become larger by what is tried."""
+    is_for_any_axes: bool = False
+    """Whether what is tried is given to a layer that is there for data of any number of axes."""
 
     def is_over(self, more: int = 0) -> bool:
         """Whether with so many more surprises the trial ends."""
@@ -63,6 +65,10 @@ class Trial:
     def _is_of_one(self, one: str, other: str) -> bool:
         """Whether two sizes are of one tensor that is tried."""
         return one != other and any(one.startswith(p) and other.startswith(p) for p in self.prefixes)
+
+    def slid(self, shape: Shape) -> None:
+        """Windows slide over a tensor, over as many axes as it has."""
+        self.is_for_any_axes |= not self.prefixes or any(map(self.is_tried, shape.head))
 
     def flattened(self, shape: Shape, start: int) -> None:
         """Axes from one on are joined: odd where there is nothing to join."""

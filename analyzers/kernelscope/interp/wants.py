@@ -8,12 +8,14 @@ The weights of a layer tell sizes; windows, recurrent layers and unpacked shapes
 
 from __future__ import annotations
 
-import re
+import itertools
+from collections.abc import Sequence
 
 from kernelscope.dims import Dim
 from kernelscope.interp.agreement import NOT_TOLD
 from kernelscope.interp.annotations import is_said_to_be_another, mentions_tensor
 from kernelscope.interp.attributes import instance_attribute
+from kernelscope.interp.containers import contents
 from kernelscope.interp.expressions import evaluate
 from kernelscope.interp.interpreter import Interpreter
 from kernelscope.interp.uses import Uses
@@ -28,6 +30,7 @@ from kernelscope.interp.values import (
     as_size,
     present,
 )
+from kernelscope.interp.windows import axes_of
 from kernelscope.ops import Module
 from kernelscope.syntax.python import tree as t
 from kernelscope.tensor import Shape, Size, Tensor, Unknown
@@ -35,7 +38,6 @@ from kernelscope.workspace.modules import Definition, Resolved
 
 MAX_DEPTH = 3
 """Functions that give a parameter on are followed so far."""
-WINDOWS = re.compile(r"(?:Conv(?:Transpose)?|BatchNorm|InstanceNorm|\w*Pool|\w+Pad)([123])d$")
 RECURRENT = ("RNN", "LSTM", "GRU")
 LAST_DIM_SETTINGS = ("in_features", "normalized_shape")
 TURNING = {"permute", "transpose", "movedim", "swapaxes", "moveaxis"}
@@ -141,16 +143,23 @@ def _both(one: Shape, other: Shape | None) -> Shape:
     return whole if isinstance(last, Dim) else Shape((*whole.dims[:-1], part.tail[-1]))
 
 
+def _of_any(shapes: Sequence[Shape | None]) -> Shape | None:
+    """What every one of several wants. Convolutions over one, two or three axes want the batch and so many channels."""
+    first, *others = shapes
+    if all(other == first for other in others):
+        return first
+    heads = [() if shape is None else shape.head for shape in shapes]
+    agreed = itertools.takewhile(lambda sizes: all(size == sizes[0] for size in sizes), zip(*heads, strict=False))
+    return Shape(tuple(sizes[0] for sizes in agreed), (), NOT_TOLD)  # at least one takes a tensor
+
+
 def _of(run: Interpreter, target: Value, place: int | str, depth: int) -> Shape | None:
     """What a callable wants of one argument."""
     match target:
         case Sequential(parts=[first, *_]):
             return _of(run, first, place, depth)
         case Choice(followed=ways):
-            first, *others = [_of(run, present(way), place, depth) for way in ways]
-            if any(other != first for other in others):
-                return Shape.unknown(NOT_TOLD)  # at least one takes a tensor
-            return first
+            return _of_any([_of(run, present(way), place, depth) for way in ways])
         case Module() if place in (0, "input"):
             return _of_layer(target)
         case Instance():
@@ -163,6 +172,8 @@ def _of(run: Interpreter, target: Value, place: int | str, depth: int) -> Shape 
                 return Shape((), weight.shape.head, NOT_TOLD)
             if isinstance(method, Definition) and depth < MAX_DEPTH:
                 return _of_function(run, Function(method, target, True), place, depth)
+            held = contents(run, target)
+            return _of(run, held, place, depth) if isinstance(held, Sequential) else None
         case Function() if depth < MAX_DEPTH:
             return _of_function(run, target, place, depth)
         case _:
@@ -186,9 +197,9 @@ def _is_of_other_axis(method: Resolved) -> bool:
 
 
 def _of_layer(layer: Module) -> Shape | None:
-    windows = WINDOWS.match(layer.name.rpartition(".")[2])
-    if windows is not None:
-        axes, is_norm = int(windows[1]), "Norm" in layer.name
+    axes = axes_of(layer.name)
+    if axes is not None:
+        is_norm = "Norm" in layer.name
         if is_norm and axes == 1:
             return None  # of vectors, or of sequences of them
         channels = layer.settings.get("num_features" if is_norm else "in_channels")

@@ -38,7 +38,17 @@ def broadcast(shapes: Iterable[Shape], facts: Facts = NO_FACTS) -> Shape:
     width = max(len(s.head if s.tail is None else s.tail) for s in operands)
     padded = [_padded(s, width, lost) for s in operands]
     sizes = tuple(_column(column, operands, facts) for column in zip(*padded, strict=True))
-    return Shape(sizes) if unknown is None else Shape((), sizes, unknown.reason)
+    return Shape(sizes) if unknown is None else Shape(_front(operands, facts), sizes, unknown.reason)
+
+
+def _front(operands: Sequence[Shape], facts: Facts) -> tuple[Size, ...]:
+    """The first sizes of operands that are all of unknown rank: those that begin alike have as many dims, as usual."""
+    fronts = [s.head for s in operands]
+    if not facts.as_usual or any(s.tail is None or len(s.head) < 2 for s in operands):
+        return ()
+    if any(isinstance(front[0], Unknown) or front[0] != fronts[0][0] for front in fronts):
+        return ()
+    return tuple(_column(column, operands, facts) for column in zip(*fronts, strict=False))
 
 
 def _as_usual(operands: list[Shape]) -> list[Shape]:

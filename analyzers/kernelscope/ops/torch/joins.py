@@ -44,7 +44,7 @@ def cat(tensors: Value, dim: Value = 0, *, facts: Facts = NO_FACTS) -> Shape:
         raise Lost("nothing is joined")
     ranked = [s.head for s in shapes if s.tail is None]
     if not ranked:
-        return _joined_open(shapes, dim)
+        return _joined_open(shapes, dim, facts)
     if any(_may_be_empty(s) for s in shapes) and any(len(dims) > 1 for dims in ranked):
         _note_empty(shapes, facts)
         raise Lost("a vector among the joined tensors may be empty, then it is left out")
@@ -78,10 +78,16 @@ def _may_be_empty(shape: Shape) -> bool:
     return shape.rank == 1 and (isinstance(shape.head[0], Unknown) or shape.head[0].const is None)
 
 
-def _joined_open(shapes: list[Shape], dim: Value) -> Shape:
+def _joined_open(shapes: list[Shape], dim: Value, facts: Facts) -> Shape:
     at = integer(dim)
     shape = shapes[0]
-    return shape.with_size(at, _total([s.size(at) for s in shapes])) if at < 0 else Shape.unknown(shape.reason)
+    if at < 0:
+        return shape.with_size(at, _total([s.size(at) for s in shapes]))
+    columns = [list(column) for column in zip(*(s.head for s in shapes), strict=False)]
+    if at >= len(columns):
+        return Shape.unknown(shape.reason)
+    head = (_total(c) if i == at else agreed(c, shapes, facts) for i, c in enumerate(columns))
+    return Shape(tuple(head), (), shape.reason)
 
 
 def _total(column: list[Size]) -> Size:
