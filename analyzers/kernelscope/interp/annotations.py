@@ -125,17 +125,26 @@ def annotation_text(run: Interpreter, path: str, param: t.Param) -> str:
     """The annotation of a parameter of a function in a file, in the words of what it names."""
     if param.annotation is None:
         return ""
-    annotation = param.annotation
-    if isinstance(annotation, t.Name) and annotation.id not in PLAIN:
-        path, annotation = _meant(run, path, annotation)
+    annotation, around = param.annotation, "{}"
+    match annotation:
+        case t.Subscript(value=t.Name(id="Optional") | t.Attribute(attr="Optional"), slice=t.Name() as inner):
+            other, meant = _meant(run, path, inner)
+            if meant is not inner:
+                path, annotation, around = other, meant, "Optional[{}]"
+        case t.Name(id=name) if name not in PLAIN:
+            path, annotation = _meant(run, path, annotation)
+        case _:
+            pass
     module = run.workspace.modules.module(path)
-    return module.text.slice(annotation.span).strip("\"'") if module is not None else ""
+    return around.format(module.text.slice(annotation.span).strip("\"'")) if module is not None else ""
 
 
 def _meant(run: Interpreter, path: str, name: t.Name) -> tuple[str, t.Expr]:
     """What a name of the workspace stands for in annotations, and in which file: `OptTensor = Optional[Tensor]`."""
     match run.workspace.modules.resolve(path, name.id):
-        case Definition(path=other, node=t.Assign(value=t.Subscript() | t.BinOp() as meant)) if _is_of_tensors(meant):
+        case Definition(
+            path=other, node=t.Assign(value=t.Subscript() | t.BinOp() | t.Attribute() as meant)
+        ) if _is_of_tensors(meant):
             return other, meant
         case _:
             return path, name
