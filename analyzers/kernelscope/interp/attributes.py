@@ -104,6 +104,8 @@ def attribute(run: Interpreter, value: Value, name: str, span: Any) -> Value:
             if library != "torch.Tensor" and (held := _array_attribute(value, name)) is not None:
                 return held
             found = ops.attribute(value, name)
+            if name == "T" and library == "torch.Tensor" and run.symbols.trial is not None:
+                run.symbols.trial.transposed(value.shape)
             if isinstance(found, Unknown):
                 return TensorMethod(value, name, library)
             if isinstance(found, Tensor):

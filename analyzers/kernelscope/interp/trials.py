@@ -74,6 +74,10 @@ class Trial:
         """Axes from one on are joined: odd where there is nothing to join."""
         self._note(shape.rank == start + 1 and self.is_tried(shape.head[-1]))
 
+    def transposed(self, shape: Shape) -> None:
+        """`x.T`: odd where it is no matrix; torch warns of it and will refuse it."""
+        self._note(shape.rank not in (None, 2) and any(map(self.is_tried, shape.head)))
+
     def indexed(self, shape: Shape, items: Sequence[object]) -> None:
         """Parts of a tensor are taken: odd where axes are left behind those that are named, if the last is named only
         to take all of it, or so many are named that they are meant to be all."""
