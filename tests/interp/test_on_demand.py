@@ -118,6 +118,31 @@ def test_a_method_that_makes_an_object_of_its_class_calls_none() -> None:
     assert called["of_width"] == set()
 
 
+OBJECTS_OF_A_FILE = """
+import torch
+from torch import nn
+
+class Model(nn.Module):
+    def forward(self, x):
+        return self.inner(x)
+
+    def inner(self, x):
+        return x * 2
+
+def run():
+    return model(torch.ones(2, 3))
+
+model = Model()
+x = model(torch.ones(2, 3))
+"""
+
+
+def test_what_a_function_binds_itself_is_no_object_of_the_file() -> None:
+    file = FileOrder(parse_module(OBJECTS_OF_A_FILE.encode()))
+    called = {scope.node.name: {other.node.name for other in file.called[scope.node]} for scope in file.functions}
+    assert called == {"forward": {"inner"}, "inner": set(), "run": {"forward", "inner"}}
+
+
 CHOOSING = """
 from torch import nn
 

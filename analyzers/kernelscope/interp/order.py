@@ -7,7 +7,7 @@ from functools import cached_property
 
 from kernelscope.interp.administration import LIBRARIES
 from kernelscope.interp.message_passing import HOOKS
-from kernelscope.interp.uses import Uses
+from kernelscope.interp.uses import Uses, bound_names
 from kernelscope.results import Span
 from kernelscope.syntax.python import tree as t
 from kernelscope.syntax.python.lower import Module, Scope
@@ -108,7 +108,8 @@ class FileOrder:
     def _called(self, scope: Scope, known: _Named) -> list[Scope]:
         """Functions that one may call: named in it or in its class, and methods of its own class."""
         body, owner = self._bodies[scope.node], scope.owner
-        names = body.names.union(*(self._objects[name] for name in body.names & self._objects.keys()))
+        named = (body.names - body.bound) & self._objects.keys()
+        names = body.names.union(*(self._objects[name] for name in named))
         of_class = self._classes[owner] | {t.dotted(b) or "" for b in owner.bases} if owner is not None else set[str]()
         built = names | of_class if body.computes and scope.node.name != "__init__" else set[str]()
         places = {place for name in names for place in known.plain.get(name, ())}
@@ -197,13 +198,18 @@ class _Body:
         self.scope = scope
         self.names: set[str] = set()
         self.attributes: set[str] = set()
+        self.bound: set[str] = set()
+        """The names that it binds itself: they mean nothing of the file's top level."""
         self.calls_itself = False
         """Whether a method calls its own object: `self(x)`."""
         assert isinstance(scope.node, t.FunctionDef)
         decorators = {t.dotted(decorator) for decorator in scope.node.decorator_list}
         is_bound = scope.owner is not None and bool(scope.node.args) and decorators.isdisjoint(UNBOUND)
         own = scope.node.args[0].name if is_bound else None
+        self.bound.update(param.name for param in scope.node.args)
         for node in t.walk(*scope.node.body):
+            if isinstance(node, t.Assign | t.AnnAssign | t.AugAssign | t.For | t.With):
+                self.bound.update(bound_names(node))
             if isinstance(node, t.Call) and isinstance(node.func, t.Name) and node.func.id == own:
                 self.calls_itself = True
             if isinstance(node, t.Name):

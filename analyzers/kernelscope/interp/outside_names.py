@@ -38,10 +38,13 @@ def external(name: str) -> Value:
 
 
 def _shortest(name: str) -> str:
-    """A name of Flax as its documentation spells it: `flax.linen.attention.SelfAttention` is `flax.linen`'s."""
+    """A layer as its library's documentation spells it: `flax.linen.attention.SelfAttention` is `flax.linen`'s, and
+    `torch.nn.modules.conv.Conv2d` is `torch.nn`'s."""
     owner, _, method = name.rpartition(".")
     if method.startswith("__"):
         return f"{_shortest(owner)}.{method}"
+    if name.startswith("torch.nn.modules.") and method[:1].isupper():
+        return f"torch.nn.{method}"
     for library in ("flax.linen.", "flax.nnx.", "equinox.nn."):
         if name.startswith(library) and not name.startswith(f"{library}initializers."):
             return library + name.rpartition(".")[2]
