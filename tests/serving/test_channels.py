@@ -240,13 +240,15 @@ def test_one_of_several_queues_is_known_by_the_names_that_it_goes_by(source: Sou
         "queue slots opened in Office.__init__; Office.__init__, Office.finish send; Office.fill receives",
     ]
     claims = read_python(file).claims
-    (slots,) = claims["serving.batching"]
+    free, slots = claims["serving.batching"]
+    assert free.name == "Office.slots[…]"
+    assert free.value.startswith("FIFO: taken from the front")
     assert slots.value == (
         "continuous batching by slots: a request takes one in fill; it is put back in finish, so the next request "
         "joins while the rest of the batch goes on; made by queue.Queue(width)"
     )
     assert [c.name for c in claims["serving.scheduling"]] == ["Office.inboxes[…] policy"]
-    assert [c.name for c in claims["serving.kv_cache"]] == ["Office.slots[…]"]
+    assert claims["serving.kv_cache"] == []
 
 
 def test_streams_and_what_runs_on_them(source: Source) -> None:

@@ -22,6 +22,10 @@ LONGEST_STEPS = 400
 """Characters of a function's steps in an answer."""
 _CHOOSES = re.compile(r"argmax|multinomial|softmax|categorical|exponential|gumbel|topk\s*\(", re.IGNORECASE)
 """Steps that choose one of many by their weight; who only hands settings of that on does not."""
+_OF_LOGITS = re.compile(
+    r"(?:argmax|multinomial)\s*\(\s*\w*(?:logits|probs)|\b\w*(?:logits|probs)(?:\[[^\]]*\])?\.(?:argmax|multinomial)\("
+)
+"""Steps that choose a token, in whatever function."""
 _SHAPES = re.compile(r"LogitsProcessor|LogitsWarper")
 """Steps that choose by what logits are changed before."""
 _HELD = re.compile(r"^\s*(?:if|elif|while|return) .*[<>]")
@@ -97,6 +101,10 @@ def samplers(system: System) -> Iterator[Claim]:
     """What the components do that choose a token."""
     meant = [p for p in system.procedures_of(COMPONENT) if SAMPLES & {*words(p.name)} and _CHOOSES.search(p.steps)]
     meant.sort(key=lambda p: -min(p.size, 30) * (1 + p.weight))
+    others = (p for p in system.procedures_of(COMPONENT) if p not in meant and _OF_LOGITS.search(p.steps))
     shapes = (p for p in system.procedures_of(COMPONENT) if "logits" in words(p.name) and _SHAPES.search(p.steps))
     for p in (*meant[:MOST_FUNCTIONS], *list(shapes)[:MOST_FUNCTIONS]):
         yield Claim(p.name, f"{p.name}: {_first_steps(p.steps)}", p.evidence)
+    for p in list(others)[:MOST_FUNCTIONS]:
+        chosen = [step.strip() for step in p.steps.splitlines() if _OF_LOGITS.search(step)]
+        yield Claim(p.name, f"{p.name}: {_joined(chosen[:3])}", p.evidence)

@@ -28,7 +28,7 @@ DECLARED: dict[str, re.Pattern[str]] = {
         r"(?:^|_)(?:kv|pages?|block_size|blocks|cache|memory|swap|watermark|alloc)(?:_|$)|kvcache", re.I
     ),
     "prefix_cache": re.compile(
-        r"(?:prefix|prompt)_?(?:cach|match|reuse|shar|len)|prefix_tokens|radix|(?:^|_)hash", re.I
+        r"(?:prefix|prompt)_?(?:cach|match|reuse|shar)|prefix_(?:len|tokens)|radix|(?:^|_)hash", re.I
     ),
     "batching": re.compile(
         r"batch|num_seqs|chunk|prefill|extend|running|max_num|max_(?:\w+_)?tokens|specul|draft|n_?gram|concurren|slots",

@@ -10,7 +10,18 @@ from functools import lru_cache
 
 from kernelscope.results import Location
 from kernelscope.serving.claims import Claim, PythonSource
-from kernelscope.serving.guards import EXITS, Guard, all_guards_text, calls, guarded, last_name, own, own_calls, own_of
+from kernelscope.serving.guards import (
+    EXITS,
+    MAX_TEST,
+    Guard,
+    all_guards_text,
+    calls,
+    guarded,
+    last_name,
+    own,
+    own_calls,
+    own_of,
+)
 from kernelscope.serving.moves import Move, last_part, moves
 from kernelscope.serving.preemption import swaps_out
 from kernelscope.serving.queues import OVER, REQUESTS, iterated
@@ -340,7 +351,7 @@ def _limits(source: PythonSource, scope: Scope, loop: t.While | t.For) -> Iterat
         tests = loop.test.values if isinstance(loop.test, t.BoolOp) and loop.test.op == "and" else [loop.test]
         for test in tests:
             if isinstance(test, t.Compare):
-                yield f"not ({source.quote(test)})"
+                yield f"not ({source.quote(test, MAX_TEST)})"
     for statement in t.flat(loop.body):
         if not isinstance(statement, t.If) or not statement.body:
             continue
@@ -348,13 +359,13 @@ def _limits(source: PythonSource, scope: Scope, loop: t.While | t.For) -> Iterat
             if isinstance(loop, t.For):
                 yield f"the loop is through, passing over one if {source.quote(statement.test)}"
         elif isinstance(statement.body[-1], t.Return | t.Break):
-            yield source.quote(statement.test)
+            yield source.quote(statement.test, MAX_TEST)
         elif (
             statement.orelse
             and isinstance(statement.orelse[-1], EXITS)
             and not isinstance(statement.orelse[-1], t.Raise)
         ):
-            yield f"not ({source.quote(statement.test)}){_asked(source, scope, statement.test)}"
+            yield f"not ({source.quote(statement.test, MAX_TEST)}){_asked(source, scope, statement.test)}"
 
 
 def _askers(scope: Scope, test: t.Expr) -> Iterator[t.FunctionDef]:

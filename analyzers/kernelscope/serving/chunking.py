@@ -27,6 +27,7 @@ TOKENS = {*PROMPTS, "token", "tokens", "id", "ids", "input", "inputs", "chunk", 
 """Words of what a prompt consists of, or of a piece of it."""
 BYTES = {"byte", "bytes", "transfer", "send", "receive", "recv"}
 """Words of what is sent in parts."""
+BUDGETS = {"chunk", "budget", "capacity", "quota", "max"}
 ANSWERS = {"new", "output", "completion", "generate", "generated", "response", "answer"}
 """Words of what a request may still bring forth: a limit leaves that, too, but cuts no prompt."""
 
@@ -74,6 +75,36 @@ def chunks(source: PythonSource) -> Iterator[Claim]:
             yield Claim(f"{scope.qualified_name} chunked prefill", value, (source.at(statement), source.at(scope.node)))
 
 
+def portions_by_test(source: PythonSource) -> Iterator[Claim]:
+    """`if rest <= budget: n = rest else: n = budget`: the lesser of both, written as a test."""
+    for scope in source.module.functions():
+        if DRAFTS & {*words(scope.qualified_name), *words(source.path.stem)}:
+            continue
+        known = assignments(scope.node)
+        for node in own_of(scope.node, t.If):
+            match node:
+                case t.If(
+                    test=t.Compare(left=rest, ops=["<=" | "<"], comparators=[budget]),
+                    body=[t.Assign(targets=[target], value=whole)],
+                    orelse=[t.Assign(targets=[other], value=part) as cut],
+                ):
+                    pass
+                case _:
+                    continue
+            names = [t.dotted(n) for n in (rest, budget, target)]
+            if None in names or names != [t.dotted(n) for n in (whole, part, other)]:
+                continue
+            if not _is_budget(budget) or not _is_of_tokens(cut, [rest, budget]):
+                continue
+            if not _counted_down(scope.node, budget, cut, known):
+                continue
+            value = (
+                f"chunked prefill: {names[2]} = {names[0]} if {source.quote(node.test)}, else {names[1]}: a request "
+                "over the budget is cut, the rest follows"
+            )
+            yield Claim(f"{scope.qualified_name} chunked prefill", value, (source.at(node), source.at(scope.node)))
+
+
 def _cut(value: t.Call) -> t.Call | None:
     """`min(rest, budget)`, also as `max(min(rest, budget), 1)`."""
     if last_name(value.func) == "max" and len(value.args) == 2:
@@ -112,7 +143,10 @@ def _rest_of_budget(
     if not _is_of_tokens(statement, [a.left for a in meant if isinstance(a, t.BinOp) and t.dotted(a.left)]):
         return
     target = source.quote(statement.targets[0])
-    value = f"chunked prefill: {target} = {source.quote(cut)}: at most the rest of the budget is taken"
+    left = next(a.left for a in meant if isinstance(a, t.BinOp) and _is_rest_of_budget(a))
+    is_budget = bool(BUDGETS & set(words(last_name(left))))
+    rest = "the rest of the budget" if is_budget else f"what is left of {source.quote(left)}"
+    value = f"chunked prefill: {target} = {source.quote(cut)}: at most {rest} is taken"
     for given, held in zip(cut.args, meant, strict=True):
         if given is not held and _is_rest_of_budget(held):
             value += f", where {source.quote(given)} = {source.quote(held)}"
@@ -123,8 +157,7 @@ def _is_rest_of_budget(node: t.Expr) -> bool:
     """`chunk_size - used`: what a limit leaves."""
     if not isinstance(node, t.BinOp) or node.op != "-":
         return False
-    limits = {"chunk", "budget", "limit", "capacity", "quota", "max"}
-    return bool(limits & set(words(last_name(node.left)))) and t.dotted(node.right) is not None
+    return bool((BUDGETS | {"limit"}) & set(words(last_name(node.left)))) and t.dotted(node.right) is not None
 
 
 def _is_length(node: t.Expr) -> bool:

@@ -65,7 +65,7 @@ class PythonSource:
         text = self.text.slice(node.span)
         if "#" in text and "\n" in text:
             text = self._without_comments(node)
-        text = " ".join(text.split())
+        text = " ".join(text.replace("\\\n", "\n").split())
         return text if len(text) <= longest else text[: longest - 1] + "…"
 
     def _without_comments(self, node: t.Node) -> str:

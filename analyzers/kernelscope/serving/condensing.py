@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from kernelscope.serving.claims import PythonSource
+from kernelscope.serving.guards import MAX_TEST
 from kernelscope.syntax.python import tree as t
 
 MAX_STEP = 150
@@ -58,7 +59,7 @@ class Condenser:
             case t.For():
                 return _under(f"for {quote(node.target)} in {quote(node.iter)}:", node, self.block(node.body))
             case t.While():
-                return _under(f"while {quote(node.test)}:", node, self.block(node.body))
+                return _under(f"while {quote(node.test, MAX_TEST)}:", node, self.block(node.body))
             case t.With():
                 held = ", ".join(quote(item.context_expr) for item in node.items)
                 return _under(f"with {held}:", node, self.block(node.body))
@@ -79,7 +80,7 @@ class Condenser:
         done, otherwise = self.block(node.body), self._otherwise(node.orelse)
         if not otherwise and not done:
             return []
-        return [*_under(f"if {self.source.quote(node.test)}:", node, done), *otherwise]
+        return [*_under(f"if {self.source.quote(node.test, MAX_TEST)}:", node, done), *otherwise]
 
     def _otherwise(self, body: list[t.Stmt]) -> list[Step]:
         if len(body) == 1 and isinstance(body[0], t.If):

@@ -21,8 +21,11 @@ RECENT = {"access", "accessed", "recent", "recency", "last", "lru", "time", "tim
 FILES = {"file", "files", "blob", "blobs", "download", "downloads"}
 """Words of what is cached on a disk for other reasons than to go on with a request."""
 MEMOS = {"result", "results", "compiled", "memo", "grammar", "grammars", "session", "sessions", "embedding",
-         "embeddings"}  # fmt: skip
+         "embeddings", "image", "images", "video", "videos", "multimodal", "modal", "processor", "tokenizer",
+         "template", "http", "response", "responses"}  # fmt: skip
 """Words of what is kept only not to be worked out again."""
+KEYS = {"kv", "prefix", "radix", "block", "blocks", "page", "pages"}
+"""Words of what holds keys and values, or prefixes of them, whatever else it is called."""
 SORTED_SETS = {"SortedSet", "SortedList", "SortedDict", "SortedKeyList"}
 
 
@@ -51,7 +54,8 @@ def evictions(source: PythonSource) -> Iterator[Claim]:
             yield Claim(f"{scope.qualified_name} eviction", value, tuple(where))
         for call in calls:
             held = _first_out(call)
-            if held is None or not (FREEING | CACHES) & {*spoken, *words(held)} or MEMOS & set(words(held)):
+            said = {*words(scope.qualified_name), *words(held or "")}
+            if held is None or not (FREEING | CACHES) & {*spoken, *said} or (MEMOS & said and not KEYS & said):
                 continue
             if "free" in words(held):
                 value = f"FIFO: the first of {held} is taken ({source.quote(call)}): the least recently freed is reused"

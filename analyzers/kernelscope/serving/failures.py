@@ -22,6 +22,7 @@ MISSING = {"import", "module"}
 """Words of faults that only say that something is not installed."""
 MEMORY = {"memory", "oom"}
 WAITS = {"sleep", "wait"}
+EMPTY = {"empty"}
 
 
 def failures(source: PythonSource) -> Iterator[Claim]:
@@ -53,6 +54,8 @@ def _again(source: PythonSource, scope: Scope, loop: t.For | t.While, node: t.Tr
         case _:
             return None
     leaves = any(isinstance(s, t.Return | t.Break) for s, _ in guarded([*node.body, *node.orelse]))
+    if any(EMPTY & set(words(_kind(source, handler))) for handler in node.handlers):
+        return None  # who looks into a queue again and again waits for work
     leaves = leaves or (loop.body[-1:] != [node] and any(isinstance(s, t.Return | t.Break) for s in loop.body))
     staying = [h for h in node.handlers if h.body and not isinstance(h.body[-1], t.Return | t.Break | t.Raise)]
     if not leaves or not staying:

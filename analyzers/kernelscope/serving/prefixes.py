@@ -14,6 +14,7 @@ from kernelscope.syntax.python import tree as t
 
 SEARCHES = {"match", "lookup", "hit", "hits", "longest", "computed", "prefix"}
 LOOKS_UP = {"get", "find", "contains", "exists", "exist", "lookup", "has"}
+MOST_CHECKS = 2
 CACHED = {"prefix", "prefixes", "cache", "cached", "caches", "tree", "trie", "radix", "block", "blocks", "page",
           "pages", "hash", "hashes", "kv"}  # fmt: skip
 """Words of where a prefix is looked for: ends of texts are matched, too."""
@@ -36,8 +37,38 @@ def lookups(source: PythonSource) -> Iterator[Claim]:
                 found = _lookup(node, hashed)
                 if found is not None:
                     yield from _hit(source, scope.qualified_name, loop, node, found)
+        yield from _asked_once(source, scope.qualified_name, scope.node, hashed)
         yield from _ended_at_misses(source, scope.qualified_name, scope.node)
         yield from _unknown_pieces(source, scope.qualified_name, scope.node)
+
+
+def _asked_once(
+    source: PythonSource, where: str, function: t.FunctionDef | t.ClassDef, hashed: set[str | None]
+) -> Iterator[Claim]:
+    """`page = table.get(h)`, `if page is None: return None`: one piece of a prefix is looked up by its hash."""
+    for number, node in enumerate(function.body):
+        found = _lookup(node, hashed)
+        held = {w for n in t.walk(node) if isinstance(n, t.Attribute) for w in words(n.attr)}
+        if found is None or "hash" not in held:
+            continue
+        for test in function.body[number + 1 :]:
+            match test:
+                case t.If(
+                    test=t.Compare(left=t.Name(id=name), ops=["is"], comparators=[t.Constant(value=None)]),
+                    body=[t.Return() as missed],
+                ) if name == found:
+                    value = f"prefix lookup in {where}: {source.quote(node)}; a miss where {source.quote(test.test)}"
+                    checks = [
+                        s for s in function.body[number + 1 :]
+                        if isinstance(s, t.If) and s is not test and isinstance(s.body[-1], t.Return)
+                        and any(isinstance(n, t.Name) and n.id == found for n in t.walk(s.test))
+                    ]  # fmt: skip
+                    value += "".join(f", and where {source.quote(s.test)}" for s in checks[:MOST_CHECKS])
+                    places = (source.at(node), source.at(missed), *(source.at(s) for s in checks), source.at(function))
+                    yield Claim(f"{where} hash hit", value, places)
+                case _:
+                    continue
+            break
 
 
 def _makes_a_key(name: str) -> bool:

@@ -145,6 +145,7 @@ FINDERS: tuple[tuple[str, Finder], ...] = (
     ("serving.scheduling", admission.passed_over),
     ("serving.scheduling", put_back),
     ("serving.batching", chunking.chunks),
+    ("serving.batching", chunking.portions_by_test),
     ("serving.batching", capacity.admissions),
     ("serving.batching", semaphores),
     ("serving.batching", chunking.pieces),
@@ -392,7 +393,8 @@ def _queue_claims(source: PythonSource) -> Iterator[tuple[str, Claim]]:
     for queue in queues.queues(source):
         if queue.holds_ids:
             for claim in service.free_list_claims(queue):
-                yield ("serving.batching" if claim.name.endswith("admission") else "serving.kv_cache"), claim
+                in_batch = claim.name.endswith("admission") or service.is_of_batches(queue)
+                yield ("serving.batching" if in_batch else "serving.kv_cache"), claim
         else:
             yield from (("serving.scheduling", claim) for claim in service.service_claims(queue))
 

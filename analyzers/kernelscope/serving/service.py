@@ -36,6 +36,9 @@ RESTS = {"chunk", "chunked", "partial"}
 """Words of a request of which a part is left to compute."""
 ARRIVALS = {"append", "add", "put", "enqueue", "submit", "push"}
 """Words of methods that take in what comes."""
+PLACES = {"slot", "slots"}
+MEMORY = {"kv", "cache", "token", "tokens", "pool", "block", "blocks", "page", "pages", "alloc", "allocator", "swap"}
+"""Words of what holds the memory of requests."""
 WAITS = {"waiting", "pending", "running", "ready", "swapped", "queue"}
 """Those of them that say so wherever they stand."""
 
@@ -216,6 +219,12 @@ def free_list_claims(queue: Queue) -> Iterator[Claim]:
             f"{_listed(givers)}, so the next request joins while the rest of the batch goes on; made by {queue.made}"
         )
         yield Claim(f"{queue.shown} admission", value, evidence)
+
+
+def is_of_batches(queue: Queue) -> bool:
+    """Whether ids are places in a batch or names of requests, and no memory, by what holds them."""
+    said = {*words(queue.owner), *words(queue.name)}
+    return bool(PLACES & {*words(queue.name)} or {"request", "requests"} & said) and not MEMORY & said
 
 
 def _listed(names: list[str]) -> str:
