@@ -120,6 +120,25 @@ def test_rounds_too_long_to_be_tried_are_tried_for_their_indices() -> None:
     assert all(isinstance(verdict.outcome, Traffic) for verdict in verdicts(run))
 
 
+SWITCHED = """
+__global__ void switched(const float *x, float *y, int k) {
+  float sum = x[threadIdx.x];
+  switch (k) {
+CASES
+  }
+  y[threadIdx.x * 2] = sum;
+}
+"""
+
+
+def test_every_way_of_a_long_switch_is_followed() -> None:
+    cases = "".join(f"    case {i}: sum += heavy(sum) + heavy(sum + {i}); break;\n" for i in range(1, 11))
+    source = parse((LONG + SWITCHED.replace("CASES", cases)).encode())
+    run = run_kernel(Definitions.of(source), source.lowered.functions["switched"][-1], Setting((32, 1, 1)))
+    assert run.complete
+    assert [access.memory.name for access in run.accesses] == ["x", "y"]
+
+
 def test_templates_that_call_themselves_are_read_so_often(tmp_path: Path) -> None:
     path = tmp_path / "sort.cu"
     path.write_text(

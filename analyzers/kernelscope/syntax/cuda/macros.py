@@ -152,12 +152,11 @@ def bracketed(data: bytes, opening: int, limit: int = MAX_BRACKETED) -> tuple[li
 @lru_cache(maxsize=64)
 def _token_of(names: frozenset[bytes]) -> re.Pattern[bytes]:
     """Finds these names and what may hide them, and passes over all else."""
-    words = b"|".join(re.escape(name) for name in sorted(names))
+    words = b"".join(rb"|" + re.escape(name) + rb"(?!\w)" for name in sorted(names))
     return re.compile(
         rb"R\"([^\s()\\]{0,16})\((?s:.*?)\)\1\""
         rb'|"[^"\\\n]*+(?>(?:\\.[^"\\\n]*+)*)"?'
-        rb"|'(?<!\w')(?>(?:[^'\\\n]|\\.){1,8})'"
-        rb"|(?:" + words + rb")(?!\w)"
+        rb"|'(?<!\w')(?>(?:[^'\\\n]|\\.){1,8})'" + words
     )
 
 

@@ -24,6 +24,8 @@ MAX_TRIED_DEPTH = 3
 
 TRIAL_SHARE = 4
 """The part of the steps left that a trial of a round may take, as a divisor."""
+MAX_TRIAL = 4_000
+"""Steps of a trial: of a longer round only what decides indices is tried."""
 
 MAX_HALVINGS = 12
 
@@ -130,7 +132,7 @@ def _followed_quietly(
     m.loops += 1
     m.logs.append({})
     if not quiet:
-        m.limit = m.steps + (limit - m.steps) // TRIAL_SHARE
+        m.limit = m.steps + min(MAX_TRIAL, (limit - m.steps) // TRIAL_SHARE)
     left: Departures | None = None
     try:
         left = follow_round(m, node, names, Returned(returned.reference, returned.before))

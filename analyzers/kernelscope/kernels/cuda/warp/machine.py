@@ -47,8 +47,9 @@ from kernelscope.kernels.cuda.warp.values import (
 from kernelscope.results import Span
 from kernelscope.syntax.cuda import tree as t
 
-MAX_STEPS = 8_500
-"""Expressions that are evaluated for one kernel, inlined functions included."""
+MAX_STEPS = 70_000
+"""Expressions that are evaluated for one kernel, inlined functions included. Most take some hundred; the longest that
+is known takes as many as this, a second's work, and is told in part if it is cut."""
 ALLOCATED = 256
 """What addresses of allocated memory are multiples of."""
 MAX_NAME = 40
