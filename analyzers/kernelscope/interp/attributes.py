@@ -52,6 +52,7 @@ from kernelscope.interp.values import (
 )
 from kernelscope.interp.windows import are_for_any_axes
 from kernelscope.ops import Module, ShapeError
+from kernelscope.ops.torch.transformer_parts import BLOCKS, LAYERS, parts_of
 from kernelscope.syntax.python import tree as t
 from kernelscope.tensor import NUMPY, Called, Fields, Several, Shape, Tensor, Unknown
 from kernelscope.tensor.slicing import sliced
@@ -214,6 +215,8 @@ def layer_attribute(layer: Module, name: str) -> Value:
     """What a layer of a library holds: a parameter, a setting, or a method of its own."""
     if name in layer.parameters:
         return layer.parameters[name]
+    if (part := parts_of(layer).get(name)) is not None:
+        return part
     if name == "bias":
         if isinstance(layer.settings.get(name, False), bool):
             return None
@@ -353,7 +356,8 @@ def _class_attribute(run: Interpreter, found: object, holder: Instance | Class) 
         case OutsideName():
             base, _, method = found.dotted.rpartition(".")
             inherited = (methods for library, methods in INHERITED.items() if found.dotted.startswith(library))
-            if receiver is not None and method in next(inherited, ()):
+            is_block = base in LAYERS and method in BLOCKS
+            if receiver is not None and (is_block or method in next(inherited, ())):
                 return LayerMethod(receiver, base, method)
             if (
                 receiver is not None

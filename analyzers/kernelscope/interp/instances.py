@@ -37,6 +37,7 @@ from kernelscope.interp.values import (
 )
 from kernelscope.ops import Module, ShapeError
 from kernelscope.ops.modules import find_module
+from kernelscope.ops.torch.transformer_parts import BLOCKS, LAYERS, parts_of
 from kernelscope.syntax.python import tree as t
 from kernelscope.tensor import Tensor, Unknown
 from kernelscope.workspace.modules import Definition
@@ -138,7 +139,8 @@ def _become_layer(instance: Instance, name: str, args: Arguments, kwargs: Keywor
     layer = ops.build(name, [for_op(a) for a in args], {k: for_op(v) for k, v in kwargs.items()})
     if isinstance(layer, Module):
         instance.layer = layer
-        held = {key: layer_attribute(layer, key) for key in ("bias", *layer.settings, *layer.parameters)}
+        names = ("bias", *layer.settings, *layer.parameters, *parts_of(layer))
+        held = {key: layer_attribute(layer, key) for key in names}
         instance.attributes |= {key: value for key, value in held.items() if key not in instance.attributes}
 
 
@@ -161,6 +163,8 @@ def call_inherited(run: Interpreter, target: LayerMethod, args: Arguments, kwarg
             _become_layer(instance, target.base, args, kwargs)
         return None
     prepare(run, instance)
+    if target.name in BLOCKS and target.base in LAYERS and args:
+        return args[0]
     if target.name in ("forward", "__call__"):
         held = containers.contents(run, instance)
         if isinstance(held, Sequential) or instance.layer is not None:

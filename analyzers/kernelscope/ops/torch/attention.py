@@ -219,7 +219,10 @@ def layer_flags(layer: Module) -> bool:
 
 
 _D_MODEL = shape_rule("*x {d_model} -> *x {d_model}")
-_TRANSFORMER = "d_model, nhead, dim_feedforward=2048, dropout=0.1, activation='relu', *args"
+_TRANSFORMER = (
+    "d_model, nhead, dim_feedforward=2048, dropout=0.1, activation='relu', layer_norm_eps=1e-05, batch_first=False, "
+    "norm_first=False, bias=True, device=None, dtype=None"
+)
 
 
 @module("TransformerEncoderLayer TransformerDecoderLayer", _TRANSFORMER, label="transformer layer")
