@@ -18,13 +18,29 @@ from kernelscope.tensor import Shape, ShapeError, Size, Tensor, Unknown, numel, 
 ONE, TWO = as_dim(1), as_dim(2)
 
 
-def slid(length: Size, kernel: Size, stride: Size, padding: Size, dilation: Size = ONE) -> Size:
+def slid(
+    length: Size, kernel: Size, stride: Size, padding: Size, dilation: Size = ONE, facts: Facts = NO_FACTS
+) -> Size:
     """How many positions a window has along one axis."""
-    return (length + padding * TWO - dilation * (kernel - ONE) - ONE) // stride + ONE
+    reach = dilation * (kernel - ONE)
+    both = reach if facts.as_usual and _is_half(padding, reach, dilation) else padding * TWO
+    return (length + both - reach - ONE) // stride + ONE
+
+
+def _is_half(padding: Size, reach: Size, dilation: Size) -> bool:
+    """Whether so much is added on either side that every place is the middle of a window: `(k - 1)//2`, and `k//2`. Who
+    writes that has windows with a middle, of odd sizes."""
+    if isinstance(padding, Unknown) or isinstance(reach, Unknown) or isinstance(dilation, Unknown):
+        return False
+    if reach.const is not None:
+        return False
+    half = [(reach + more) // TWO for more in (ONE - ONE, dilation)]
+    spread = [(reach // dilation + more) // TWO * dilation for more in (ONE - ONE, ONE)]
+    return padding in (*half, *spread)
 
 
 def _convolved(
-    shape: Shape, out: Size, kernel: tuple[Size, ...], stride: Value, padding: Value, dilation: Value
+    shape: Shape, out: Size, kernel: tuple[Size, ...], stride: Value, padding: Value, dilation: Value, facts: Facts
 ) -> Shape:
     """Channels and positions after a convolution over the last axes."""
     n = len(kernel)
@@ -36,7 +52,8 @@ def _convolved(
     if isinstance(padding, str):
         padding = 0
     pads = [size(v) for v in pair(padding, n)]
-    result = tuple(map(slid, lengths, kernel, steps, pads, holes))
+    each = zip(lengths, kernel, steps, pads, holes, strict=True)
+    result = tuple(slid(*axis, facts) for axis in each)
     for after, before, width in zip(result, lengths, kernel, strict=True):
         if not isinstance(after, Unknown) and after.const is not None and after.const < 1:
             raise ShapeError("shape", f"a window of {width} does not fit into {before} of {shape}")
@@ -73,7 +90,7 @@ def _declare_function(n: int) -> None:
         if len(kernel) != n + 2:
             raise ShapeError("rank", f"the weight must have {n + 2} dims, got {Shape(kernel)}")
         shape = _checked(tensor(input).shape, n, kernel[1] * size(groups), facts)
-        return _convolved(shape, kernel[0], kernel[2:], stride, padding, dilation)
+        return _convolved(shape, kernel[0], kernel[2:], stride, padding, dilation, facts)
 
     name = f"conv{n}d"
     rule(f"F,t.{name}", name=name, flops=_work, label="convolution")(conv)
@@ -155,7 +172,7 @@ def _declare_layer(n: int) -> None:
         shape = _checked(tensor(input).shape, n, layer.size("in_channels"), facts)
         kernel = layer.pair("kernel_size", n)
         return _convolved(
-            shape, layer.size("out_channels"), kernel, layer["stride"], layer["padding"], layer["dilation"]
+            shape, layer.size("out_channels"), kernel, layer["stride"], layer["padding"], layer["dilation"], facts
         )
 
     @module(
