@@ -17,7 +17,7 @@ from kernelscope.explain.report_config import CONFIG
 from kernelscope.explain.report_distribution import DISTRIBUTION
 from kernelscope.explain.report_execution import DEPENDENCIES, memory_access, tiling
 from kernelscope.explain.report_kernels import Kernels
-from kernelscope.explain.report_layout import MOST_CLAIMS, Layout, laid_out
+from kernelscope.explain.report_layout import MOST_CLAIMS, Layout, cut_to_size, laid_out
 from kernelscope.explain.report_places import Json, Places
 from kernelscope.explain.report_serving import SERVING
 from kernelscope.explain.report_structure import TOPOLOGY, components, units
@@ -57,6 +57,7 @@ def report(
         "diagnostics": _contradictions,
     }
     found = laid_out(layout, system, places)
+    cut_to_size(found)
     return {
         "schema_version": 1,
         "workspace": _workspace(system, root),

@@ -59,7 +59,6 @@ def _parameter(parameter: Parameter, places: Places, demands: list[Constraint]) 
         shown["effective"] = "; ".join(
             f"{o.value} when {o.condition}" if o.condition else o.value for o in parameter.overrides
         )
-        shown["overrides"] = [places.claim(o) for o in parameter.overrides[:3]]
     if demands:
         shown["demanded"] = "; ".join(c.condition for c in demands[:MOST_DEMANDS])
     lines = [parameter.location, *(e for o in parameter.overrides for e in o.evidence)]

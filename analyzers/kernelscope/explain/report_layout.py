@@ -5,8 +5,10 @@ Also the lists that most sections have: claims of a section and the steps of its
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TypeAlias
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TypeAlias, cast
 
 from kernelscope.explain.report_places import Json, Places
 from kernelscope.faults import part
@@ -16,6 +18,15 @@ from kernelscope.serving.system import System
 MOST_CLAIMS = 60
 MOST_STEPS = 30
 FEW_FILES = 300
+MOST_ENTRIES = 4_900
+"""How many things a report says at most: who reads it by a program takes a little more."""
+SEVERAL = "more of "
+"""How rows of several functions begin."""
+FURTHER = ("serving.", "distributed")
+"""Sections that tell further functions, several in a row."""
+MOST_TOGETHER = 5
+LONGEST_ROW = 1_500
+"""How many functions of a class, and characters of their steps, stand in one row after those that have their own."""
 MORE = 3
 """How many times as many functions are told of a system that has so few files."""
 
@@ -47,15 +58,91 @@ def steps_of(section: str, most: int = MOST_STEPS) -> Rows:
     """The functions that belong to a section, those that fit best first, then those that belong to it, too."""
 
     def rows(system: System, places: Places) -> list[Json]:
-        ranked = sorted(system.procedures_of(section), key=lambda p: _importance(system, p))
+        told = Counter(_told_in(system, section))
+        ranked = sorted(system.procedures_of(section), key=lambda p: _importance(system, p, told))
         more = MORE if len(system.readings) <= FEW_FILES else 1
-        own = [p for p in ranked if p.section == section][: more * most]
+        own = [p for p in ranked if p.section == section]
         others = [p for p in ranked if p.section != section]
-        return [places.procedure(p) for p in (*own, *others)[: more * (most + most // 5)]]
+        alone = [*own[: more * most], *others][: more * (most + most // 5)]
+        known = set(map(id, alone))
+        left = [p for p in (*own, *others) if id(p) not in known]
+        more_rows = together(left)[: more * most] if section.startswith(FURTHER) else []
+        return [*map(places.procedure, alone), *map(places.together, more_rows)]
 
     return rows
 
 
-def _importance(system: System, p: Procedure) -> tuple[int, int]:
-    """What fits the section, does much and is used by many files comes first."""
-    return (-p.weight * min(p.size, 30) * (2 + system.weight(p.evidence[0].path)), -p.size)
+def cut_to_size(found: Json) -> None:
+    """Takes away rows of several functions, the last ones of the longest list first, until a reader can take it all."""
+    rows = list(_lists_of_rows(found))
+    spare = _entries(found) - MOST_ENTRIES
+    while spare > 0 and rows:
+        longest = max(rows, key=lambda held: sum(map(_is_of_several, held)))
+        if not _is_of_several(longest[-1]):
+            return
+        longest.pop()
+        spare -= 1
+
+
+def _is_of_several(row: object) -> bool:
+    return isinstance(row, dict) and str(cast(Json, row).get("name", "")).startswith(SEVERAL)
+
+
+def _lists_of_rows(node: object) -> Iterator[list[Json]]:
+    """The lists that end with rows of several functions."""
+    if isinstance(node, dict):
+        for value in cast(Json, node).values():
+            yield from _lists_of_rows(value)
+    elif isinstance(node, list):
+        rows = cast("list[Json]", node)
+        if rows and _is_of_several(rows[-1]):
+            yield rows
+
+
+def _entries(node: object) -> int:
+    """How many things a report says, without their evidence."""
+    if isinstance(node, dict):
+        return 1 + sum(_entries(value) for key, value in cast(Json, node).items() if key != "evidence")
+    if isinstance(node, list):
+        return sum(_entries(value) for value in cast("list[object]", node)) + sum(
+            isinstance(value, str) for value in cast("list[object]", node)
+        )
+    return 0
+
+
+def together(procedures: list[Procedure]) -> list[list[Procedure]]:
+    """Further functions of a class or file, as many in one row as can be read at once; those that come first lead."""
+    groups: dict[tuple[Path, str], list[list[Procedure]]] = {}
+    order: list[list[Procedure]] = []
+    for p in procedures:
+        rows = groups.setdefault((p.evidence[0].path, owner_of(p)), [])
+        if not rows or len(rows[-1]) >= MOST_TOGETHER or sum(len(q.steps) for q in (*rows[-1], p)) > LONGEST_ROW:
+            rows.append([])
+            order.append(rows[-1])
+        rows[-1].append(p)
+    return order
+
+
+def owner_of(p: Procedure) -> str:
+    """The class of a function, or the function around it; of others nothing."""
+    return p.name.partition(" (")[0].rpartition(".")[0]
+
+
+def _told_in(system: System, section: str) -> Iterator[Path]:
+    """The files that something is told of in a section, each as often as it is."""
+    for name in system.claims:
+        if name == section or name.startswith(f"{section}."):
+            yield from (claim.evidence[0].path for claim in system.about(name) if claim.evidence)
+    if section == "serving.topology":
+        yield from (s.location.path for s in system.running)
+        yield from (link.channel.location.path for link in system.links)
+        yield from (route.location.path for route in system.routes)
+    elif section == "serving.lifecycle":
+        yield from (x.location.path for x in (*system.transitions, *system.moves))
+
+
+def _importance(system: System, p: Procedure, told: Counter[Path]) -> tuple[int, int]:
+    """What fits the section, does much, is used by many files and lies where most is claimed for it comes first."""
+    path = p.evidence[0].path
+    central = (2 + system.weight(path)) * (1 + told[path].bit_length())
+    return (-max(p.weight, 1) * min(p.size, 30) * central, -p.size)

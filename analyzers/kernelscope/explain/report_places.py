@@ -6,7 +6,7 @@ Also how the common records become JSON of the schema.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -115,4 +115,18 @@ class Places:
             "value": value,
             "confidence": "literal",
             "evidence": self.evidence(*procedure.evidence),
+        }
+
+    def together(self, procedures: Sequence[Procedure]) -> Json:
+        """What several functions of one class or file do; each is cited where it begins, and once within."""
+        if len(procedures) == 1:
+            return self.procedure(procedures[0])
+        owner = procedures[0].name.partition(" (")[0].rpartition(".")[0] or procedures[0].evidence[0].path.name
+        told = "\n".join(f"{p.name}:\n{p.steps}" for p in procedures)
+        where = [place for p in procedures for place in (p.evidence[0], *p.evidence[-1:])]
+        return {
+            "name": f"more of {owner} steps",
+            "value": f"more of {owner}:\n{told}",
+            "confidence": "literal",
+            "evidence": self.evidence(*where),
         }
