@@ -18,7 +18,6 @@ from kernelscope.serving.guards import (
     calls,
     guarded,
     last_name,
-    own,
     own_calls,
     own_of,
 )
@@ -48,13 +47,16 @@ def continuous(source: PythonSource) -> Iterator[Claim]:
     """Loops that move requests from one queue of an object into another under limits, step after step."""
     movers = {move.where.rpartition(".")[2]: move for move in moves(source) if WAITING & set(words(move.source))}
     for scope in source.module.functions():
-        if any(isinstance(loop, t.While | t.For) and _moved(loop, _outliving(scope.node)) for loop in own(scope.node)):
+        if movers and any(_moved(loop, _outliving(scope.node)) for loop in own_of(scope.node, t.While, t.For)):
             movers.pop(scope.node.name, None)  # it says itself how it admits
     for scope in source.module.functions():
         for loop in own_of(scope.node, t.For, t.While):
             yield from _by_mover(source, scope, loop, movers)
-            moved = _moved(loop, _outliving(scope.node), _putters(scope.node), _cut_after(scope.node, loop))
-            limits = list(dict.fromkeys(_limits(source, scope, loop)))
+            cut = _cut_after(scope.node, loop)
+            if not cut and not _removing(loop):
+                continue
+            moved = _moved(loop, _outliving(scope.node), _putters(scope.node), cut)
+            limits = list(dict.fromkeys(_limits(source, scope, loop))) if moved is not None else []
             if moved is None or not limits:
                 continue
             source_queue, target = moved
@@ -100,8 +102,10 @@ def _are_requests(scope: Scope, queue: str, target: str, limits: list[str]) -> b
 
 def _by_mover(source: PythonSource, scope: Scope, loop: t.While | t.For, movers: dict[str, Move]) -> Iterator[Claim]:
     """A loop under limits that calls a function which moves a waiting request to what runs."""
+    if not movers:
+        return
     called = [c for statement in loop.body for c in calls(statement) if last_name(c.func) in movers]
-    limits = list(dict.fromkeys(_limits(source, scope, loop)))
+    limits = list(dict.fromkeys(_limits(source, scope, loop))) if called else []
     if called and limits:
         move = movers[last_name(called[0].func)]
         value = (
@@ -415,7 +419,7 @@ def passed_over(source: PythonSource) -> Iterator[Claim]:
 
 
 def _moves_requests(function: t.FunctionDef | t.ClassDef) -> bool:
-    return any(isinstance(loop, t.For | t.While) and _moved(loop) is not None for loop in own(function))
+    return any(_moved(loop) is not None for loop in own_of(function, t.For, t.While))
 
 
 def static(source: PythonSource) -> Iterator[Claim]:

@@ -39,7 +39,7 @@ def balancing(source: PythonSource) -> Iterator[Claim]:
             continue
         dispatches = bool(DISPATCHES & said)
         ways: dict[str, t.Node] = dict(_from_heaps(source, scope))
-        for node in own(scope.node):
+        for node in own_of(scope.node, t.Assign, t.Call, t.BinOp, t.For):
             found = _shortest(source, node) or _indexed(source, scope, node) or _first_of_sorted(source, scope, node)
             if found := found or (_chosen(source, scope, node) if dispatches else None):
                 ways.setdefault(*found)

@@ -107,18 +107,22 @@ class Link:
 
 def channels(source: PythonSource) -> Iterator[Channel]:
     """Ends of channels that a file opens: sockets, queues, pipes, shared memory."""
+    if not any(name.encode() in source.text.data for name in (*SOCKETS, *QUEUES)):
+        return
     for scope in source.module.functions():
         for statement, guards in statements(scope.node):
             for call in calls(statement):
                 name = t.dotted(call.func) or (call.func.attr if isinstance(call.func, t.Attribute) else "")
                 last = name.rpartition(".")[2]
+                kinds = [a.attr for a in call.args if isinstance(a, t.Attribute) and a.attr in SOCKETS]
+                if not kinds and last not in QUEUES:
+                    continue
                 held = _held(statement)
                 condition = " and ".join(guards_text(source, guards))
-                kinds = [a.attr for a in call.args if isinstance(a, t.Attribute) and a.attr in SOCKETS]
                 if kinds:
                     address = _address(source, scope.node, call) or _bound_to(source, scope, held, guards)
                     yield Channel("ZeroMQ", kinds[0], address, scope.qualified_name, source.at(call), held, condition)
-                elif last in QUEUES and _is_concurrent(source, name):
+                elif _is_concurrent(source, name):
                     address = next((source.quote(k.value) for k in call.keywords if k.arg == "name"), "")
                     where = scope.qualified_name
                     yield Channel(QUEUES[last], "", address, where, source.at(call), _last(held), condition)
@@ -210,7 +214,7 @@ def uses(source: PythonSource) -> Iterator[Use]:
     if source.aside:
         return
     for scope in source.module.functions():
-        known = held_names(scope.node, scope.owner) if isinstance(scope.node, t.FunctionDef) else {}
+        known: dict[str, t.Expr] | None = None
         for node in own_of(scope.node, t.Call, t.Subscript):
             match node:
                 case t.Call(func=t.Attribute(value=held, attr=verb), args=args):
@@ -222,6 +226,8 @@ def uses(source: PythonSource) -> Iterator[Use]:
                     sends = any(isinstance(n, t.Assign) and node in n.targets for n in inside(scope.node))
                 case _:
                     continue
+            if known is None:
+                known = held_names(scope.node, scope.owner) if isinstance(scope.node, t.FunctionDef) else {}
             if isinstance(held, t.Name) and isinstance(bound := known.get(held.id), t.Attribute | t.Subscript):
                 held = bound
             held = held.value if isinstance(held, t.Subscript) else held

@@ -38,7 +38,7 @@ def _least(source: PythonSource) -> Iterator[Claim]:
         known = assignments(scope.node)
         for name, call, at_most in chosen(scope.node):
             key = next((k.value for k in call.keywords if k.arg == "key"), None)
-            taken = removed(scope.node, name)
+            taken = removed(scope.node, name) if key is not None else None
             if key is None or taken is None or not call.args or is_given_up(scope, name):
                 continue
             queue = call.args[0]

@@ -87,7 +87,7 @@ def queues(source: PythonSource) -> Iterator[Queue]:
         if not isinstance(scope.node, t.ClassDef):
             continue
         made = _containers(source, scope.node)
-        for method in scope.node.methods():
+        for method in scope.node.methods() if made else ():
             given = _receivers(method)
             held = _Held(made, held_names(method, scope.node))
             for node in inside(method):

@@ -20,7 +20,7 @@ LIBRARIES = {"asyncio", "threading", "multiprocessing", "mp", "anyio", "trio"}
 
 def semaphores(source: PythonSource) -> Iterator[Claim]:
     """`asyncio.Semaphore(self.limit)`: as many may be inside at once, who comes later waits."""
-    if source.aside:
+    if source.aside or b"Semaphore" not in source.text.data:
         return
     imported = {a.bound for s in t.flat(source.module.body) if isinstance(s, t.ImportFrom) and s.module in LIBRARIES
                 for a in s.names}  # fmt: skip

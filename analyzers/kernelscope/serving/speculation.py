@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from kernelscope.serving.claims import Claim, PythonSource
-from kernelscope.serving.guards import last_name, own, own_calls, own_of
+from kernelscope.serving.guards import last_name, own_calls, own_of
 from kernelscope.serving.sections import words
 from kernelscope.syntax.python import tree as t
 from kernelscope.syntax.python.lower import Scope
@@ -128,8 +128,8 @@ def _counted_run(source: PythonSource, scope: Scope) -> Iterator[Claim]:
         n for n in own_of(scope.node, t.Assign)
         if isinstance(n.value, t.Compare) and n.value.ops == ["=="]
     ]  # fmt: skip
-    for loop in own(scope.node) if compared and _speaks_of_guesses(scope) else ():
-        if not isinstance(loop, t.For) or not isinstance(loop.target, t.Name):
+    for loop in own_of(scope.node, t.For) if compared and _speaks_of_guesses(scope) else ():
+        if not isinstance(loop.target, t.Name):
             continue
         held = {n.id for n in t.walk(loop.iter) if isinstance(n, t.Name)}
         same = next((n for n in compared if t.dotted(n.targets[0]) in held), None)

@@ -161,7 +161,7 @@ def _ranked(source: PythonSource) -> Iterator[Claim]:
         for name, call, at_most in chosen(scope.node):
             key = next((k.value for k in call.keywords if k.arg == "key"), None)
             queue = t.dotted(call.args[0]) if call.args else None
-            taken_out = removed(scope.node, name)
+            taken_out = removed(scope.node, name) if queue is not None and key is not None else None
             if queue is None or key is None or taken_out is None or not is_given_up(scope, name):
                 continue
             order = "largest" if at_most else "smallest"
