@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from kernelscope.analysis import Analysis
+from kernelscope.diagrams.cells import display_width
 from kernelscope.diagrams.model import Graph
 from kernelscope.explain.document import Block, Diagram, Line, Paragraph
 from kernelscope.explain.render import to_text
@@ -44,7 +45,12 @@ MODELS = (
     ("dataflow", "decoder_layers.py", "DecoderLayer", "A decoder layer after Llama"),
     ("dataflow", "decoder_layers.py", "SparseDecoderLayer", "A decoder layer with a mixture of experts after Mixtral"),
     ("dataflow", "dense_and_sparse.py", "PlainBlock", "A block after GPT-2"),
-    ("dataflow", "latent_attention.py", "LatentAttention", "Latent attention after DeepSeek"),
+    (
+        "dataflow",
+        "latent_attention.py",
+        "LatentDecoderLayer",
+        "A decoder layer with latent attention after DeepSeek-V3",
+    ),
     ("dataflow", "vision_block.py", "Block", "A block of a vision transformer"),
     ("dataflow", "unet_block.py", "DownBlock", "A block of a diffusion UNet"),
     ("dataflow", "cross_attention.py", "DecoderLayer", "A decoder layer with cross-attention after T5"),
@@ -83,3 +89,9 @@ def _is_among(shown: list[Graph], block: Block) -> bool:
 
 def test_the_gallery_is_what_the_code_gives(golden: Callable[[Path, str], None]) -> None:
     golden(ROOT / "docs" / "gallery.md", gallery())
+
+
+def test_no_document_of_the_gallery_is_wider_than_asked() -> None:
+    page = (ROOT / "docs" / "gallery.md").read_text(encoding="utf-8")
+    shown = [line for block in page.split("```")[1::2] for line in block.splitlines()]
+    assert [line for line in shown if display_width(line) > 100] == []

@@ -83,11 +83,15 @@ class _KernelWriter(ElementWriter):
         """Expressions that were written: indices come back in address after address."""
 
     def line(self, indent: int, text: str, node: t.Node, comment: str = "") -> None:
-        """Long lines go on below, further to the right, the comment behind the last; nothing is cut."""
-        parts = wrapped(text, MAX_LINE - len(INDENT) * (indent + 2))
-        for number, part in enumerate(parts):
-            last = number == len(parts) - 1
-            super().line(indent + (2 if number else 0), part, node, comment if last else "")
+        """Long lines go on below, further to the right, the comment behind the last or below it; nothing is cut."""
+        first, *more = wrapped(text, MAX_LINE - len(INDENT) * (indent + 2))
+        rows = [(indent, first), *((indent + 2, part) for part in more)]
+        fits = len(INDENT) * rows[-1][0] + len(rows[-1][1]) + len(f"  # {comment}") <= MAX_LINE
+        for number, (depth, part) in enumerate(rows, 1):
+            super().line(depth, part, node, comment if fits and number == len(rows) else "")
+        if comment and not fits:
+            for part in wrapped(comment, MAX_LINE - len(INDENT) * (indent + 2)):
+                super().line(indent + 2, f"# {part}", node)
 
     # -- statements --------------------------------------------------------------------------------------
 

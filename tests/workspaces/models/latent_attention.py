@@ -1,4 +1,4 @@
-"""Multi-head latent attention after DeepSeek-V2: keys and values are kept as one short vector and unfolded on use.
+"""A layer after DeepSeek-V3: keys and values are kept as one short vector and unfolded on use.
 
 A part of each head carries rotary positions; the keys' part is shared by all heads.
 """
@@ -19,6 +19,10 @@ class Config:
     nope_dim: int = 128
     rope_dim: int = 64
     v_dim: int = 128
+    num_experts: int = 256
+    experts_per_token: int = 8
+    expert_size: int = 2048
+    scale: float = 2.5
 
 
 class Norm(nn.Module):
@@ -62,3 +66,54 @@ class LatentAttention(nn.Module):
         k = torch.cat([k_nope, k_rope], dim=-1)
         y = F.scaled_dot_product_attention(q, k, v, is_causal=True)
         return self.out(y.transpose(1, 2).reshape(B, S, self.heads * self.v_dim))
+
+
+class Expert(nn.Module):
+    def __init__(self, size, inner):
+        super().__init__()
+        self.gate = nn.Linear(size, inner, bias=False)
+        self.up = nn.Linear(size, inner, bias=False)
+        self.down = nn.Linear(inner, size, bias=False)
+
+    def forward(self, x):
+        return self.down(F.silu(self.gate(x)) * self.up(x))
+
+
+class SharedAndChosenExperts(nn.Module):
+    """One expert that every token goes through, and the best of many, chosen by scores with a bias that only chooses."""
+
+    def __init__(self, config: Config):
+        super().__init__()
+        self.chosen, self.scale = config.experts_per_token, config.scale
+        self.router = nn.Linear(config.hidden_size, config.num_experts, bias=False)
+        self.correction = nn.Parameter(torch.zeros(config.num_experts))
+        self.experts = nn.ModuleList(
+            Expert(config.hidden_size, config.expert_size) for _ in range(config.num_experts)
+        )
+        self.shared = Expert(config.hidden_size, config.expert_size)
+
+    def forward(self, hidden_states: torch.Tensor):
+        B, S, H = hidden_states.shape
+        x = hidden_states.reshape(B * S, H)
+        scores = self.router(x).sigmoid()
+        _, chosen = torch.topk(scores + self.correction, self.chosen, dim=-1)
+        weights = scores.gather(1, chosen)
+        weights = weights / weights.sum(dim=-1, keepdim=True) * self.scale
+        y = torch.zeros_like(x)
+        for index, expert in enumerate(self.experts):
+            token, slot = torch.where(chosen == index)
+            y.index_add_(0, token, expert(x[token]) * weights[token, slot, None])
+        return (y + self.shared(x)).view(B, S, H)
+
+
+class LatentDecoderLayer(nn.Module):
+    def __init__(self, config: Config):
+        super().__init__()
+        self.input_norm = Norm(config.hidden_size)
+        self.attention = LatentAttention(config)
+        self.post_attention_norm = Norm(config.hidden_size)
+        self.mlp = SharedAndChosenExperts(config)
+
+    def forward(self, hidden_states: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor):
+        hidden_states = hidden_states + self.attention(self.input_norm(hidden_states), cos, sin)
+        return hidden_states + self.mlp(self.post_attention_norm(hidden_states))
