@@ -1040,3 +1040,38 @@ def test_what_a_star_gives_comes_from_what_is_starred(tmp_path: Path) -> None:
     assert {("to_qk", "sigmoid"), ("to_qk", "tanh"), ("to_v", "exp")} <= after.keys()
     assert ("to_v", "sigmoid") not in after
     assert after["to_qk", "sigmoid"].startswith("[B, H, S") or after["to_qk", "tanh"].startswith("[B, H, S")
+
+
+DISTANCES = """
+class Codes(nn.Module):
+    def __init__(self, many, size):
+        super().__init__()
+        self.table = nn.Embedding(many, size)
+
+    def forward(self, x: torch.Tensor):
+        # x: [N, size]
+        far = (x**2).sum(1, keepdim=True) + (self.table.weight**2).sum(1) - 2 * (x @ self.table.weight.t())
+        nearest = far.argmin(1)
+        code = self.table(nearest)
+        return code, (code - x).pow(2).mean(), far, nearest, x + (code - x).detach()
+"""
+
+
+def test_no_box_takes_what_it_gives_itself_through_another(tmp_path: Path) -> None:
+    graph = graph_of(tmp_path, DISTANCES, "Codes")
+    after: dict[str, set[str]] = {}
+    for edge in graph.edges:
+        after.setdefault(edge.source, set()).add(edge.target)
+    for start in (b.key for b in graph.boxes):
+        seen, todo = set[str](), list(after.get(start, ()))
+        while todo:
+            seen.add(key := todo.pop())
+            todo += after.get(key, set()) - seen
+        assert start not in seen
+
+
+def test_many_outputs_share_the_last_box(tmp_path: Path) -> None:
+    graph = graph_of(tmp_path, DISTANCES, "Codes")
+    outputs = [b.lines[0] for b in graph.boxes if b.kind == "output"]
+    assert len(outputs) == 4
+    assert outputs[-1] == "2 more outputs"

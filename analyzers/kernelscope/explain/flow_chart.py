@@ -373,16 +373,23 @@ class Chart:
     def _outputs(
         self, lines: list[Edge], before: Mapping[Node, set[Node]], direct: Mapping[Node, set[Node]]
     ) -> list[Box]:
-        boxes: list[Box] = []
+        """A box for each output; the last one stands for all the others where there are many."""
+        named: list[tuple[str, dict[Node, None], str]] = []
         for output, origins in zip(self.flow.outputs, self.returned(), strict=True):
             shown = [o.node for o in self._latest(origins, self.flow.root, before, direct) if o.node in self._key_of]
-            if not shown or len(boxes) == MAX_OUTPUTS:
-                continue
-            key = f"out{len(boxes)}"
-            for node in dict.fromkeys(shown):
-                lines.append(Edge(self._key_of[node], key, self._shape(output.value)))
-            name = output.name or (self._name(output.value) if len(self.flow.outputs) > 1 else "")
-            boxes.append(Box(key, (f"output: {name}" if name else "output",), kind="output"))
+            if shown:
+                name = output.name or (self._name(output.value) if len(self.flow.outputs) > 1 else "")
+                named.append((name, dict.fromkeys(shown), self._shape(output.value)))
+        apart = named if len(named) <= MAX_OUTPUTS else named[: MAX_OUTPUTS - 1]
+        boxes: list[Box] = []
+        for number, (name, shown, shape) in enumerate(named):
+            key = f"out{min(number, len(apart))}"
+            lines += [Edge(self._key_of[node], key, shape) for node in shown]
+            if number < len(apart):
+                boxes.append(Box(key, (f"output: {name}" if name else "output",), kind="output"))
+        if rest := [name for name, _, _ in named[len(apart) :]]:
+            told = (_listed(rest),) if all(rest) else ()
+            boxes.append(Box(f"out{len(apart)}", (f"{len(rest)} more outputs", *told), kind="output"))
         return boxes
 
 

@@ -6,7 +6,7 @@ A residual addition stays a box of its own, and so does what has few operators.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass
 from textwrap import wrap
 
@@ -51,8 +51,25 @@ def expressions(boxes: Iterable[Node]) -> dict[Node, Expression]:
         parts = frozenset(_all_inside(top, inner))
         if len(parts) >= LEAST and top.parent is not None:
             spans = [n for n in top.parent.children if n not in parts and n.step.kind == "op" and _is_within(n, top)]
-            found[top] = Expression(parts, frozenset(n for n in spans if n.operator in ARITHMETIC))
+            found[top] = Expression(parts, _without_detours(top, parts, {n for n in spans if n.operator in ARITHMETIC}))
     return found
+
+
+def _without_detours(top: Node, parts: Set[Node], beside: set[Node]) -> frozenset[Node]:
+    """Those whose results stay in the expression: what goes through another box on the way back to it, as the square
+    in `(x**2).sum() - 2 * y`, would draw a circle."""
+    while True:
+        leaving = {n for n in beside if any(u not in parts and u not in beside and _is_inside(u, top) for u in n.users)}
+        if not leaving:
+            return frozenset(beside)
+        beside = beside - leaving
+
+
+def _is_inside(node: Node | None, top: Node) -> bool:
+    """Whether a step, or the call that it is part of, is written inside another."""
+    while node is not None and node.parent is not top.parent:
+        node = node.parent
+    return node is not None and node is not top and top.step.span.covers(node.step.span)
 
 
 def _only_user(node: Node) -> Node | None:
