@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
+from kernelscope.interp.formulas import plain
 from kernelscope.interp.shape_texts import SEVERAL, either, shape_in_brackets
 from kernelscope.tensor import Shape
 
@@ -21,15 +22,6 @@ NAMED = re.compile(r"[*_`]*(?P<name>\w[\w ]*?)[*_`]*\s*:[*_`]*\s")
 FIRST = ("input", "inputs")
 """What the first argument is called in such sections."""
 MATH = re.compile(r":math:`([^`]*)`")
-WRITTEN = (
-    (re.compile(r"\\(?:mathcal|mathbf|mathrm|mathit|text|textit|textrm|boldsymbol)\s*\{([^{}]*)\}"), r"\1"),
-    (re.compile(r"\\_"), "_"),
-    (re.compile(r"\\(?:cdot|times)\b"), "*"),
-    (re.compile(r"\\(?:l|c)?dots\b"), "..."),
-    (re.compile(r"_\s*\{\s*(\w+)\s*\}"), r"_\1"),
-    (re.compile(r"\|\s*(\w+)\s*\|"), r"\1"),
-)
-"""How formulas write names of sizes, and what is meant; how many a set has is called by its letter."""
 OR = re.compile(r"\bor\b|[/|]\s*`*$", re.IGNORECASE)
 """What stands between a shape and another one that may be meant as well."""
 OF_SHAPE = re.compile(r"\bshapes?\s*:?\s*$", re.IGNORECASE)
@@ -96,7 +88,7 @@ def _of_entry(entry: str, names: Sequence[str]) -> Iterator[tuple[str, Taken]]:
 
 def _assigned(text: str, names: Sequence[str], start: int) -> Iterator[tuple[str, Taken]]:
     """The shapes in a text, one for each argument from one on; of what may be a tensor or a pair, the tensor's."""
-    text = MATH.sub(lambda found: f"`{_plain(found[1])}`", text)
+    text = MATH.sub(lambda found: f"`{plain(found[1])}`", text)
     groups = list(_groups(text))
     if any(text[:begin].endswith("`") for begin, _ in groups):
         groups = [group for group in groups if text[: group[0]].endswith("`")]
@@ -120,12 +112,6 @@ def _assigned(text: str, names: Sequence[str], start: int) -> Iterator[tuple[str
                 shape = either(shape, shape_in_brackets(other))
         if shape is not None:
             yield name, Taken(shape, several)
-
-
-def _plain(formula: str) -> str:
-    for written, meant in WRITTEN:
-        formula = written.sub(meant, formula)
-    return formula
 
 
 def _groups(text: str) -> Iterator[tuple[int, int]]:

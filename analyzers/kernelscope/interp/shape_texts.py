@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from kernelscope.dims import Dim, parse
+from kernelscope.interp.formulas import in_plain_words
 from kernelscope.tensor import Shape, Size, Unknown
 
 SIZES = r"(?:\w\([^()\[\]]*\)|\(\w+(?: *[*+x×] *\w+)+\)|[^()\[\]])*"
@@ -88,6 +89,7 @@ class PerhapsOne(Unknown):
 
 def in_docstring(text: str, name: str, is_tensor: bool = False) -> Shape | None:
     """The shape that a docstring gives for a parameter, of which it may be known that it is a tensor."""
+    text = in_plain_words(text)
     for entry in re.finditer(ENTRY % re.escape(name), text, re.MULTILINE):
         own, kind = entry["rest"], entry["type"] or ""
         more = _continued(text[entry.end() :], len(entry["indent"].expandtabs()))
@@ -138,6 +140,7 @@ def sizes_of_a_shape(text: str, name: str) -> tuple[Dim, ...] | None:
 
 def of_parts(text: str, name: str) -> Shape | None:
     """The shape that a docstring gives for each of the tensors that a parameter holds."""
+    text = in_plain_words(text)
     for entry in re.finditer(ENTRY % re.escape(name), text, re.MULTILINE):
         own = f"{entry['rest']} {_continued(text[entry.end() :], len(entry['indent'].expandtabs()))}"
         found = PARTS.search(own)

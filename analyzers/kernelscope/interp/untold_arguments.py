@@ -31,9 +31,12 @@ def want_untold(run: Interpreter, frame: Scope, node: t.FunctionDef) -> None:
         if not isinstance(old, Tensor) or old.rank is not None or old.shape.least_rank:
             continue
         shape = wanted(run, frame, uses, param.name)
-        if shape is None or shape.rank is not None or not shape.tail:
+        if shape is None or shape.rank is not None or not shape.least_rank:
             continue  # how many dims are proven is found where ranks are settled
-        value: Value = replace(old, shape=shape)
+        taken = sizes_in(frame.names.values())
+        names = (f"{param.name}_size{i}" for i in range(len(shape.head)))
+        head = (s if isinstance(s, Dim) or n in taken else dim(n) for s, n in zip(shape.head, names, strict=True))
+        value: Value = replace(old, shape=replace(shape, head=tuple(head)))
         value = value if run.trace is None else run.trace.same(value, old)
         frame.names[param.name] = Maybe(value, given.name) if isinstance(given, Maybe) else value
 
