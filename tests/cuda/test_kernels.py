@@ -110,6 +110,24 @@ def test_a_kernel_that_is_cut_off_is_told_as_far_as_it_goes(tmp_path: Path) -> N
     assert "128 B: `s` float[32] 128 B" in card
 
 
+def test_a_library_under_a_new_name_of_its_namespace_is_known(tmp_path: Path) -> None:
+    (tmp_path / "portable.cuh").write_text(
+        "#ifdef FOR_HIP\nnamespace library = hipcub;\n#else\nnamespace library = cub;\n#endif\n"
+    )
+    file = tmp_path / "sum.cu"
+    file.write_text(
+        '#include "portable.cuh"\ntemplate <int N>\n__global__ void sum(const float* x, float* out) {\n'
+        "    typedef library::BlockReduce<float, N> Reduce;\n    __shared__ typename Reduce::TempStorage storage;\n"
+        "    out[blockIdx.x] = Reduce(storage).Sum(x[threadIdx.x]);\n}\n"
+        "void run(const float* x, float* out) { sum<256><<<1, 256>>>(x, out); }\n"
+    )
+    told = to_text(Analysis([tmp_path]).document("explain", Target(file, None, "sum"))).text
+    assert "__syncthreads in CUB" in told
+    assert "shuffles in CUB" in told
+    assert re.search(r"Shared memory \(static\) +4\*cdiv\(N, 32\)", told)
+    assert "not followed" not in told
+
+
 def test_launch_bounds_behind_a_macro_that_nobody_defines_are_not_denied(tmp_path: Path) -> None:
     file = tmp_path / "bounds.cu"
     file.write_text("template <typename T>\nOUR_BOUNDS_2(512, 4)\n__global__ void k(T* x) { x[threadIdx.x] = 0; }\n")

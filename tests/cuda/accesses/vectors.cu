@@ -32,3 +32,12 @@ __global__ void optional(float *out, const float *mask) {
   mask += blockIdx.x * 64 * (mask != nullptr);
   out[blockIdx.x * 64 + threadIdx.x] = mask[threadIdx.x];  //: mask load: coalesced (stride 1, 4 bytes/lane) | out store: coalesced (stride 1, 4 bytes/lane)
 }
+
+// The number of elements of a vector is chosen so that lanes are one vector apart: whether it is is not told without it.
+//@ block 128
+template <int ILP, typename T>
+__global__ void by_vectors(T *x, const float *y, float *out, int n) {
+  int i = (blockIdx.x * blockDim.x + threadIdx.x) * ILP;
+  uint4 v = *(uint4 *)&x[i];  //: x load: not known: depends on ILP
+  out[threadIdx.x] = v.x + y[i];  //: y load: uncoalesced (strided, 4*ILP bytes stride, 12 % of sectors used for ILP ≥ 8) | out store: coalesced (stride 1, 4 bytes/lane)
+}

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from enum import Enum
+from functools import lru_cache
 
 
 class Kind(Enum):
@@ -129,6 +130,18 @@ LIBRARY_TYPES: tuple[tuple[re.Pattern[str], tuple[Effect, ...]], ...] = (
     (re.compile(r"cub::Warp(?<!\wcub::Warp)(?:Reduce|Scan|MergeSort)\b"), (Effect(Kind.WARP, "shuffles in CUB"),)),
 )
 """Types of CUB whose use synchronises or shuffles."""
+
+
+@lru_cache(maxsize=64)
+def library_types(renamed: frozenset[str]) -> tuple[tuple[re.Pattern[str], tuple[Effect, ...]], ...]:
+    """The same types, also under new names that a file gives the library's namespace."""
+    under = (
+        (re.compile(pattern.pattern.replace("cub::", f"{name}::")), effects)
+        for name in sorted(renamed)
+        for pattern, effects in LIBRARY_TYPES
+    )
+    return (*LIBRARY_TYPES, *under)
+
 
 LIBRARY_CONSTANTS = {
     "cutlass::NumThreadsPerWarp": 32,

@@ -20,6 +20,7 @@ from kernelscope.syntax.cuda.declarations import Alias, Declarations, Struct
 from kernelscope.syntax.cuda.expressions import split_arguments
 from kernelscope.syntax.cuda.functions import Function
 from kernelscope.syntax.cuda.nodes import one_line
+from kernelscope.syntax.cuda.spaces import unrenamed
 
 MAX_ALIASES = 3
 MAX_NESTED = 40
@@ -210,7 +211,7 @@ class _Question:
         def number(text: str) -> Dim | None:
             return scope.evaluate(text, offset, self.depth)
 
-        name = owner.partition("<")[0].removeprefix("typename").strip()
+        name = unrenamed(owner.partition("<")[0].removeprefix("typename").strip(), scope.unit.brought())
         return storage(name, template_arguments(owner), layout, number)
 
     def _visible(self, scope: Scope, units: Iterable[Unit], written: str, offset: int) -> list[Named[Alias | Struct]]:

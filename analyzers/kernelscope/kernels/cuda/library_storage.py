@@ -137,9 +137,14 @@ def _warp_wide(given: Sequence[str], layout: Layouts, number: Numbers) -> Storag
     return (dim(1), 1) if lanes is not None and 0 < lanes <= WARP and lanes & (lanes - 1) == 0 else None
 
 
-def _moves(direct: frozenset[str], default: str) -> Rule:
+def _moves(way: str) -> Rule:
     def rule(given: Sequence[str], layout: Layouts, number: Numbers) -> Storage | None:
-        return (dim(1), 1) if _algorithm(given, 3, default) in direct else None
+        algorithm = _algorithm(given, 3, f"BLOCK_{way}_DIRECT").removeprefix(f"BLOCK_{way}_")
+        if algorithm in ("DIRECT", "STRIPED", "VECTORIZE"):
+            return dim(1), 1
+        if way == "LOAD" and algorithm in ("TRANSPOSE", "WARP_TRANSPOSE") and len(given) == 4:
+            return _block_exchange(given[:3], layout, number)
+        return None  # what a store keeps besides differs by version
 
     return rule
 
@@ -152,9 +157,7 @@ _RULES: dict[str, Rule] = {
     "WarpReduce": _warp_wide,
     "WarpScan": _warp_wide,
     **{
-        f"Block{way.capitalize()}": _moves(
-            frozenset((f"BLOCK_{way}_DIRECT", f"BLOCK_{way}_STRIPED", f"BLOCK_{way}_VECTORIZE")), f"BLOCK_{way}_DIRECT"
-        )
+        f"Block{way.capitalize()}": _moves(way)
         for way in ("LOAD", "STORE")
     },
 }

@@ -19,11 +19,11 @@ from kernelscope.kernels.cuda import types
 from kernelscope.kernels.cuda.constants import Constants
 from kernelscope.kernels.cuda.intrinsics import (
     ANY_OBJECT,
-    LIBRARY_TYPES,
     METHODS,
     Effect,
     Kind,
     effect_of,
+    library_types,
     object_kind,
     ptx_effects,
 )
@@ -445,7 +445,8 @@ class _Walk:
 
     def _library_types(self, site: CallSite) -> None:
         body = self.source.text(site.node)
-        for pattern, effects in LIBRARY_TYPES:
+        renamed = (line.name for line in self.unit.brought() if line.kind == "renamed" and line.target == "cub")
+        for pattern, effects in library_types(frozenset(renamed)):
             for used in objects_of(site.node, body, pattern):
                 for effect in effects:
                     self._add(effect, used)

@@ -26,6 +26,7 @@ _TOKEN = re.compile(
     rb"|\"[^\"\\\n]*+(?>(?:\\.[^\"\\\n]*+)*)\"|'(?<!\w')(?>(?:[^'\\\n]|\\.){1,8})'"
 )  # fmt: skip
 """Each alternative begins with a letter of its own: such patterns are searched for several times as fast."""
+_OF_HIP = frozenset(("hip", "hipcub", "rocprim"))
 _ARGUMENTS = re.compile(r"<[^<>]*>")
 
 
@@ -129,6 +130,15 @@ def plain_path(written: str) -> str:
     while (bare := _ARGUMENTS.sub("", written)) != written:
         written = bare
     return "::".join(part.strip() for part in written.split("::") if part.strip())
+
+
+def unrenamed(written: str, lines: Iterable[Brought]) -> str:
+    """A qualified name with the namespace itself where lines of the file give that a new name: `namespace c = cub;`."""
+    first, _, rest = written.removeprefix("::").partition("::")
+    targets = {line.target for line in lines if line.kind == "renamed" and line.name == first}
+    if len(targets) > 1:  # branches for other hardware do the same with its libraries
+        targets -= _OF_HIP
+    return joined(targets.pop(), rest) if len(targets) == 1 else written
 
 
 def names_path(written: str, around: str, path: str) -> bool:

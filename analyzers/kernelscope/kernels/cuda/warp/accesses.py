@@ -170,7 +170,7 @@ class _Judge:
             raise Undecided("depends on a choice that is not decided here")
         worst = max(outcomes, key=_cost)
         if isinstance(worst, Traffic) and worst.stride is not None and worst.stride.const is None:
-            self._check_ways(access.conditions, worst.stride)
+            self._check_ways(access.conditions, worst.stride, width.const)
         others = tuple(dict.fromkeys(o for o in outcomes if _kind(o) != _kind(worst)))
         width_told = width.const if len(widths) == 1 else None
         differ = any(apart != next(iter(strides.values())) for apart in strides.values())
@@ -190,10 +190,12 @@ class _Judge:
             self.implied[key] = implied((c.subs(given) if given else c for c in known), self._is_same)
         return self.implied[key]
 
-    def _check_ways(self, conditions: tuple[Dim, ...], stride: Dim) -> None:
-        """Whether sizes that nobody knows decide both how far lanes are apart and whether they get there."""
+    def _check_ways(self, conditions: tuple[Dim, ...], stride: Dim, width: int | None) -> None:
+        """Whether sizes that nobody knows decide both how far lanes are apart and whether they get there, or make lanes
+        some whole vectors apart, which may be one."""
         sizes = [name for name in stride.names() if (s := self.run.symbols.known.get(name)) is not None and s.template]
-        if sizes and any(name.startswith("sizeof(") for c in conditions for name in self._known(c).names()):
+        by_type = any(name.startswith("sizeof(") for c in conditions for name in self._known(c).names())
+        if sizes and (by_type or (width is not None and stride.exact_div(width) is None)):
             raise Undecided(f"depends on `{sizes[0]}`")
 
     def _is_same(self, name: str) -> bool:

@@ -14,7 +14,7 @@ from kernelscope.kernels.cuda.warp.specialisations import undefined
 from kernelscope.syntax.cuda import tree as t
 from kernelscope.syntax.cuda.lower_expressions import expression, span_of
 from kernelscope.syntax.cuda.source import CudaSource, parse
-from kernelscope.syntax.cuda.spaces import Brought, joined, meant, plain_path
+from kernelscope.syntax.cuda.spaces import Brought, joined, meant, plain_path, unrenamed
 
 MAX_MACRO = 400
 Declared = TypeVar("Declared", t.Function, t.Struct, t.Using, t.Declare)
@@ -50,6 +50,10 @@ class Definitions:
         if found is None:
             found = self._held[name] = list(self._holding(name))
         return found
+
+    def unrenamed(self, scope: str) -> str:
+        """A qualifier with the namespace itself in the place of a new name of it."""
+        return unrenamed(scope, self._brought())
 
     def functions(self, name: str) -> list[t.Function]:
         """All functions of a name, of every namespace."""

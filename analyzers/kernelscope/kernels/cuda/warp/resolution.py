@@ -106,7 +106,8 @@ class Resolver:
         for macro in self.definitions.macro(name.base):
             if isinstance(macro, t.Name) and macro.id != name.base:
                 return self.type(t.TypeName(macro.id, name.span, macro.scope, macro.arguments), names, depth + 1)
-        return Opaque(f"{CUB}{name.base}" if f"::{name.scope}".endswith("::cub") else name.base)
+        scope = self.definitions.unrenamed(name.scope) if name.scope else ""
+        return Opaque(f"{CUB}{name.base}" if f"::{scope}".endswith("::cub") else name.base)
 
     def _conditional(self, name: t.TypeName, names: Names, depth: int) -> Type | None:
         """`conditional_t<test, A, B>`, or `conditional<test, A, B>::type`, where the test is a number."""
