@@ -47,5 +47,14 @@ def test_a_crowded_frame_is_drawn_apart() -> None:
     assert len(parts(graph, 400)) == 1, "where there is room it is one picture"
 
 
+def test_many_lines_into_what_is_drawn_apart_are_one_and_stand_apart_there() -> None:
+    graph = crowded()
+    values = ("a [B]", "[B, 1]", "b", "c [B]", "d [B]")
+    lines = [Edge("short", f"s{i}", label) for i, label in enumerate(values)]
+    whole, frame = parts(Graph(graph.boxes, (*graph.edges, *lines), graph.groups), 60)
+    assert [e.label for e in whole.graph.edges if e.source == "short" and e.target != "out"] == ["a, b, c, 2 more"]
+    assert [e.label for e in frame.graph.edges if e.source == f"{FROM}short"] == list(values)
+
+
 def graph_keys(graph: Graph) -> set[str]:
     return {box.key for box in graph.boxes}

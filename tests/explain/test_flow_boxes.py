@@ -1075,3 +1075,41 @@ def test_many_outputs_share_the_last_box(tmp_path: Path) -> None:
     outputs = [b.lines[0] for b in graph.boxes if b.kind == "output"]
     assert len(outputs) == 4
     assert outputs[-1] == "2 more outputs"
+
+
+SCANNED = """
+import somewhere
+
+class Scan(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x, w, keep=False):
+        out, last = run_scan(x, w)
+        ctx.save_for_backward(out, x, w)
+        return out if not keep else (out, last)
+
+def run_scan(x, w):
+    return somewhere.scan(x, w)
+
+class Block(nn.Module):
+    def __init__(self, size, drop=0.0):
+        super().__init__()
+        self.norm = nn.LayerNorm(size)
+        self.drop = nn.Dropout(drop) if drop > 0.0 else nn.Identity()
+        self.w = nn.Parameter(torch.ones(size))
+
+    def forward(self, x: torch.Tensor, state=None):
+        y = Scan.apply(x, self.w, state is not None)
+        if state is not None:
+            y, last = y
+            state.copy_(last)
+        return self.drop(self.norm(y))
+"""
+
+
+def test_what_is_noted_for_gradients_and_what_gives_what_it_was_given_is_no_box(tmp_path: Path) -> None:
+    graph = graph_of(tmp_path, SCANNED, "Block")
+    lines = {b.key: " ".join(b.lines) for b in graph.boxes}
+    assert not any("save_for_backward" in text or "drop" in text for text in lines.values())
+    into = {lines[e.source] for e in graph.edges if lines[e.target] == "LayerNorm norm"}
+    assert len(into) == 1
+    assert {lines[e.target] for e in graph.edges if lines[e.source] == "LayerNorm norm"} == {"output"}

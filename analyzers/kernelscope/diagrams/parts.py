@@ -5,6 +5,7 @@ The ends of lines that cross the group's border stand in its picture as names wi
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 
 from kernelscope.diagrams.flow import draw
@@ -14,6 +15,9 @@ from kernelscope.diagrams.model import Border, Box, Graph, Group
 MAX_PARTS = 6
 LEAST = 4
 """A group of fewer boxes stays where it is."""
+MANY = 4
+"""Lines from which on those between two boxes are one."""
+_NAME = re.compile(r"[A-Za-z_]\w*(?=\s|$)")
 FROM, TO = "from ", "to "
 
 
@@ -33,9 +37,28 @@ def parts(graph: Graph, width: int) -> list[Part]:
         if group is None:
             break
         found.append(Part(group.heading, inside(whole, group)))
-        whole = close_groups(collapse(whole, {group.key}))
+        whole = _bundled(close_groups(collapse(whole, {group.key})), group.key)
     rest = [part for outer in found for part in _again(outer, width, MAX_PARTS - len(found))]
     return [Part("", whole), *rest]
+
+
+def _bundled(graph: Graph, key: str) -> Graph:
+    """One line for many between a closed group and another box: what each of them carries stands in the picture of
+    what is inside."""
+    between: dict[tuple[str, str], list[str]] = {}
+    for edge in graph.edges:
+        if key in (edge.source, edge.target):
+            between.setdefault((edge.source, edge.target), []).append(edge.label)
+    bundles = {ends: _named(labels) for ends, labels in between.items() if len(labels) >= MANY}
+    edges = (replace(e, label=bundles.get((e.source, e.target), e.label)) for e in graph.edges)
+    return replace(graph, edges=tuple(dict.fromkeys(edges)))
+
+
+def _named(labels: list[str]) -> str:
+    """The names in some labels, as far as there is room for them."""
+    names = list(dict.fromkeys(found[0] for label in labels if (found := _NAME.match(label))))[: MANY - 1]
+    more = len(labels) - len(names)
+    return ", ".join([*names, *([f"{more} more" if names else f"{more} values"] if more else [])])
 
 
 def _again(part: Part, width: int, room: int) -> list[Part]:

@@ -17,6 +17,10 @@ from kernelscope.syntax.python import tree as t
 from kernelscope.tensor import Several, Tensor, Unknown
 
 NOWHERE = Span(0, 0)
+FOR_BACKWARD = frozenset(
+    ("save_for_backward", "save_for_forward", "mark_dirty", "mark_non_differentiable", "set_materialize_grads")
+)
+"""Methods of an autograd function's context, by torch's documentation of it: what they note is for the gradients."""
 
 
 class Test(Struct, frozen=True):
@@ -81,6 +85,11 @@ class Step(Struct, eq=False):
         if self.kind == "layer" and isinstance(self.target, Module):
             return ops.find(f"{self.target.name}.forward")
         return ops.find(self.name) if self.kind == "op" else None
+
+    @property
+    def is_for_backward(self) -> bool:
+        """Whether a call notes something for the gradients only, which no forward reads."""
+        return self.kind == "unfollowed" and self.name.rpartition(".")[2] in FOR_BACKWARD
 
     def cost(self) -> Cost | None:
         """Work and traffic by the operator table."""

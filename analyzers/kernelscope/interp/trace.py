@@ -267,6 +267,8 @@ class Trace(Origins):
         Memory without contents is given to be filled. A call whose result nobody takes is made for what it changes:
         that is told of the tensors that this function made, and where a library is given none of them of its inputs.
         """
+        if step.is_for_backward:
+            return
         empty = [given for given in step.given if self._is_made_by(given.value, _is_empty)]
         made = [given for given in step.given if step.is_statement and self._is_made_by(given.value, _computes)]
         inputs = [given for given in step.given if _is_of_library(step) and self._is_made_by(given.value, _is_input)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from kernelscope.interp.values import External, Function, Instance
 from kernelscope.patterns.attention import FUSED, SOFTMAXES
-from kernelscope.patterns.flow import FOR_BACKWARD, Flow, Node, dependencies, outlives, words
+from kernelscope.patterns.flow import Flow, Node, dependencies, outlives, words
 from kernelscope.patterns.paths import LINEARS, MATRIX_PRODUCTS, back, forward
 from kernelscope.patterns.pattern import Clue, Pattern
 
@@ -55,8 +55,7 @@ def _may_keep_elsewhere(call: Node) -> bool:
     if isinstance(step.target, External):
         keeps = any(outlives(n) for use in call.uses for n in use.nodes)
         return made > 0 and keeps and step.is_statement and not step.name.startswith("torch.")
-    owner, _, method = step.name.rpartition(".")
-    return bool(owner) and method not in FOR_BACKWARD and made > (1 if step.is_statement else 0)
+    return "." in step.name and not step.is_for_backward and made > (1 if step.is_statement else 0)
 
 
 def _keeps_what_it_is_given(call: Node) -> bool:

@@ -14,10 +14,11 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
+from kernelscope import ops
 from kernelscope.dims import Dim, dim
 from kernelscope.interp.steps import Step, Test, tensors_in
 from kernelscope.interp.trace import Trace
-from kernelscope.interp.values import Instance, Value, as_size
+from kernelscope.interp.values import Choice, Instance, Value, as_size
 from kernelscope.ops import Module
 from kernelscope.patterns.ways import alternatives
 from kernelscope.tensor import Tensor, Unknown
@@ -50,10 +51,6 @@ COPIES = words(
 
 UNITS = {"mul": dim(1), "div": dim(1), "add": dim(0), "sub": dim(0)}
 """Operators that change nothing with this number."""
-
-
-FOR_BACKWARD = words("save_for_backward save_for_forward mark_dirty mark_non_differentiable set_materialize_grads")
-"""Methods of an autograd function's context, by torch's documentation of it: what they note is for the gradients."""
 
 
 @dataclass(eq=False, slots=True)
@@ -102,7 +99,8 @@ class Node:
         """Whether it gives the numbers that it was given: as they are, arranged otherwise, or in another dtype."""
         operator = self.step.operator
         if operator is None:
-            return False
+            target = self.step.target  # `self.drop = nn.Dropout(p) if p > 0 else nn.Identity()`
+            return isinstance(target, Choice) and all(map(_is_copying, target.entries))
         if operator.name == "index":
             return len(self.uses) == 1
         if operator.name in UNITS and len(self.uses) == 1:
@@ -290,7 +288,7 @@ class Flow:
         todo += [n for n in self.nodes if n.is_atomic and changes_more(n)]
         if not self.trace.complete or not any(output.nodes for output in self.outputs):
             ends = (n for n in self.nodes if n.is_atomic and not n.users)  # what became of it is not known
-            todo += [n for n in ends if not _is_for_backward(n)]
+            todo += [n for n in ends if not n.step.is_for_backward]
         while todo:
             node = todo.pop()
             if node in found:
@@ -299,6 +297,12 @@ class Flow:
             for inner in node.walk():
                 todo += [n for use in inner.uses for n in (*use.nodes, *use.carried)] if node.is_atomic else []
         return found
+
+
+def _is_copying(target: Value) -> bool:
+    """Whether a layer gives what it is given."""
+    operator = ops.find(f"{target.name}.forward") if isinstance(target, Module) else None
+    return operator is not None and operator.name in COPIES
 
 
 def _named(result: Value, names: Sequence[str]) -> list[tuple[str, Value]]:
@@ -315,7 +319,7 @@ def _named(result: Value, names: Sequence[str]) -> list[tuple[str, Value]]:
 def changes_more(node: Node) -> bool:
     """Whether a node has an effect beside its result: on a tensor from outside, on other ranks, or unknown."""
     step = node.step
-    if _is_for_backward(node):
+    if step.is_for_backward:
         return False
     if step.kind == "unfollowed" and not node.users:
         return any(isinstance(use.value, Tensor) and use.nodes for use in node.uses)
@@ -324,11 +328,6 @@ def changes_more(node: Node) -> bool:
         return True
     in_place = step.kind == "store" or (step.name.endswith("_") and not step.name.endswith("__"))
     return in_place and bool(node.uses) and any(outlives(n) for n in node.uses[0].nodes)
-
-
-def _is_for_backward(node: Node) -> bool:
-    """Whether a call notes something for the gradients only, which no forward reads."""
-    return node.step.kind == "unfollowed" and node.step.name.rpartition(".")[2] in FOR_BACKWARD
 
 
 def outlives(node: Node) -> bool:
