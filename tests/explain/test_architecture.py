@@ -297,3 +297,32 @@ def test_parts_are_found_in_tables_of_classes_and_in_layers_of_foreign_bases(tmp
     assert hover is not None and hover.signature == "scale: Tensor[width]  float32"
     with pytest.raises(UserError, match="Held is not a module"):
         Analysis([tmp_path]).document("architecture", Target(path, symbol="Held"), ViewOptions())
+
+
+BACKBONE = """
+from torch import nn
+
+class Backbone(nn.Module):
+    def __init__(self, config):
+        super().__init__()
+        self.takes_tokens = config.takes_tokens
+        self.embed = nn.Embedding(config.vocab, config.width)
+        self.norm = nn.LayerNorm(config.width)
+
+    def forward(self, input_ids):
+        x = input_ids
+        if self.takes_tokens:
+            x = self.embed(x)
+        x = self.norm(x)
+        hidden = x
+        return hidden, x.sum()
+"""
+
+
+def test_a_part_that_runs_under_a_condition_says_so_and_ends_are_called_by_their_names(tmp_path: Path) -> None:
+    (tmp_path / "backbone.py").write_text(BACKBONE)
+    text = to_text(Analysis([tmp_path]).document("architecture", Target(tmp_path / "backbone.py"))).text
+    picture = text[: text.index("├─")]
+    assert "← if self.takes_tokens" in picture and picture.count("←") == 1
+    assert "Input: input_ids" in picture
+    assert "Output: hidden" in picture and "Output: output" not in picture

@@ -23,6 +23,7 @@ _PARTS = 14
 """Calls are opened as long as an overview has no more boxes than this."""
 _FRAME = "model"
 _ENDS = {"input": "Input", "output": "Output"}
+_CONDITION = "if "
 
 
 def model_picture(
@@ -50,7 +51,10 @@ def model_picture(
 
 
 def _framed(graph: Graph, name: str, nodes: dict[str, Node]) -> Graph:
-    """The graph in a frame with the model's name, what enters and leaves outside of it; notes are left to dataflow."""
+    """The graph in a frame with the model's name, what enters and leaves outside of it.
+
+    Of notes only conditions stay, without which a part would seem to run always: the rest is left to dataflow.
+    """
     boxes = tuple(_part(box) for box in graph.boxes)
     groups = tuple(
         replace(g, title=_layer(nodes.get(g.key)) or g.title, parent=g.parent or _FRAME) for g in graph.groups
@@ -60,9 +64,12 @@ def _framed(graph: Graph, name: str, nodes: dict[str, Node]) -> Graph:
 
 def _part(box: Box) -> Box:
     if box.kind in _ENDS:
-        lines = (f"{_ENDS[box.kind]}: {' '.join(box.lines)}",)
+        text = " ".join(box.lines)
+        name = "" if text == box.kind else text.removeprefix(f"{box.kind}: ")
+        lines = (": ".join(filter(None, (_ENDS[box.kind], name))),)
         return replace(box, lines=lines, notes=(), border=Border.NONE)
-    return replace(box, notes=(), group=box.group or _FRAME)
+    conditions = tuple(note for note in box.notes if note.startswith(_CONDITION))
+    return replace(box, notes=conditions, group=box.group or _FRAME)
 
 
 def _layer(loop: Node | None) -> str:
