@@ -80,3 +80,11 @@ def test_pictures_are_exported() -> None:
     assert fromstring(to_svg(document)).tag.endswith("svg")
     assert ">q_proj</text>" in to_svg(document)
     assert "│x│" in to_svg(d.Document("t", document.blocks[:-1]))
+
+
+def test_a_claim_of_a_card_that_names_its_line_is_linked_there_and_nowhere_else() -> None:
+    said = "`input` L12 load: coalesced, if the block is a multiple of 32 threads wide, in L1 and L121"
+    rows = d.CardRow("Global access", (d.Line(said, PLACE), d.Line("no line", PLACE)))
+    rendered = to_text(d.Document("Kernel", (d.Card((rows,)),)), 60)
+    text = rendered.text.split("\n")
+    assert [text[link.row][link.column : link.end_column] for link in rendered.links] == ["L12", "no line"]

@@ -5,6 +5,7 @@ Text is what the editor and the terminal show: links are positions in it, so tha
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -152,11 +153,11 @@ class _Writer:
             label = row.name
             for line in row.lines or (d.Line("none"),):
                 wrapped = textwrap.wrap(line.text, room, break_long_words=False, break_on_hyphens=False) or [""]
-                for text in wrapped:
+                for text, link in zip(wrapped, _card_links(wrapped, line.location), strict=True):
                     prefix = f"{label:<{left}}  "
                     label = ""
-                    if line.location is not None and text:
-                        self.link(len(prefix), text, line.location)
+                    if line.location is not None and link is not None:
+                        self.link(len(prefix) + link[0], text[link[0] : link[1]], line.location)
                     self.rows.append((prefix + text).rstrip())
 
     def picture(self, block: d.Picture) -> None:
@@ -170,6 +171,15 @@ class _Writer:
                     column = region.column + inside.index(words)
                     self.links.append(TextLink(top + row, column, column + len(words), region.location))
         self.rows += rows
+
+
+def _card_links(rows: list[str], location: Location | None) -> list[tuple[int, int] | None]:
+    """What of each row of a claim is its link: the place `L12` where the claim names it, else its words."""
+    if location is None:
+        return [None] * len(rows)
+    place = re.compile(rf"\bL{location.line}\b")
+    places = [found.span() if (found := place.search(row)) else None for row in rows]
+    return places if any(places) else [(0, len(row)) for row in rows]
 
 
 def to_markdown(document: d.Document) -> str:
