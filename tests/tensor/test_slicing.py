@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hypothesis import given
 from hypothesis import strategies as st
-from kernelscope.dims import Dim, dim
+from kernelscope.dims import Dim, Facts, dim
 from kernelscope.tensor import Unknown
 from kernelscope.tensor.slicing import sliced
 
@@ -50,6 +50,15 @@ def test_symbolic_bounds_read_as_written() -> None:
     assert sliced(S + P, P, P + S, None) == S
     assert str(sliced(dim("limit"), P, P + S, None)) == "min(limit-P, S)"
     assert str(sliced(S, None, None, 2)) == "cdiv(S, 2)"
+    assert sliced(S + P - 1, None, 1 - P, None) == S
+    assert sliced(S + P - 1, 1 - P, None, None) == P - 1
+
+
+def test_what_a_convolution_adds_is_cut_off_again() -> None:
+    usual = Facts(as_usual=True)
+    assert sliced(S + P - 1, None, S, None, usual) == S
+    assert str(sliced(S + P - 1, None, S, None)) == "min(S, P+S-1)"
+    assert str(sliced(S + P - 2, None, S, None, usual)) == "min(S, P+S-2)"
 
 
 def test_unknown_sizes_stay_unknown_but_for_single_elements() -> None:

@@ -18,6 +18,7 @@ from kernelscope.interp.limits import MAX_NESTED
 from kernelscope.interp.operators import binary, compare, truth, unary
 from kernelscope.interp.sequences import MAX_ELEMENTS, any_of, is_callable, iterated, sequence
 from kernelscope.interp.sizes_asked import of_expression
+from kernelscope.interp.symbols import NAMELESS
 from kernelscope.interp.texts import joined_text, pattern_of
 from kernelscope.interp.values import (
     Alike,
@@ -89,7 +90,7 @@ def _evaluate(run: Interpreter, scope: Scope, node: t.Expr) -> Value:
         case t.BoolOp():
             return _boolean(run, scope, node)
         case t.IfExp():
-            return _conditional(run, scope, node)
+            return conditional(run, scope, node)
         case t.Tuple():
             return tuple(elements(run, scope, node.elts))
         case t.List():
@@ -201,10 +202,11 @@ def _called(value: Value) -> str:
     """What a value that stands for a setting is called: `head_dim` of `config.head_dim`."""
     name = value.name if isinstance(value, Opaque | Dim) else None
     short = (name or "").partition(SEPARATOR)[0].rpartition(".")[2]
-    return short if short.isidentifier() else "value"
+    return short if short.isidentifier() else NAMELESS
 
 
-def _conditional(run: Interpreter, scope: Scope, node: t.IfExp) -> Value:
+def conditional(run: Interpreter, scope: Scope, node: t.IfExp, bound_to: str = "") -> Value:
+    """`a if test else b`: a size that may be either is called what one of them is called, else what it is bound to."""
     from kernelscope.interp.conditions import condition, is_as_made, known_either_way
 
     test = condition(run, scope, node.test)
@@ -222,7 +224,7 @@ def _conditional(run: Interpreter, scope: Scope, node: t.IfExp) -> Value:
     run.learn(known_either_way(run, scope, (names_of_one, of_one), (names_of_other, of_other)))
     if (extreme := _extreme(run, scope, node, one, other)) is not None:
         return extreme
-    name = next((called for v in (one, other) if (called := _called(v)) != "value"), "value")
+    name = next((called for v in (one, other) if (called := _called(v)) != NAMELESS), bound_to or NAMELESS)
     met = Join(run.symbols, scope, test.name, facts=(of_one, of_other)).values(name, one, other)
     return _cut_to_extremes(run, scope, node.test, (one, other), met)
 

@@ -13,7 +13,7 @@ from functools import partial
 from kernelscope.dims import Dim, Facts, dim
 from kernelscope.interp.annotations import promised
 from kernelscope.interp.conditions import condition, is_as_made
-from kernelscope.interp.expressions import evaluate
+from kernelscope.interp.expressions import conditional, evaluate
 from kernelscope.interp.interpreter import Interpreter
 from kernelscope.interp.joins import Join
 from kernelscope.interp.loops import any_number_of_rounds, one_round
@@ -180,7 +180,10 @@ def _statement(run: Interpreter, scope: Scope, node: t.Stmt, returns: Returns) -
             if isinstance(target := node.targets[0], t.Tuple):
                 of_unpacking(run, scope, target.elts, node.value)
             of_targets(run, scope, target, node.value)
-            value = evaluate(run, scope, node.value)
+            if isinstance(node.value, t.IfExp):
+                value = conditional(run, scope, node.value, (t.dotted(target) or "").rpartition(".")[2])
+            else:
+                value = evaluate(run, scope, node.value)
             if isinstance(node.value, t.Name) and isinstance(target, t.Tuple):
                 value = _as_it_must_be(scope, node.value.id, target, value)
             _assign_all(run, scope, node, value)

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from kernelscope.dims import NO_FACTS, Dim, Facts, ceil_div, dim, minimum
@@ -57,15 +58,24 @@ def _from_start(size: Dim, low: Dim, facts: Facts) -> Dim:
 
 
 def least(a: Dim, b: Dim, facts: Facts = NO_FACTS) -> Dim:
-    """The smaller, decided where it can be; a size is at least 1."""
+    """The smaller, decided where it can be; a size is at least 1, and so is usually what sizes are computed of: a kernel
+    that is as long as `k` leaves no fewer than `S` of `S + k - 1`."""
     if a == ONE or at_most(a, b, facts):
         return a
-    return b if at_most(b, a, facts) else minimum(a, b)
+    if at_most(b, a, facts):
+        return b
+    if facts.as_usual:
+        usual = replace(facts, smallest={name: 1 for name in (*a.names(), *b.names())} | dict(facts.smallest))
+        for one, other in ((a, b), (b, a)):
+            if at_most(one, other, usual):
+                return one
+    return minimum(a, b)
 
 
 def _counts_from_end(bound: Dim, facts: Facts) -> bool:
-    _, high = bounds(bound, facts)
-    return high is not None and high <= 0 and bound != 0
+    """Whether a bound is negative, or is so for all but the smallest sizes: `1 - k`, which is `-(k - 1)` as well."""
+    low, high = bounds(bound, facts)
+    return high is not None and (high < 0 or (high == 0 and bound != 0) or low is None)
 
 
 def _of_unknown(size: Unknown, low: Dim | Unknown | None, high: Dim | Unknown | None, stride: Any) -> Size:

@@ -34,7 +34,7 @@ def index(self: Value, item: Value, *, facts: Facts = NO_FACTS) -> Shape:
         if element is None:
             result.append(as_dim(1))
         elif isinstance(element, slice):
-            result.append(_cut(sizes[0], element))
+            result.append(_cut(sizes[0], element, facts))
         elif _is_single(element):
             _in_range(element, sizes[0], shape)
         elif _is_index(element):
@@ -53,8 +53,8 @@ def index(self: Value, item: Value, *, facts: Facts = NO_FACTS) -> Shape:
     return Shape((*result[:place], *chosen.dims, *result[place:]))
 
 
-def _cut(whole: Size, part: Any) -> Size:
-    return sliced(whole, part.start, part.stop, part.step)
+def _cut(whole: Size, part: Any, facts: Facts = NO_FACTS) -> Size:
+    return sliced(whole, part.start, part.stop, part.step, facts)
 
 
 def _is_single(element: Value) -> bool:
