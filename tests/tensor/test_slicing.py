@@ -57,8 +57,8 @@ def test_symbolic_bounds_read_as_written() -> None:
 def test_what_a_convolution_adds_is_cut_off_again() -> None:
     usual = Facts(as_usual=True)
     assert sliced(S + P - 1, None, S, None, usual) == S
-    assert str(sliced(S + P - 1, None, S, None)) == "min(S, P+S-1)"
-    assert str(sliced(S + P - 2, None, S, None, usual)) == "min(S, P+S-2)"
+    assert str(sliced(S + P - 1, None, S, None)) == "min(P+S-1, S)"
+    assert str(sliced(S + P - 2, None, S, None, usual)) == "min(P+S-2, S)"
 
 
 def test_unknown_sizes_stay_unknown_but_for_single_elements() -> None:
