@@ -6,8 +6,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 from kernelscope.analysis import Analysis
+from kernelscope.dims import dim
 from kernelscope.explain.render import to_text
+from kernelscope.explain.tensor_hover import reason
 from kernelscope.results import Span, Target
+from kernelscope.tensor import Shape, Unknown
 from kernelscope.workspace.files import Files
 
 INSIDE = """
@@ -44,3 +47,9 @@ def test_only_tables_with_something_unknown_have_a_column_for_it(workspace: Call
 
     assert "Unknown because" not in table(INSIDE)
     assert "Unknown because" in table(INSIDE.replace("h * 2", "h.view(*rounds)"))
+
+
+def test_reasons_are_told_without_the_numbers_of_calls() -> None:
+    lost = Unknown("'b d l -> b l d' does not describe [2, kept_dim0·2, 3]")
+    assert reason(Shape((dim("B"), lost))) == "'b d l -> b l d' does not describe [2, kept_dim0, 3]"
+    assert reason(Shape((dim("B"),))) == ""

@@ -7,13 +7,13 @@ from pathlib import Path
 
 from kernelscope.explain.document import Block, Document, Heading, Line, Table
 from kernelscope.explain.numbers import in_numbers
-from kernelscope.explain.tensor_hover import BY_NAME, UNTAKEN, bound_in, describe, names_in_order
+from kernelscope.explain.tensor_hover import BY_NAME, UNTAKEN, bound_in, describe, names_in_order, reason
 from kernelscope.interp.findings import Seen
 from kernelscope.interp.runs import FileRun
 from kernelscope.results import Span, Target, UserError
 from kernelscope.syntax.python import tree as t
 from kernelscope.syntax.python.lower import Module, Scope
-from kernelscope.tensor import Shape, Tensor, Unknown
+from kernelscope.tensor import Tensor
 
 
 def shapes(run: FileRun, module: Module, path: Path, target: Target, bindings: Mapping[str, int]) -> Document:
@@ -67,7 +67,7 @@ def _rows(
         row = [Line(str(where.line), where), Line(module.text.slice(span)), Line(text)]
         if bindings:
             row.append(Line(in_numbers(seen.value, bindings, order) or ""))
-        rows.append((*row, Line(reason(seen.value))))
+        rows.append((*row, Line(reason(seen.value.shape))))
     return rows
 
 
@@ -84,11 +84,3 @@ def _lines(run: FileRun, module: Module, scope: Scope, are_meant: Callable[[Seen
     """The lines of a function that bind certain tensors."""
     lines = [module.text.line_of(span.start) for span, seen in _tensors(run, scope) if are_meant(seen)]
     return [str(line) for line in dict.fromkeys(lines)]
-
-
-def reason(value: Tensor) -> str:
-    """Why a shape is not fully known, or an empty text."""
-    shape: Shape = value.shape
-    if shape.tail is not None and shape.reason:
-        return shape.reason
-    return next((s.reason for s in (*shape.head, *(shape.tail or ())) if isinstance(s, Unknown)), "")

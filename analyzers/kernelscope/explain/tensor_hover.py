@@ -11,6 +11,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from kernelscope.dims import Dim
+from kernelscope.dims.spelling import without_calls
 from kernelscope.explain.alternatives import alternatives
 from kernelscope.explain.numbers import in_numbers
 from kernelscope.interp.runs import FileRun
@@ -108,9 +109,8 @@ def _notes(value: object, contexts: int, bindings: Mapping[str, int], order: Seq
     if isinstance(value, Tensor):
         if (numbers := in_numbers(value, bindings, order)) is not None:
             yield f"= {numbers}"
-        reasons = _reasons(value.shape)
-        if reasons:
-            yield f"unknown because {reasons[0]}"
+        if why := reason(value.shape):
+            yield f"unknown because {why}"
         if contexts > 1:
             yield f"agreed by {contexts} callers and branches"
     if isinstance(value, Module):
@@ -118,11 +118,11 @@ def _notes(value: object, contexts: int, bindings: Mapping[str, int], order: Seq
             yield f"`{name}`: {parameter.shape.render(order)}"
 
 
-def _reasons(shape: Shape) -> list[str]:
-    found = [s.reason for s in (*shape.head, *(shape.tail or ())) if isinstance(s, Unknown)]
-    if shape.tail is not None and shape.reason:
-        found.insert(0, shape.reason)
-    return found
+def reason(shape: Shape) -> str:
+    """Why a shape is not fully known, of the rank first; an empty text where it is."""
+    found = [shape.reason] if shape.tail is not None else []
+    found += [s.reason for s in (*shape.head, *(shape.tail or ())) if isinstance(s, Unknown)]
+    return without_calls(next(filter(None, found), ""))
 
 
 def names_in_order(module: Source, offset: int) -> tuple[str, ...]:
@@ -159,7 +159,7 @@ def shape_hints(run: FileRun, module: Source, span: Span) -> Iterator[InlayHint]
         text = f": {seen.value.shape.render(order)}"
         if len(text) > MAX_HINT:
             text = text[: MAX_HINT - 1] + "…"
-        certain = not _reasons(seen.value.shape)
+        certain = not reason(seen.value.shape)
         tooltip = f"```python\n{module.text.slice(node)}: {describe(seen.value, order)}\n```"
         yield InlayHint(node.end, text, tooltip, certain)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
+from kernelscope.dims.spelling import without_calls
 from kernelscope.explain.document import Code, Document, Heading, Line, Paragraph
 from kernelscope.explain.tensor_hover import describe
 from kernelscope.interp.findings import Seen
@@ -82,7 +83,7 @@ def _step(run: FileRun, module: Module, path: Path, span: Span) -> Row | None:
     text = " ".join(module.text.slice(span).split())
     shown = describe(seen.value)
     if shown is None and isinstance(seen.value, Unknown) and "(" in text:
-        shown = f"unknown because {seen.value.reason}"
+        shown = f"unknown because {without_calls(seen.value.reason)}"
     if shown is None:
         return None
     return Row(_cut(text), f"{shown}{_mark(seen)}", module.text.location(path, span))

@@ -58,14 +58,14 @@ def _from_start(size: Dim, low: Dim, facts: Facts) -> Dim:
 
 
 def least(a: Dim, b: Dim, facts: Facts = NO_FACTS) -> Dim:
-    """The smaller, decided where it can be; a size is at least 1, and so is usually what sizes are computed of: a kernel
-    that is as long as `k` leaves no fewer than `S` of `S + k - 1`."""
+    """The smaller, decided where it can be; a size is at least 1, and so is usually what sizes are computed of: of
+    `S + k - 1`, as long as a kernel of `k` makes `S`, no fewer than `S` are left."""
     if a == ONE or at_most(a, b, facts):
         return a
     if at_most(b, a, facts):
         return b
     if facts.as_usual:
-        usual = replace(facts, smallest={name: 1 for name in (*a.names(), *b.names())} | dict(facts.smallest))
+        usual = replace(facts, smallest=dict.fromkeys((*a.names(), *b.names()), 1) | dict(facts.smallest))
         for one, other in ((a, b), (b, a)):
             if at_most(one, other, usual):
                 return one
