@@ -18,7 +18,7 @@ from kernelscope.interp.changes import Changes
 from kernelscope.interp.class_facts import ClassFacts
 from kernelscope.interp.contexts import Contexts
 from kernelscope.interp.findings import NOTHING_KNOWN, Finding, Known, Seen
-from kernelscope.interp.limits import FUNCTION_STEPS, GUARD_SECONDS, MAX_FORKS, STEPS_IN_A_TURN, OutOfBudget
+from kernelscope.interp.limits import FUNCTION_STEPS, GUARD_SECONDS, MAX_ANEW, MAX_FORKS, STEPS_IN_A_TURN, OutOfBudget
 from kernelscope.interp.outside_names import external
 from kernelscope.interp.symbols import Symbols
 from kernelscope.interp.trace import Trace
@@ -391,7 +391,8 @@ class Interpreter:
             return Builtin(name)
         return self._meant(found, name, span)
 
-    def _meant(self, found: Resolved, name: str, span: Span | None) -> Value:
+    def _meant(self, found: Resolved, name: str, span: Span | None, again: int = 0) -> Value:
+        """What was found for a name; one that is given anew of what it was, `again` times so far, is followed back."""
         match found:
             case OutsideName():
                 return external(found.dotted)
@@ -401,9 +402,10 @@ class Interpreter:
                 from kernelscope.interp.optional_libraries import without_unknown_library
 
                 scope = Scope(found.path)
-                if any(isinstance(part, t.Name) and part.id == found.name for part in t.walk(value)):
+                is_anew = any(isinstance(part, t.Name) and part.id == found.name for part in t.walk(value))
+                if is_anew and again < MAX_ANEW:  # `model = model.eval()`
                     before = self.workspace.modules.resolve(found.path, found.name, before=stored.span.start)
-                    scope.names[found.name] = self._meant(before, found.name, span)  # `model = model.eval()`
+                    scope.names[found.name] = self._meant(before, found.name, span, again + 1)
                 self.quiet += 1
                 try:
                     held = evaluate(self, scope, value)

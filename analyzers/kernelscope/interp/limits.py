@@ -40,6 +40,9 @@ MAX_FORKS = 3
 MAX_NESTED = 140
 """Depth of evaluation inside one call, so that Python's own stack is never exhausted."""
 
+MAX_ANEW = 12
+"""How often a file's top level may give a name anew, each time of what it was: `model = model.eval()`."""
+
 
 class OutOfBudget(Exception):
     """The function takes too many steps; what is known so far is kept."""
