@@ -12,6 +12,7 @@ import pytest
 from interp.expectations import shapes_of
 from kernelscope.analysis import Analysis
 from kernelscope.interp.runs import run_file
+from kernelscope.tensor import Tensor
 from kernelscope.workspace.files import Files
 from kernelscope.workspace.workspace import Workspace
 
@@ -172,6 +173,18 @@ def test_what_a_file_gives_a_name_anew_is_what_it_was_before_and_its_calls_tell(
     shape_on = shapes_of(tmp_path / "script.py")
     assert shape_on(11) == "[batch, 10]"
     assert shape_on(19) == shape_on(26) == "[batch, 20]"
+
+
+@pytest.mark.parametrize(("rounds", "is_followed"), [(3, True), (3000, False)])
+def test_a_name_that_a_file_gives_anew_is_followed_back_a_few_times(
+    tmp_path: Path, rounds: int, is_followed: bool
+) -> None:
+    made = "import torch\nx = torch.zeros(2, 3)\n" + "x = x + 1\n" * rounds
+    (tmp_path / "made.py").write_text(f"{made}def f():\n    y = x * 2\n    return y\n")
+    found = run_file(Workspace(Files([str(tmp_path)])), str(tmp_path / "made.py"))
+    values = [seen.value for seen in found.values.values() if isinstance(seen.value, Tensor)]
+    assert [str(value.shape) for value in values].count("[2, 3]") == len(values)
+    assert bool(values) == is_followed
 
 
 SWITCHED = """
