@@ -18,8 +18,9 @@ from kernelscope.interp.expressions import evaluate
 from kernelscope.interp.findings import Known
 from kernelscope.interp.interpreter import Interpreter
 from kernelscope.interp.operators import truth
-from kernelscope.interp.proven_ranks import of_equal_shapes, of_number, sizes_of_shape
+from kernelscope.interp.proven_ranks import of_counting, of_equal_shapes, of_number, sizes_of_shape
 from kernelscope.interp.symbols import sizes_in
+from kernelscope.interp.uses import asked_for_dims
 from kernelscope.interp.values import (
     Alike,
     Class,
@@ -158,6 +159,8 @@ def without_not(name: str) -> tuple[str, bool]:
 
 def narrow(run: Interpreter, scope: Scope, test: t.Expr, holds: bool) -> None:
     """What a test says about the names in it where it holds, or where it does not."""
+    if isinstance(test, t.Compare) and (asked := asked_for_dims(test.left)) is not None:
+        of_counting(run, scope, asked)
     match test:
         case t.Compare(left=t.Name(id=name), ops=[op], comparators=[t.Constant(value=None)]) if op in ("is", "is not"):
             _narrow_name(run, scope, name, (op == "is") == holds)

@@ -13,6 +13,7 @@ import itertools
 from collections.abc import Callable, Sequence
 
 from kernelscope.dims import Dim
+from kernelscope.interp.agreement import NOT_TOLD
 from kernelscope.interp.expressions import evaluate
 from kernelscope.interp.interpreter import Interpreter
 from kernelscope.interp.open_shapes import MOST_DIMS
@@ -45,6 +46,13 @@ def of_number(run: Interpreter, scope: Scope, asked: t.Expr, number: Value) -> N
     name, count = asked_for_dims(asked), as_size(number)
     if name is not None and isinstance(count, Dim) and count.const is not None and 0 < count.const <= MOST_DIMS:
         _give(run, scope, name, ["_"] * count.const)
+
+
+def of_counting(run: Interpreter, scope: Scope, name: str) -> None:
+    """What `h.dim() == 4` says of `h` wherever it is asked: it has dims, and others on the other way."""
+    old = present(scope.names.get(name))
+    if isinstance(old, Unknown):
+        _put(run, scope, old, Tensor(Shape.unknown(NOT_TOLD), old))
 
 
 def of_assertion(run: Interpreter, scope: Scope, test: t.Expr) -> None:
@@ -113,12 +121,17 @@ def settle(
         return None
     middle = [size(axis, old_shape.reason) for axis in range(len(head), rank - len(tail))]
     new = Tensor(Shape((*head, *middle, *tail)), dtype, place)
+    _put(run, scope, old, new)
+    return old, new
+
+
+def _put(run: Interpreter, scope: Scope, old: Value, new: Tensor) -> None:
+    """Let every name that holds a value hold the same of which more is known."""
     if run.trace is not None:
         run.trace.replaced(old, run.trace.same(new, old))
     for other, value in scope.names.items():
         if present(value) is old:
             scope.names[other] = Maybe(new, value.name) if isinstance(value, Maybe) else new
-    return old, new
 
 
 def _give(run: Interpreter, scope: Scope, name: str, words: Sequence[str]) -> tuple[Value, Tensor] | None:

@@ -19,6 +19,7 @@ from kernelscope.interp.interpreter import (
 from kernelscope.interp.operators import binary, truth
 from kernelscope.interp.texts import joined_text
 from kernelscope.interp.values import (
+    CALLABLES,
     Alike,
     Arguments,
     Builtin,
@@ -35,6 +36,7 @@ from kernelscope.interp.values import (
     Number,
     Opaque,
     Partial,
+    Sequential,
     Unpacked,
     Value,
 )
@@ -151,6 +153,30 @@ def _flag(run: Interpreter, args: Arguments, kwargs: Keywords, span: Any) -> Val
     return Flag()
 
 
+def _is_callable(run: Interpreter, args: Arguments, kwargs: Keywords, span: Any) -> Value:
+    return _is_code(run, args, CALLABLES)
+
+
+def _is_function(run: Interpreter, args: Arguments, kwargs: Keywords, span: Any) -> Value:
+    return _is_code(run, args, (Function, LambdaValue))
+
+
+def _is_code(run: Interpreter, args: Arguments, kinds: tuple[type, ...]) -> bool | Flag:
+    """Whether a value is one of these kinds of callables; what is only given on is no code, as a rule: functions are
+    made where they are given."""
+    match args:
+        case [value] if isinstance(value, kinds) and not isinstance(value, Instance | External | Choice):
+            return True
+        case [Class() | Module() | Sequential() | Partial() | Dim() | Number() | Tensor() | None]:
+            return False
+        case [bool() | float() | str() | tuple() | list() | dict()]:
+            return False
+        case [Opaque(cls=None)] if not run.certain:
+            return False
+        case _:
+            return Flag()
+
+
 def _bool(run: Interpreter, args: Arguments, kwargs: Keywords, span: Any) -> Value:
     known = truth(args[0]) if args else False
     return Flag() if known is None else known
@@ -175,6 +201,7 @@ PLAIN: dict[str, Callable[..., Value]] = {
     "torch.iinfo": lambda *a: dict.fromkeys(LIMITS, Number()),
     "jax.numpy.finfo": lambda *a: dict.fromkeys(LIMITS, Number()),
     "jax.numpy.iinfo": lambda *a: dict.fromkeys(LIMITS, Number()),
+    "inspect.isfunction": _is_function, "inspect.isroutine": _is_function,
     "torch.is_tensor": lambda r, a, k, s: isinstance(a[0], Tensor) or Flag(),
     "torch.cuda.is_available": _flag, "torch.is_grad_enabled": _flag, "torch.jit.is_scripting": lambda *a: False,
     "torch.jit.is_tracing": lambda *a: False, "torch.compiler.is_compiling": lambda *a: False,
@@ -183,7 +210,7 @@ PLAIN: dict[str, Callable[..., Value]] = {
 BUILTINS: dict[str, Callable[..., Value]] = {
     **python_numbers.BUILTINS, **python_collections.BUILTINS,
     "getattr": _getattr, "setattr": _setattr, "hasattr": _hasattr, "isinstance": _isinstance, "issubclass": _flag,
-    "callable": _flag, "bool": _bool,
+    "callable": _is_callable, "bool": _bool,
     "str": lambda r, a, k, s: Unknown("a text that is not known", s) if (text := joined_text(a)) is None else text,
 }  # fmt: skip
 
