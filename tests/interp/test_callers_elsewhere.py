@@ -762,3 +762,38 @@ def test_a_class_that_is_named_elsewhere_is_made_there(tmp_path: Path, before: s
     (tmp_path / "chosen.py").write_text(CHOSEN)
     (tmp_path / "model.py").write_text(CHOOSING.format(before, made))
     assert (shapes_of(tmp_path / "chosen.py")(9) == "[B, S, width]") is is_told
+
+
+SHOWN = '''
+import torch
+from torch import nn
+
+class Summed(nn.Module):
+    """
+    >>> Summed()(torch.rand(5, 100, 50))
+    """
+
+    def forward(self, x):
+        y = x * 2
+        return y.sum(1)
+'''
+UNTELLING = """
+import torch
+from shown import Summed
+from torch import nn
+
+class Stack(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.summed = Summed()
+
+    def forward(self, x: torch.Tensor, sizes):
+        return self.summed(x.view(*sizes))
+"""
+
+
+def test_an_example_tells_how_many_dims_beside_callers_that_do_not(tmp_path: Path) -> None:
+    (tmp_path / "shown.py").write_text(SHOWN)
+    for name in ("one", "two"):
+        (tmp_path / f"{name}.py").write_text(UNTELLING)
+    assert shapes_of(tmp_path / "shown.py")(11) == "[x_dim0, x_dim1, x_dim2]"

@@ -247,10 +247,12 @@ def _is_default(param: t.Param, value: Value) -> bool:
 
 
 def _telling(contexts: list[Context], given: list[Value]) -> list[Value]:
-    """What calls give; where others do tell, one of another file that does not even tell how many dims says nothing."""
-    if all(context.outside for context in contexts):
+    """What calls give; where others do tell, one of another file that does not even tell how many dims says nothing;
+    nor does it beside an example that does."""
+    pairs = list(zip(contexts, given, strict=True))
+    is_shown = any(context.is_trial and not is_untold(value) for context, value in pairs)
+    if all(context.outside for context in contexts) and not is_shown:
         return given
-    pairs = zip(contexts, given, strict=True)
     return [Unknown("") if context.outside and is_untold(value) else value for context, value in pairs]
 
 
