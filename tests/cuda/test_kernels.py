@@ -128,6 +128,16 @@ def test_a_library_under_a_new_name_of_its_namespace_is_known(tmp_path: Path) ->
     assert "not followed" not in told
 
 
+def test_a_kernel_that_takes_a_pack_is_launched_with_any_number_of_arguments(tmp_path: Path) -> None:
+    file = tmp_path / "pack.cu"
+    file.write_text(
+        "template <int N, typename... Ts>\n__global__ void k(float* x, Ts*... more) { x[threadIdx.x] = N; }\n"
+        "void run(float* x, int* y, char* z) { k<4, int, char><<<1, 64>>>(x, y, z); k<4><<<1, 64>>>(x); }\n"
+    )
+    facts = next(iter(Analysis([tmp_path]).cuda.in_file(str(file))))
+    assert len(facts.launches) == 2
+
+
 def test_launch_bounds_behind_a_macro_that_nobody_defines_are_not_denied(tmp_path: Path) -> None:
     file = tmp_path / "bounds.cu"
     file.write_text("template <typename T>\nOUR_BOUNDS_2(512, 4)\n__global__ void k(T* x) { x[threadIdx.x] = 0; }\n")

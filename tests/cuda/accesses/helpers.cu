@@ -95,7 +95,7 @@ __global__ void steps_in_inner_loops(const float *x, float *y, int n) {
   for (int i = 0; i < n; ++i) {
     for (int j = 0; j < 4; ++j) {
       p = p + (n > 3 ? 128 : 256);
-      y[threadIdx.x] = *p;  //: x (as p) load: partially coalesced at worst (misaligned, 5 sectors for 4, 4 bytes/lane) | y store: coalesced (stride 1, 4 bytes/lane)
+      y[threadIdx.x] = *p;  //: x (as p) load: coalesced (stride 1, 4 bytes/lane) | y store: coalesced (stride 1, 4 bytes/lane)
     }
     for (int j = 0; j < 4; ++j) {
       column = column * 2;

@@ -41,3 +41,21 @@ __global__ void by_vectors(T *x, const float *y, float *out, int n) {
   uint4 v = *(uint4 *)&x[i];  //: x load: not known: depends on ILP
   out[threadIdx.x] = v.x + y[i];  //: y load: uncoalesced (strided, 4*ILP bytes stride, 12 % of sectors used for ILP ≥ 8) | out store: coalesced (stride 1, 4 bytes/lane)
 }
+
+// How many there are in a pack is a number like others, and no size of a type.
+//@ block 64
+template <typename... Ts>
+__global__ void of_a_pack(float *x, float *y, Ts *...more) {
+  y[threadIdx.x] = x[threadIdx.x * sizeof...(Ts)];  //: x load: uncoalesced (strided, 4*sizeof...(Ts) bytes stride, 12 % of sectors used for sizeof...(Ts) ≥ 8) | y store: coalesced (stride 1, 4 bytes/lane)
+}
+
+// Steps that a condition chooses among keep what all of them are multiples of.
+//@ block 128
+__global__ void chosen_steps(const float *x, float *y, int n, bool wide) {
+  const float *p = x + threadIdx.x, *q = x + threadIdx.x;
+  for (int i = 0; i < n; ++i) {
+    y[threadIdx.x] = *p + *q;  //: x (as p) load: coalesced (stride 1, 4 bytes/lane) | x (as q) load: coalesced (stride 1, 4 bytes/lane) | y store: coalesced (stride 1, 4 bytes/lane)
+    p += wide ? 32 : 64;
+    q += i % 2 ? 32 : 64;
+  }
+}

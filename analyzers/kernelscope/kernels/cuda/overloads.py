@@ -37,6 +37,8 @@ def _takes(launch: Launch, kernel: Function) -> bool:
     if not launch.arguments or any("..." in argument for argument in launch.arguments):
         return True
     optional = sum("optional" in parameter.node.type for parameter in kernel.params)
+    if any("variadic" in parameter.node.type for parameter in kernel.params):  # which takes any number of them
+        return len(kernel.params) - optional - 1 <= len(launch.arguments)
     return len(kernel.params) - optional <= len(launch.arguments) <= len(kernel.params)
 
 

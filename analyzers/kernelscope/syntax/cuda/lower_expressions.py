@@ -230,6 +230,8 @@ def _parenthesised(raw: Raw, depth: int) -> t.Expr:
 
 
 def _size_of(raw: Raw, depth: int) -> t.Expr:
+    if any(child.type == "..." for child in raw.children):  # how many there are in a pack
+        return t.Name(f"sizeof...({text_of(raw.child_by_field_name('value'))})", span_of(raw))
     kind = raw.child_by_field_name("type")
     if kind is not None:
         return t.SizeOf(type_descriptor(kind, depth), span_of(raw))

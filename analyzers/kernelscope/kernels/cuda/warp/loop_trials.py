@@ -6,6 +6,7 @@ Inside of a trial nothing counts but what variables become: there an inner loop'
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from math import gcd
 
 from kernelscope.dims import Dim
 from kernelscope.dims.monomial import Opaque
@@ -182,7 +183,8 @@ def _concluded(m: Machine, entry: Changed, head: Dim | None, after: Value, round
             invariant = all(name in m.constants or _is_size(m, name) for name in moved.names())
             if moved.const is not None or invariant:
                 return moved_to(before, start + moved * rounds)
-            return moved_to(before, start + m.symbols.new(entry.name, Symbol()))
+            unit = gcd(*(factor for _, factor in moved.terms))  # of which all steps are multiples
+            return moved_to(before, start + unit * m.symbols.new(entry.name, Symbol()))
         if not m.symbols.varying(start) and not m.symbols.varying(end):
             return moved_to(before, m.symbols.new(entry.name, _geometric(m, start, head, end, rounds)))
     return moved_to(before, m.symbols.new(entry.name, Symbol(varying)))

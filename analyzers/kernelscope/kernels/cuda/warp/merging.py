@@ -84,8 +84,10 @@ def _chosen(m: Machine, condition: Dim, a: Dim, b: Dim, name: str) -> Dim:
     try:
         difference = a - b
         if not varying and difference.const is not None:
-            low, high = sorted((0, difference.const))
-            return b + m.symbols.new(name, Symbol(values=(low, high)))
+            # what both numbers are multiples of stays plain to see
+            unit = abs(difference.const) if b.terms else 1
+            low, high = sorted((0, difference.const // unit))
+            return b + unit * m.symbols.new(name, Symbol(values=(low, high)))
         if not varying and not m.symbols.varying(difference):
             # the part that differs by lane, if any, is the same on both sides; what divides all terms still does
             return b + _common(difference) * m.symbols.new(name, Symbol())
