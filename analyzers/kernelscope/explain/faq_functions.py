@@ -26,6 +26,7 @@ _OF_LOGITS = re.compile(
     r"(?:argmax|multinomial)\s*\(\s*\w*(?:logits|probs)|\b\w*(?:logits|probs)(?:\[[^\]]*\])?\.(?:argmax|multinomial)\("
 )
 """Steps that choose a token, in whatever function."""
+_SPEAKS_OF_LOGITS = Speaking(_OF_LOGITS.pattern)
 _SHAPES = re.compile(r"LogitsProcessor|LogitsWarper")
 """Steps that choose by what logits are changed before."""
 _HELD = re.compile(r"^\s*(?:if|elif|while|return) .*[<>]")
@@ -101,7 +102,8 @@ def samplers(system: System) -> Iterator[Claim]:
     """What the components do that choose a token."""
     meant = [p for p in system.procedures_of(COMPONENT) if SAMPLES & {*words(p.name)} and _CHOOSES.search(p.steps)]
     meant.sort(key=lambda p: -min(p.size, 30) * (1 + p.weight))
-    others = (p for p in system.procedures_of(COMPONENT) if p not in meant and _OF_LOGITS.search(p.steps))
+    known = set(map(id, meant))
+    others = (p for p in system.procedures_of(COMPONENT) if _SPEAKS_OF_LOGITS(p.steps) and id(p) not in known)
     shapes = (p for p in system.procedures_of(COMPONENT) if "logits" in words(p.name) and _SHAPES.search(p.steps))
     for p in (*meant[:MOST_FUNCTIONS], *list(shapes)[:MOST_FUNCTIONS]):
         yield Claim(p.name, f"{p.name}: {_first_steps(p.steps)}", p.evidence)

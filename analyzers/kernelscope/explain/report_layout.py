@@ -66,7 +66,8 @@ def steps_of(section: str, most: int = MOST_STEPS) -> Rows:
         alone = [*own[: more * most], *others][: more * (most + most // 5)]
         known = set(map(id, alone))
         left = [p for p in (*own, *others) if id(p) not in known]
-        more_rows = together(left)[: more * most] if section.startswith(FURTHER) else []
+        rows_left = more * most if section.startswith(FURTHER) else 0
+        more_rows = together(left[: MOST_TOGETHER * rows_left])[:rows_left]
         return [*map(places.procedure, alone), *map(places.together, more_rows)]
 
     return rows

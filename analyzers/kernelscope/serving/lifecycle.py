@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 from kernelscope.results import Location
 from kernelscope.serving.claims import PythonSource
@@ -120,6 +121,7 @@ def _given_states(
             pass
 
 
+@lru_cache(maxsize=256)
 def _taken(function: t.FunctionDef | t.ClassDef) -> dict[str, str]:
     """Names bound to an element of a queue of the object: `seq = self.waiting.popleft()`, `seq = self.waiting[0]`."""
     found: dict[str, str] = {}

@@ -48,8 +48,7 @@ def _asked_once(
     """`page = table.get(h)`, `if page is None: return None`: one piece of a prefix is looked up by its hash."""
     for number, node in enumerate(function.body):
         found = _lookup(node, hashed)
-        held = {w for n in t.walk(node) if isinstance(n, t.Attribute) for w in words(n.attr)}
-        if found is None or "hash" not in held:
+        if found is None or not any("hash" in words(n.attr) for n in t.walk(node) if isinstance(n, t.Attribute)):
             continue
         for test in function.body[number + 1 :]:
             match test:
