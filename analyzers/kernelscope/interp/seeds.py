@@ -23,6 +23,7 @@ from kernelscope.interp.named_items import keys_of
 from kernelscope.interp.promised_objects import promised_object
 from kernelscope.interp.records import as_example
 from kernelscope.interp.switches import axes_set_otherwise
+from kernelscope.interp.tensors_by_name import TENSORS_BY_NAME, tensors_by_name
 from kernelscope.interp.uses import Uses
 from kernelscope.interp.values import (
     Alike,
@@ -261,6 +262,9 @@ def _given(
     may_be_several = is_tensor and param.name not in uses.tensors and not uses.beliefs.only_code
     if may_be_several and (parts := told_of_parts(function, param.name)) is not None:
         return Alike(Tensor(parts))
+    by_name = is_tensor and not uses.beliefs.only_code and TENSORS_BY_NAME.search(annotation) is not None
+    if by_name and (items := _tensors_by_name(run, function, scope, param.name)) is not None:
+        return items
     if is_tensor and SEVERAL.match(annotation):
         is_list = LIST.fullmatch(annotation) is not None and not uses.beliefs.only_code
         return Alike(Tensor(Shape.unknown(NOT_TOLD))) if is_list else Opaque(param.name)
@@ -293,6 +297,11 @@ def _given(
     given = sizes_of(param.name, param.annotation) or promised(run, path, param.annotation)
     given = given or promised_object(run, path, param.name, param.annotation) or _items(run, scope, uses, param.name)
     return Opaque(param.name, is_typed=bool(OTHER_TYPE.fullmatch(kind.strip()))) if given is None else given
+
+
+def _tensors_by_name(run: Interpreter, function: Function, scope: Scope, name: str) -> Open | None:
+    node = function.definition.node
+    return tensors_by_name(run, scope, node, name) if isinstance(node, t.FunctionDef) else None
 
 
 def _items(run: Interpreter, scope: Scope, uses: Seeding, name: str) -> Open | None:
