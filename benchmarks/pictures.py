@@ -1,7 +1,10 @@
-"""Time to draw pictures, and what becomes of a folder's modules: `python benchmarks/pictures.py [FOLDER [PATTERN]]`.
+"""Time to draw pictures, and what becomes of a folder's modules.
 
-Draws chains with shortcuts, of more and more boxes. Of a folder the dataflow of every `forward` is made: prints how
-many tell of something, fail, have boxes whose shape is known in every dim, and fit 100 columns. Times are of CPU.
+`python benchmarks/pictures.py [FOLDER [PATTERN [MOST]]]`
+
+Draws chains with shortcuts, of more and more boxes. Of a folder the dataflow of every `forward` is made, or of so many
+evenly apart: prints how many tell of something, fail, have boxes whose shape is known in every dim, and fit 100
+columns. Times are of CPU.
 """
 
 from __future__ import annotations
@@ -31,7 +34,8 @@ def main() -> None:
         draw(graph, width=WIDTH)
         print(f"{size:4} boxes: {(time.process_time() - start) * 1000:.0f} ms")
     if len(sys.argv) > 1:
-        _sweep(Path(sys.argv[1]).resolve(), re.compile(sys.argv[2] if len(sys.argv) > 2 else ""))
+        pattern = re.compile(sys.argv[2] if len(sys.argv) > 2 else "")
+        _sweep(Path(sys.argv[1]).resolve(), pattern, int(sys.argv[3]) if len(sys.argv) > 3 else None)
 
 
 def _chain(size: int) -> Graph:
@@ -40,30 +44,35 @@ def _chain(size: int) -> Graph:
     return Graph(boxes, tuple(Edge(f"n{i}", f"n{j}", f"[{i}, H]") for i, j in ends))
 
 
-def _sweep(folder: Path, pattern: re.Pattern[str]) -> None:
+def _sweep(folder: Path, pattern: re.Pattern[str], most: int | None) -> None:
     analysis = Analysis([folder])
+    files = (p for p in sorted(folder.rglob("*.py")) if pattern.search(str(p)) and FORWARD.search(p.read_bytes()))
+    every = [(path, name) for path in files for name in _forwards(analysis, path)]
+    step = 1 if most is None else max(1.0, len(every) / most)
+    picked = [every[int(number * step)] for number in range(int(len(every) / step))]
     times: list[float] = []
     failed: list[str] = []
     boxes: list[bool] = []
     fits: list[bool] = []
     empty = 0
-    for path in (p for p in sorted(folder.rglob("*.py")) if pattern.search(str(p)) and FORWARD.search(p.read_bytes())):
-        for name in _forwards(analysis, path):
-            start = time.process_time()
-            try:
-                document = analysis.document("dataflow", Target(path, None, name))
-            except UserError:
-                empty += 1
-                continue
-            except Exception as error:  # each is counted, and one must not end the rest
-                failed.append(f"{path.relative_to(folder)}::{name}: {error!r}")
-                continue
-            times.append(time.process_time() - start)
-            boxes += _known(document)
-            pictures = [block.graph for block in document.blocks if isinstance(block, Diagram)]
-            fits.append(not any(draw(graph, width=WIDTH).overflow for graph in pictures))
+    for path, name in picked:
+        start = time.process_time()
+        try:
+            document = analysis.document("dataflow", Target(path, None, name))
+        except UserError:
+            empty += 1
+            continue
+        except Exception as error:  # each is counted, and one must not end the rest
+            failed.append(f"{path.relative_to(folder)}::{name}: {error!r}")
+            continue
+        times.append(time.process_time() - start)
+        boxes += _known(document)
+        pictures = [block.graph for block in document.blocks if isinstance(block, Diagram)]
+        fits.append(not any(draw(graph, width=WIDTH).overflow for graph in pictures))
     times.sort()
-    print(f"{len(times)} documents, {empty} without tensors, {len(failed)} failed")
+    print(
+        f"{len(picked)} of {len(every)} forwards: {len(times)} documents, {empty} without tensors, {len(failed)} failed"
+    )
     print(*(f"  {line}" for line in failed), sep="\n", end="\n" if failed else "")
     if times and boxes:
         print(f"boxes with a whole shape: {sum(boxes)} of {len(boxes)}, {sum(boxes) / len(boxes):.1%}")
