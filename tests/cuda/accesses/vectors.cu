@@ -59,3 +59,10 @@ __global__ void chosen_steps(const float *x, float *y, int n, bool wide) {
     q += i % 2 ? 32 : 64;
   }
 }
+
+// What is left of a margin may be some or none, as sizes have it.
+//@ block 128
+__global__ void margins(const float *x, float *y, int margin, int width) {
+  int start = max(0, margin - (int)threadIdx.x), from = max(0, (int)threadIdx.x - margin);
+  y[start * width + threadIdx.x] = x[from];  //: x load: coalesced (stride 1, 4 bytes/lane, if margin is a multiple of 8) | y store: not known: the larger of unknown numbers
+}

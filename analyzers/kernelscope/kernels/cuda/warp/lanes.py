@@ -42,6 +42,11 @@ class Scattered(Undecided):
     """The value comes from memory and differs by lane."""
 
 
+def _falls(number: Spread) -> bool:
+    """Whether a number gets smaller from lane to lane."""
+    return any(numbers[0] > numbers[-1] for numbers in number.values())
+
+
 class NeedsCases(Exception):
     """The answer depends on the value of a name that is the same in all lanes; the caller may try values."""
 
@@ -267,6 +272,8 @@ class Lanes:
         differing = [arg for arg, d in sides if self.differs(d)]
         constant = any(d.const is not None for _, d in sides)
         if len(differing) == 1 and (atom.op == "max" or not constant):
+            if atom.op == "max" and constant and _falls(differing[0]):  # how far in the data, sizes decide
+                raise Undecided("the larger of unknown numbers")
             return differing[0]
         keys = [{m: n for m, n in arg.items() if m} for arg in args]
         if all(key == keys[0] for key in keys):
