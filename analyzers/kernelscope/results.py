@@ -8,16 +8,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from enum import Enum
 from pathlib import Path
-from typing import NamedTuple
 
 from msgspec import Struct, field
 
 
-class Span(NamedTuple):
-    """Half-open range of byte offsets in one file. A tuple, because there is one for every node of every tree."""
+class Span(Struct, frozen=True, order=True, array_like=True, gc=False):
+    """Half-open range of byte offsets in one file. There is one for every node of every tree."""
 
     start: int
     end: int
+
+    def __hash__(self) -> int:
+        return hash((self.start, self.end))  # a struct's own differs from run to run, and so would the order of sets
 
     def __contains__(self, offset: object) -> bool:
         return isinstance(offset, int) and self.start <= offset < self.end

@@ -47,3 +47,7 @@ def test_an_identifier_is_what_stands_around_the_cursor(text: str, offset: int, 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("kernelscope.syntax.text.NEAR", near)
         assert identifier_at(data, offset) == next((word for word in words if word.touches(offset)), None)
+
+
+def test_spans_are_hashed_alike_in_every_run() -> None:
+    assert hash(Span(3, 5)) == hash((3, 5))

@@ -66,7 +66,7 @@ def _cursor(module: Module, offset: int) -> Cursor | None:
     nodes: Iterable[Node] = module.body
     while True:
         for inner in nodes:
-            start, end = inner.span
+            start, end = inner.span.start, inner.span.end
             if start <= offset < end:
                 break
         else:

@@ -167,7 +167,7 @@ class Module:
         found: list[Scope] = []
         body, path, owner = self.body, (), None
         while True:
-            node = next((n for n in self._defined_in(body) if n.span[0] <= offset < n.span[1]), None)
+            node = next((n for n in self._defined_in(body) if offset in n.span), None)
             if node is None:
                 return found
             path = (*path, node.name)
