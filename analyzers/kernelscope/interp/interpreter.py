@@ -127,8 +127,11 @@ class Interpreter:
         default_factory=dict[str, "dict[str, list[tuple[bool, Function]]]"]
     )
     """For each file, the functions that it registers as operators."""
-    registries: dict[int, Registry | None] = field(default_factory=dict[int, "Registry | None"])
-    """The tables that files fill, by the identity of their objects; None for those that are none."""
+    registries: dict[int, tuple[Instance, Registry | None]] = field(
+        default_factory=dict[int, "tuple[Instance, Registry | None]"]
+    )
+    """By the identity of objects, which are held here so that it stays theirs, the tables that files fill; None for
+    those that are none."""
     receivers: dict[t.Stmt, Instance] = field(default_factory=dict[t.Stmt, "Instance"])
     """For each class the object that nobody is seen to make."""
     layers: dict[Hashable, Instance] = field(default_factory=dict[Hashable, "Instance"])

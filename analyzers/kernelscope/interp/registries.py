@@ -27,7 +27,6 @@ MOST_ENTRIES = 64
 class Registry:
     """What one object holds by the keys under which it was given, in lower case."""
 
-    table: Instance
     entries: dict[str, Value]
     calls_entries: bool
     """Whether it gives what an entry gives when it is called."""
@@ -76,8 +75,8 @@ def named_key(run: Interpreter, table: Instance, name: str) -> Value | None:
 
 def _registry(run: Interpreter, table: Instance) -> Registry | None:
     if id(table) not in run.registries:
-        run.registries[id(table)] = _filled(run, table)
-    return run.registries[id(table)]
+        run.registries[id(table)] = table, _filled(run, table)
+    return run.registries[id(table)][1]
 
 
 def _filled(run: Interpreter, table: Instance) -> Registry | None:
@@ -96,7 +95,7 @@ def _filled(run: Interpreter, table: Instance) -> Registry | None:
     if not entries:
         return None
     methods = list(_methods(run, table.cls))
-    return Registry(table, entries, any(map(_calls_found, methods)), any(map(_returns_key, methods)))
+    return Registry(entries, any(map(_calls_found, methods)), any(map(_returns_key, methods)))
 
 
 def _registered(run: Interpreter, home: Definition, statement: t.Stmt) -> Iterator[tuple[str, Value]]:
