@@ -11,8 +11,11 @@ from typing import Any
 import pytest
 from interp.expectations import shapes_of
 from kernelscope.analysis import Analysis
+from kernelscope.explain.render import to_text
 from kernelscope.interp.runs import run_file
+from kernelscope.results import Target
 from kernelscope.tensor import Tensor
+from kernelscope.workspace import nearby, usages
 from kernelscope.workspace.files import Files
 from kernelscope.workspace.workspace import Workspace
 
@@ -797,3 +800,59 @@ def test_an_example_tells_how_many_dims_beside_callers_that_do_not(tmp_path: Pat
     for name in ("one", "two"):
         (tmp_path / f"{name}.py").write_text(UNTELLING)
     assert shapes_of(tmp_path / "shown.py")(11) == "[x_dim0, x_dim1, x_dim2]"
+
+
+HANDED = """
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+@dataclass
+class Parts:
+    norm: nn.Module
+    down: nn.Module | None
+
+class Mix(nn.Module):
+    def __init__(self, width: int, parts: Parts):
+        super().__init__()
+        self.norm = parts.norm
+        self.down = parts.down
+
+    def forward(self, positions: torch.Tensor, hidden_states: torch.Tensor) -> torch.Tensor:
+        h = self.norm(hidden_states)
+        y = self.down(h)
+        return y
+"""
+MADE_OF_PARTS = """
+from layers.mix import Mix, Parts
+from torch import nn
+
+class Block(nn.Module):
+    def __init__(self, width: int, rank: int):
+        super().__init__()
+        self.norm = nn.LayerNorm(width)
+        self.down = nn.Linear(width, rank)
+        parts = Parts(norm=self.norm, down=self.down)
+        self.mix = Mix(width, parts)
+
+    def forward(self, positions, hidden_states):
+        return self.mix(positions, hidden_states)
+"""
+
+
+def test_layers_in_a_record_that_others_hand_on_are_what_those_give_however_far_they_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (nearby, usages):
+        monkeypatch.setattr(module, "MAX_FILES", 2)
+    for folder in ("layers", "models"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "__init__.py").write_text("")
+    (tmp_path / "layers" / "other.py").write_text("x = 1\n")
+    (tmp_path / "layers" / "mix.py").write_text(HANDED)
+    (tmp_path / "models" / "block.py").write_text(MADE_OF_PARTS)
+    document = Analysis([tmp_path]).document("dataflow", Target(tmp_path / "layers" / "mix.py", None, "Mix.forward"))
+    text = to_text(document).text
+    assert "Linear" in text and "rank" in text
+    assert "is not followed" not in text

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from kernelscope.interp.attempts import attempt
 from kernelscope.interp.contexts import Contexts
 from kernelscope.interp.examples import example_in
+from kernelscope.interp.handed_parts import is_handed_parts
 from kernelscope.interp.interpreter import Interpreter
 from kernelscope.interp.order import ENTRIES, FileOrder
 from kernelscope.interp.seeds import Beliefs
@@ -95,7 +96,9 @@ class Elsewhere:
     def _calling(self, definition: Definition) -> dict[str, set[t.Stmt]]:
         """The nearest other files that call it, and the functions there in which they do."""
         if definition.node not in self._calls:
-            near = self.run.nearby(self.path).calling(definition.name)
+            files = self.run.nearby(self.path)
+            is_handed = isinstance(definition.node, t.ClassDef) and is_handed_parts(self.run, definition)
+            near = files.calling_anywhere(definition.name) if is_handed else files.calling(definition.name)
             found: dict[str, set[t.Stmt]] = {}
             for site in self.run.workspace.usages.calls_in(near, definition, MAX_SITES):
                 if site.path != self.path and site.function is not None:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from kernelscope.interp.attempts import attempt
 from kernelscope.interp.elsewhere import Elsewhere
 from kernelscope.interp.findings import Finding, Seen
+from kernelscope.interp.handed_parts import lacks_parts
 from kernelscope.interp.interpreter import Interpreter
 from kernelscope.interp.limits import FUNCTION_STEPS, OutOfBudget
 from kernelscope.interp.order import FileOrder, Waiting
@@ -142,7 +143,7 @@ def _was_followed(scope: SourceScope, result: FileRun) -> bool:
 
 
 def _is_seeded_poorly(run: Interpreter, path: str, scope: SourceScope) -> bool:
-    """Whether a function by itself does not tell the rank of a tensor that it is given."""
+    """Whether a function by itself does not tell the rank of a tensor that it is given, or what layers it calls."""
     run.start()
     run.seen, run.quiet, run.contexts.root = {}, 0, None
     node = scope.node
@@ -155,6 +156,6 @@ def _is_seeded_poorly(run: Interpreter, path: str, scope: SourceScope) -> bool:
     except (OutOfBudget, RecursionError, ArithmeticError, ShapeError):
         return True
     values = [frame.names[param.name] for param in node.args if param.name in frame.names]
-    if any(isinstance(v, Tensor) and v.rank is None for v in values):
+    if any(isinstance(v, Tensor) and v.rank is None for v in values) or lacks_parts(run, function.receiver):
         return True
     return not any(isinstance(v, Tensor) for v in values) and any(map(_is_anything, node.args, values))

@@ -10,7 +10,7 @@ import os
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from itertools import takewhile
 from typing import TypeGuard
 
@@ -131,7 +131,11 @@ class Usages:
         """The files around one, for calls that must not depend on time or on what was opened first."""
         opened = [other for other in self._modules.files.open_paths() if self._modules.files.is_indexed(other)]
         python = {other for other in (*self._around(path), *opened) if other.endswith(PYTHON_SUFFIXES)}
-        return Nearby(self._modules.files, by_nearness(sorted(python), path))
+        everywhere = partial(self._everywhere, path)
+        return Nearby(self._modules.files, by_nearness(sorted(python), path), everywhere)
+
+    def _everywhere(self, path: str) -> list[str]:
+        return by_nearness(sorted(self._python_paths()), path)
 
     def _around(self, path: str) -> list[str]:
         """The Python files of the smallest folder around one that has as many as are looked at; others lie further."""

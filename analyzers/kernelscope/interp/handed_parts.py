@@ -1,0 +1,76 @@
+"""Layers that an object calls and that others hand to it: whether it is known by itself what they are.
+
+`self.norm = parts.norm` of a `parts: Parts`, a record of layers, and `self.mixer = mixer` of a `mixer: nn.Module` are
+what the one gives who makes the object, wherever that is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from kernelscope.interp.annotations import class_of
+from kernelscope.interp.attributes import instance_attribute
+from kernelscope.interp.interpreter import Interpreter
+from kernelscope.interp.records import is_record, parameters_of
+from kernelscope.interp.values import External, Instance, Opaque, Value, present
+from kernelscope.syntax.python import tree as t
+from kernelscope.tensor import Unknown
+from kernelscope.workspace.modules import Definition
+
+
+def lacks_parts(run: Interpreter, receiver: Value) -> bool:
+    """Whether methods of an object call what its constructor is given and nothing near tells."""
+    if not isinstance(receiver, Instance) or not receiver.is_module or run.certain:
+        return False
+    parts = list(_handed(run, receiver.cls))
+    return any(isinstance(present(instance_attribute(run, receiver, part)), Opaque | Unknown) for part in parts)
+
+
+def is_handed_parts(run: Interpreter, cls: Definition) -> bool:
+    """Whether methods of a class call layers that its constructor is given."""
+    return not run.certain and next(_handed(run, cls), None) is not None
+
+
+def _handed(run: Interpreter, cls: Definition) -> Iterator[str]:
+    """The attributes that methods of a class call, of those that are a layer its constructor is given, or one of them
+    in a record of layers."""
+    init = run.classes.attribute(cls, "__init__")
+    if not isinstance(init, Definition) or not isinstance(init.node, t.FunctionDef):
+        return
+    given = {param.name: param for param in init.node.args[1:]}
+    own = init.node.args[0].name if init.node.args else ""
+    called = {t.dotted(node.func) for node in t.walk(cls.node) if isinstance(node, t.Call)}
+    for statement in init.node.body:
+        match statement:
+            case t.Assign(targets=[t.Attribute(value=t.Name(id=receiver), attr=attr)], value=value) if receiver == own:
+                if f"self.{attr}" not in called:
+                    continue
+                match value:
+                    case t.Name(id=name) if name in given and _is_layer(run, init.path, given[name].annotation):
+                        yield attr
+                    case t.Attribute(value=t.Name(id=name), attr=field) if name in given:
+                        if _is_layer_of(run, init.path, given[name].annotation, field):
+                            yield attr
+                    case _:
+                        pass
+            case _:
+                pass
+
+
+def _is_layer_of(run: Interpreter, path: str, annotation: t.Expr | None, field: str) -> bool:
+    """Whether a record that a parameter is annotated to be declares a field to be some layer."""
+    record = class_of(run, path, annotation)
+    if record is None or not is_record(run, record):
+        return False
+    fields = {param.name: (declared, param) for declared, param in parameters_of(run, record)}
+    return field in fields and _is_layer(run, fields[field][0], fields[field][1].annotation)
+
+
+def _is_layer(run: Interpreter, path: str, annotation: t.Expr | None) -> bool:
+    """Whether an annotation says that something is a layer, and not which: `nn.Module`, `nn.Module | None`."""
+    for node in t.walk(annotation) if annotation is not None else ():
+        name = t.dotted(node) if isinstance(node, t.Name | t.Attribute) else None
+        kind = None if name is None else run.module_name(path, name)
+        if isinstance(kind, External) and kind.name.startswith("torch.nn.") and kind.name.endswith(".Module"):
+            return True
+    return False
