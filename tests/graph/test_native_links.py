@@ -483,6 +483,14 @@ STARTED = {
     "passes_an_element_on(x, n);": "picked_kernel",
     "entry_of(n)(x);": "scale_kernel shift_kernel",
     "other_entry_of(n)(x);": "",
+    "Packed packed(x, n);": "picked_kernel",
+    "Packed* packed = new Packed(x, n);": "picked_kernel",
+    "use(Packed(x, n), x);": "picked_kernel",
+    "auto packed = std::make_shared<Packed>(x, n);": "picked_kernel",
+    "auto packed = std::make_unique<shapes::Halved<4>>(x);": "shift_kernel",
+    "Packed* packed = of_handle(n); packed->again(x);": "scale_kernel",
+    "Packed shift_all(x, n);": "picked_kernel",
+    "dim3 run_shift(x, n);": "",
 }  # fmt: skip
 """What a host function does, and the kernels that it reaches."""
 LONG = "".join(f"    float* x{i}, // what is told of parameter {i} takes a line of text\n" for i in range(80))
@@ -593,6 +601,25 @@ void passes_on(float* x) {{
 static constexpr Picked PICKED[2] = {{picked_kernel<1>, picked_kernel<2>}};
 void passes_an_element_on(float* x, int n) {{ Starter(1, 32).enabled(true)(PICKED[n - 1], x); }}
 Spec pick_spec(int n) {{ Spec spec = {{(void*)picked_kernel<2>, 1}}; return spec; }}
+struct Packed {{
+  Packed(float* x, int n);
+  void again(float* x) {{ scale_kernel<1><<<1, 32>>>(x); }}
+}};
+Packed::Packed
+(
+    float* x,
+    int n
+) :
+    x(x)
+{{
+  picked_kernel<1><<<1, 32>>>(x);
+}}
+namespace shapes {{
+template <int N> struct Halved {{
+  explicit Halved(float* x) {{ shift_kernel<<<1, 32>>>(x); }}
+}};
+}}
+void shift_all(float* x, int n) {{ shift_kernel<<<1, 32>>>(x); }}
 ## wrap.h
 namespace wrap {{ void twice(float* x) {{ ::twice(x); }} }}
 ## device/same_name.cuh

@@ -152,6 +152,11 @@ class CppLinks:
             for node in forward:
                 yield Edge(EdgeKind.CALLS, source, node, path, call.line, len(forward) == 1, APPLIED)
             return
+        if not call.name.startswith("?.") and (made := self._constructors(call.name, path)):
+            for place in made:
+                if (target := self._node(place)) != source:
+                    yield Edge(EdgeKind.CALLS, source, target, path, call.line, len(made) == 1)
+            return
         if tail not in self._by_name and tail in self._alternatives:
             yield from self._offered(tail, source, path, call.line)
             return
@@ -178,6 +183,11 @@ class CppLinks:
         for place, is_sure, note in found:
             if (target := self._node(place)) != source:
                 yield Edge(EdgeKind.CALLS, source, target, path, call.line, is_sure, note)
+
+    def _constructors(self, called: str, near: str) -> list[Place]:
+        """What runs where an object of a class is made: `new Norm(n)`; several where its constructors differ."""
+        name = self._meant(without_arguments(called).rpartition("::")[2], near)
+        return self._classes.own(name, name, near) if name in self._classes.names else []
 
     def _object_called(self, kind: str, source: Node, path: str, line: int) -> Iterator[Edge]:
         """`f(x)` where `f` is a variable of a class: its `operator()` runs."""

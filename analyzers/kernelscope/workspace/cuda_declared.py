@@ -25,6 +25,8 @@ class DeclaredTypes:
     def __init__(self, text: bytes) -> None:
         self._text = text
         self._declared: dict[bytes, list[tuple[int, bytes]]] | None = None
+        self._made: dict[int, bytes] = {}
+        """The types of variables by where their names begin in their declarations."""
 
     def of_receiver(self, start: int) -> bytes:
         """The type of the variable before `.f` or `->f`, where `f` begins: `this` for itself, empty where unknown."""
@@ -40,13 +42,23 @@ class DeclaredTypes:
         """
         return self._last(name, start)
 
+    def made_at(self, start: int) -> bytes:
+        """The type of the variable that is declared at a place, whose brackets hold what its constructor is given."""
+        self._read()
+        return self._made.get(start, b"")
+
     def _last(self, variable: bytes, start: int) -> bytes:
+        declared = self._read().get(variable, [])
+        before = bisect_left(declared, (start, b""))
+        return declared[before - 1][1] if before else b""
+
+    def _read(self) -> dict[bytes, list[tuple[int, bytes]]]:
         if self._declared is None:
             self._declared = {}
             for match in _DECLARED.finditer(self._text):
                 kind, name = (match[1] or match[4] or match[6], match[2] or match[3] or match[5])
                 if kind not in KEYWORDS:
                     self._declared.setdefault(name, []).append((match.start(), kind))
-        declared = self._declared.get(variable, [])
-        before = bisect_left(declared, (start, b""))
-        return declared[before - 1][1] if before else b""
+                    if match[2]:
+                        self._made[match.start(2)] = kind
+        return self._declared

@@ -82,6 +82,8 @@ _FIRST_ARGUMENT = re.compile(rb"\s*(\w+)\s*[,)]")
 _FIRST_NAME = re.compile(rb"\s*(\w+)")
 _ONLY_NAMED = re.compile(rb"\s*(?:(?:static|inline|extern)\s+)*\w+\s*\(\s*[A-Za-z_]\w*\s*\)\s*\Z")
 """`ENTRY(name) {` with nothing that it returns: a macro, perhaps of a header, heads the function that it is given."""
+_POINTED_TO = re.compile(rb"\s*(?:std::)?(?>(?:\w++::)*)\w++")
+"""The class of which `make_unique<Norm<64>>(n)` makes an object."""
 _NO_MEMORY = re.compile(rb"\s*(?:nullptr|NULL)\s*,")
 """A first argument that is kept: `f(nullptr, bytes, ...)` asks how much memory `f` takes."""
 _LAUNCHERS: dict[bytes, int] = {
@@ -386,11 +388,14 @@ class _Scanner:
             raw = qualifier + raw
         name = decoded(re.sub(rb"\s+", b"", raw))
         kept: list[tuple[str, str]] = []
+        made = self._made(raw, given, start) if not member and not block.library else b""
         if member and tail == DISPATCHED.encode():
             asked = map(literal, self.found.arguments(match.end() - 1)[:1])
             kept += [("", operator) for operator in asked if operator]
         elif member and (kind := self.declared.of_receiver(start)):
             kept.append((RECEIVER, decoded(kind)))
+        elif made:
+            name, given = decoded(re.sub(rb"\s+", b"", made)), b"..."
         elif _NO_MEMORY.match(self.found.text, match.end()):
             kept.append(("", "nullptr"))
         elif of_all:
@@ -406,6 +411,13 @@ class _Scanner:
         self.found.calls.append(
             Call(called, start, self.found.line_at(start), block.scope, tuple(kept), given_arguments(given))
         )
+
+    def _made(self, raw: bytes, given: bytes, start: int) -> bytes:
+        """The class whose constructor runs where another name is called: `Norm n(x)`, `make_unique<Norm>(x)`."""
+        if raw.rpartition(b"::")[2] in (b"make_unique", b"make_shared"):
+            pointed_to = _POINTED_TO.match(given)
+            return pointed_to[0] if pointed_to else b""
+        return self.declared.made_at(start) if b":" not in raw else b""
 
     def _lone_macros(self) -> None:
         """A macro that is a whole statement of a function does there what its text does."""
