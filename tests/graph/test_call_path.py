@@ -1397,6 +1397,9 @@ GAPS = {
                          "cusolverDnSgetrf lies outside of the workspace"),
     "receivers": ("m.py", "class C:\n    def scaled(self): ...\ndef f(x):\n    x.scaled()\n",
                   "`x.scaled()`: the receiver is not known; 1 method has this name"),
+    "receivers of no method here": (
+        "m.py", "def f(x):\n    made(x).fused_by_others(x)\n    len(x)\ndef made(x):\n    return loaded[0]\n",
+        "`….fused_by_others()`: the receiver is not known; nothing in the workspace has this name"),
     "objects of template libraries": ("a.cu", "void f(Gemm gemm) { gemm.run(); }\n",
                          "`.run()`: the object is not known; template libraries start their kernels like this"),
     "nothing": ("a.cu", "int g(int n) { return n; }\nint f(int n) { return g(n); }\n",
@@ -1404,6 +1407,18 @@ GAPS = {
     "names of no definition": ("m.py", "class C: ...\nlazy = Lazy('g')\ndef f(x):\n    C()\n    len(x)\n"
                                "    class Inner: ...\n    Inner()\n    lazy(x)\n",
                                "`lazy()`: what it stands for is not known"),
+    "libraries before what is not known": (
+        "m.py", "import torch\nfrom other.ops import Shape, scale\nclass C:\n    def scaled(self): ...\n"
+        "def f(x):\n    g(x)\n    scale(Shape(x))\ndef g(x):\n    x.scaled()\n    torch.mm(x, x)\n    return h(x)\n",
+        "other.ops.scale lies outside of the workspace"),
+    "operators of PyTorch": (
+        "m.py", "import torch\ndef f(x):\n    y = torch.empty(4)\n    return torch.mm(x, y)\n",
+        "PyTorch's own torch.mm computes"),
+    "operators of PyTorch in C++": (
+        "a.cu", "void f(at::Tensor x) { auto y = at::empty({4}); auto z = at::linear(x, y); at::numel(z); }\n",
+        "PyTorch's own at::linear computes"),
+    "copies": ("a.cu", "void f(int* x) { cudaGetDevice(x); cudaMemcpyAsync(x, x, 4); cuPointerGetAttribute(x); }\n",
+               "cudaMemcpyAsync copies or fills memory, without a kernel of the workspace"),
     "what stands beside a library that rearranges only": (
         "m.py", "from einops import rearrange\ndef f(x, run):\n    run(rearrange(x, 'a b -> b a'))\n",
         "`run()`: what it stands for is not known"),
@@ -1435,6 +1450,41 @@ def test_what_is_missing_is_said(case: str, workspace: Workspace) -> None:
     document = ask(workspace(f"## {file}\n{text}"), f"{file}::f")
     lines = [line.text for block in document.blocks if isinstance(block, Paragraph) for line in block.lines]
     assert lines[1:2] == [expected]
+
+
+INSTEAD = {
+    "a library": (
+        "import torch\nfrom other.ops import scale\ndef f(x):\n    torch.mm(x, x)\n    scale(x)\n",
+        "no kernel of the workspace, but other outside of the workspace",
+    ),
+    "a library that is registered": (
+        "import torch\nfrom other.ops import scale as _scale\nlib = torch.library.Library('mine', 'DEF')\n"
+        "lib.impl('scale', _scale, 'CUDA')\ndef f(x):\n    torch.ops.mine.scale(x)\n",
+        "no kernel of the workspace, but other outside of the workspace",
+    ),
+    "PyTorch": (
+        "import torch\ndef f(x):\n    return torch.mm(x, x)\n",
+        "no kernel of the workspace, but PyTorch's own operators",
+    ),
+    "collectives": (
+        "import torch\nimport torch.distributed as dist\ndef f(x):\n    dist.all_reduce(x)\n    torch.mm(x, x)\n",
+        "no kernel of the workspace, but collectives: all_reduce",
+    ),
+    "the CPU": (
+        "import torch\ndef f(x):\n    torch.ops.mine.scale(x)\n"
+        "## a.cpp\nvoid scale(at::Tensor& x) { at::mul_(x, 2); lib::loadu(x); }\n"
+        'TORCH_LIBRARY(mine, m) { m.def("scale(Tensor! x) -> ()"); m.impl("scale", torch::kCPU, &scale); }\n',
+        "no kernel: it runs on the CPU",
+    ),
+}
+"""What a function does, and what its call path says that it comes to instead of a kernel."""
+
+
+@pytest.mark.parametrize("case", INSTEAD, ids=str)
+def test_where_calls_end_that_reach_no_kernel_is_said(case: str, workspace: Workspace) -> None:
+    text, expected = INSTEAD[case]
+    (first, *_) = (b for b in ask(workspace(f"## m.py\n{text}"), "m.py::f").blocks if isinstance(b, Paragraph))
+    assert first.lines[0].text == f"Python f() reaches {expected}."
 
 
 def test_what_is_missing_is_a_node_of_the_graph(workspace: Workspace) -> None:

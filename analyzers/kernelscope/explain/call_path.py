@@ -8,13 +8,15 @@ from __future__ import annotations
 import os
 
 from kernelscope.explain.document import Block, Code, Document, Heading, Line, Paragraph
-from kernelscope.graph.gaps import gaps
+from kernelscope.graph.gaps import Gap, ends, gaps
 from kernelscope.graph.kinds import Edge, Node, NodeKind
 from kernelscope.graph.operator_graph import OperatorGraph
 from kernelscope.graph.paths import MAX_ASKED_NODES, Reached, callers_of, kernels_from
+from kernelscope.ops.registry import computes
 from kernelscope.results import Target, UserError, ViewOptions
 
 MAX_LINES = 120
+MAX_LISTED = 3
 MARGIN = 30
 """Columns left for the places behind the lines."""
 _DOWN = {"unicode": ("├─ ", "└─ ", "│  "), "ascii": ("|- ", "`- ", "|  ")}
@@ -41,14 +43,15 @@ def call_path(graph: OperatorGraph, start: Node, options: ViewOptions, target: T
     notes: list[str] = []
     kernels = down.kernels()
     if start.kind is not NodeKind.KERNEL:
-        blocks.append(Paragraph((Line(f"{describe(start)} reaches {_reach(down, kernels)}.", start.location),)))
+        missing = gaps(graph, down, computes)
+        reach = _reach(down, kernels) or _instead(down, missing)
+        blocks.append(Paragraph((Line(f"{describe(start)} reaches {reach}.", start.location),)))
         blocks.append(Heading("Down to the kernels"))
         wanted = kernels + down.libraries() + down.missing() or _leaves(down)
-        missing = gaps(graph, down)
         blocks.append(Code(_tree(down, wanted, options, notes), ""))
         if missing:
             blocks.append(Heading("What is missing"))
-            blocks.append(Paragraph(tuple(Line(edge.target.name, edge.location) for edge in missing)))
+            blocks.append(Paragraph(tuple(Line(gap.edge.target.name, gap.edge.location) for gap in missing)))
         elif not kernels and not down.libraries():
             notes.append("no kernel of the workspace is reached; the last hops shown call nothing that is known here")
     if not down.complete:
@@ -124,10 +127,10 @@ def _tree(reached: Reached, wanted: list[Node], options: ViewOptions, notes: lis
 
 
 def _reach(reached: Reached, kernels: list[Node]) -> str:
-    """How many kernels, and how many of them over hops that the tree marks."""
+    """How many kernels, and how many of them over hops that the tree marks; empty when there are none."""
     found = [*kernels, *reached.libraries()]
     if not found:
-        return "no kernel that could be found"
+        return ""
     doubtful = sum(not all(edge.certain for edge in reached.path(kernel)) for kernel in found)
     share = "" if len(found) == 1 else "all " if doubtful == len(found) else f"{doubtful} of them "
     libraries = " and ".join(sorted({node.detail for node in reached.libraries()}))
@@ -135,6 +138,25 @@ def _reach(reached: Reached, kernels: list[Node]) -> str:
     both = " and kernels of ".join(part for part in (counted, libraries) if part)
     told = both if kernels else f"kernels of {both}"
     return told + (f", {share}through hops marked ?" if doubtful else "")
+
+
+def _instead(reached: Reached, missing: list[Gap]) -> str:
+    """In what the calls end that reach no kernel of the workspace."""
+    met = ends(missing, reached)
+    if "the CPU" in met:
+        return "no kernel: it runs on the CPU"
+    libraries = [library for library in met if library != "PyTorch"]
+    parts = [f"{_listed(libraries)} outside of the workspace"] if libraries else []
+    communication = (node.name for node in reached.via if node.kind is NodeKind.COLLECTIVE)
+    if collectives := sorted({name.rpartition(".")[2] for name in communication}):
+        parts.append(f"collectives: {_listed(collectives)}")
+    if met and not parts:
+        parts.append("PyTorch's own operators")
+    return f"no kernel of the workspace, but {' and '.join(parts)}" if parts else "no kernel that could be found"
+
+
+def _listed(names: list[str]) -> str:
+    return ", ".join(names[:MAX_LISTED]) + (", …" if len(names) > MAX_LISTED else "")
 
 
 def _line(lead: str, node: Node, edge: Edge | None, options: ViewOptions) -> Line:

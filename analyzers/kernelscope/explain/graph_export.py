@@ -12,6 +12,7 @@ from kernelscope.graph.gaps import gaps
 from kernelscope.graph.kinds import Edge, EdgeKind, Node, NodeKind
 from kernelscope.graph.operator_graph import OperatorGraph
 from kernelscope.graph.paths import MAX_ASKED_NODES, Reached, callers_of, kernels_from
+from kernelscope.ops.registry import computes
 
 FORMAT = 1
 FOLLOWED = 20_000
@@ -28,7 +29,7 @@ def graph_export(graph: OperatorGraph, root: str, cancelled: Callable[[], bool] 
 def reached_export(graph: OperatorGraph, start: Node, root: str) -> dict[str, object]:
     """What one node leads to and what leads to it: the edges by which each was first met, and what is missing."""
     down, up = kernels_from(graph, start, MAX_ASKED_NODES), callers_of(graph, start)
-    edges = [*down.via.values(), *up.via.values(), *gaps(graph, down)]
+    edges = [*down.via.values(), *up.via.values(), *(gap.edge for gap in gaps(graph, down, computes))]
     ids = {node: number for number, node in enumerate(_ordered(edges, start))}
     communication = [ids[node] for node in down.via if node.kind is NodeKind.COLLECTIVE]
     return _plain(edges, root, start) | {

@@ -1,6 +1,7 @@
-"""Why a search met no kernel: the calls that leave the workspace or whose receiver is not known.
+"""Why a search met no kernel: where the calls end that leave the workspace, or whose receiver is not known.
 
-Reads the facts of the functions that were reached; bridges nothing.
+Reads the facts of the functions that were reached; bridges nothing. What is known to end elsewhere is told before what
+is not known, which then may well be no reason.
 """
 
 from __future__ import annotations
@@ -8,11 +9,14 @@ from __future__ import annotations
 import builtins
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from enum import IntEnum
 
 from kernelscope.graph.cpp_links import LIBRARY_NAMESPACES
 from kernelscope.graph.function_nodes import own_scopes
 from kernelscope.graph.kinds import Edge, EdgeKind, Node, NodeKind
+from kernelscope.graph.library_kernels import ASKING
 from kernelscope.graph.operator_graph import OperatorGraph
 from kernelscope.graph.paths import Reached
 from kernelscope.graph.tensor_methods import TENSOR_METHODS
@@ -21,38 +25,90 @@ from kernelscope.workspace.files import PYTHON_SUFFIXES
 MAX_GAPS = 6
 MAX_PER_FUNCTION = 3
 MAX_METHODS = 60
-_HOST_ONLY = frozenset({"torch", "numpy", "triton", "einops", "typing_extensions", "packaging", "tqdm"})
+_HOST_ONLY = frozenset({"torch", "numpy", "triton", "einops", "typing_extensions", "packaging", "tqdm", "regex"})
 """Libraries whose functions are no gap by themselves: what they run is known, or no kernel."""
-_DEVICE_API = re.compile(r"(?:cu|hip)(?:da|blas|dnn|sparse|fft|solver|rand|tensor)?[A-Z]\w*\Z")
+_DEVICE_API = re.compile(r"(?:cu|hip)(?:blas|dnn|sparse|fft|solver|rand|tensor)\w*[A-Z]\w*\Z")
+_LIBRARY = re.compile(r"(?:cu|hip)(?:blas|dnn|sparse|fft|solver|rand|tensor)|\w+(?=::)")
+_MOVES = re.compile(r"(?:cuda|hip|cu)(?:Mem(?:cpy|set)|Memcpy|Memset)\w*\Z")
 _NATIVE_NAMESPACES = re.compile(r"(?:cutlass|cub|thrust|cudnn_frontend|ck|ck_tile|dnnl|oneapi|sycl)::")
-_TORCH_NAMESPACES = re.compile(r"(?:at|torch)::\w+\Z")
+_TORCH_NAMESPACES = re.compile(r"(?:at|torch)::(?:\w+::)*([a-z_]\w*)\Z")
 _BUILTINS = frozenset(dir(builtins))
-_BORING = re.compile(
-    r"(?:cuda|hip)(?:Get|Set|Func|Device|Stream|Event|Peek|Malloc|Free|Occupancy|Host)|[A-Z_0-9]+\Z|.*(?:CHECK|Check|check)"
-)
+_BORING = re.compile(r"(?:cuda|cu|hip)[A-Z]\w*\Z|[A-Z_0-9]+\Z|.*(?:CHECK|Check|check)")
 
 
-def gaps(graph: OperatorGraph, reached: Reached) -> list[Edge]:
-    """Edges from reached functions to what is missing behind them; empty when a kernel was reached."""
+class Rank(IntEnum):
+    """How much a gap tells, the most first."""
+
+    CPU = 0
+    """The implementation is registered for the CPU."""
+    OUTSIDE = 1
+    """A function of a library, or one that the build makes."""
+    COPIES = 2
+    """Memory is copied or filled by the runtime."""
+    TORCH = 3
+    """PyTorch's own operators compute."""
+    MADE = 4
+    """An object of a library's class is made, which may or may not start something."""
+    UNKNOWN = 5
+    """A receiver or a callable that is not known."""
+    FOREIGN = 6
+    """A method of an unknown receiver that nothing in the workspace has."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """One of the reasons, and in what the calls end there: the name of a library, "PyTorch"; empty where not known."""
+
+    edge: Edge
+    rank: Rank
+    end: str = ""
+
+
+def gaps(graph: OperatorGraph, reached: Reached, computes: Callable[[str], bool]) -> list[Gap]:
+    """Edges from reached functions to what is missing behind them; empty when a kernel was reached.
+
+    `computes` tells whether a full name is that of an operator of PyTorch that computes.
+    """
     if reached.kernels() or reached.libraries():
         return []
-    found: dict[str, Edge] = {}
+    communicates = any(node.kind is NodeKind.COLLECTIVE for node in reached.via)
+    if (cpu := _only_on_the_cpu(reached)) and not communicates:
+        return [Gap(_missing(cpu, "no kernel: this implementation runs on the CPU", cpu.line), Rank.CPU, "the CPU")]
+    found: dict[str, Gap] = {}
     loading = _loading(graph, reached)
     for node in (reached.start, *reached.via):
-        if node.kind is NodeKind.BINDING and "CPU" in node.detail.split():
-            text = "no kernel: this implementation runs on the CPU"
-            found.setdefault(text, Edge(EdgeKind.CALLS, node, Node(NodeKind.MISSING, text), node.path, node.line))
         if node.kind is not NodeKind.FUNCTION or node in loading:
             continue
-        python = _is_python(node)
-        for text, line in _python_gaps(graph, node) if python else _native_gaps(graph, node):
-            found.setdefault(text, Edge(EdgeKind.CALLS, node, Node(NodeKind.MISSING, text), node.path, line))
-    if not found and reached.complete and not reached.missing() and not _communicates(reached):
+        gaps_of = _python_gaps if _is_python(node) else _native_gaps
+        for text, line, rank, end in gaps_of(graph, node, computes):
+            found.setdefault(text, Gap(_missing(node, text, line), rank, end))
+    if not found and reached.complete and not reached.missing() and not communicates:
         last = next((n for n in reversed(reached.via) if n.kind is NodeKind.FUNCTION), None)
         if last is not None:
             text = "no kernel: of the calls that can be followed none launches one"
-            return [Edge(EdgeKind.CALLS, last, Node(NodeKind.MISSING, text), last.path, last.line)]
-    return list(found.values())[:MAX_GAPS]
+            return [Gap(_missing(last, text, last.line), Rank.UNKNOWN)]
+    is_known = any(gap.rank is Rank.OUTSIDE for gap in found.values())
+    some = min((gap.rank for gap in found.values()), default=Rank.CPU) < Rank.FOREIGN
+    most = Rank.TORCH if is_known else Rank.UNKNOWN if some else Rank.FOREIGN
+    told = (gap for gap in found.values() if gap.rank <= most)
+    return sorted(told, key=lambda gap: gap.rank)[:MAX_GAPS]
+
+
+def ends(found: list[Gap], reached: Reached) -> list[str]:
+    """In what the calls end, as far as it is known."""
+    return sorted({gap.end for gap in found if gap.end} | {node.detail for node in reached.missing() if node.detail})
+
+
+def _missing(node: Node, text: str, line: int) -> Edge:
+    return Edge(EdgeKind.CALLS, node, Node(NodeKind.MISSING, text), node.path, line)
+
+
+def _only_on_the_cpu(reached: Reached) -> Node | None:
+    """The registration for the CPU, where no other is met that has an implementation which is no fake."""
+    bindings = [n for n in reached.via if n.kind is NodeKind.BINDING and not n.detail.startswith(("fake", "define"))]
+    bindings += [n for n in reached.via if n.kind is NodeKind.BINDING and "CPU" in n.detail.split()]
+    on_cpu = ["CPU" in node.detail.split() for node in bindings]
+    return bindings[on_cpu.index(True)] if any(on_cpu) and all(on_cpu) else None
 
 
 def _loading(graph: OperatorGraph, reached: Reached) -> set[Node]:
@@ -82,35 +138,41 @@ def _stands_in(graph: OperatorGraph, node: Node, function: Node) -> bool:
     return any(definition.name_start < node.start < definition.end for definition in around)
 
 
-def _communicates(reached: Reached) -> bool:
-    return any(node.kind is NodeKind.COLLECTIVE for node in reached.via)
+_Found = Iterator[tuple[str, int, Rank, str]]
 
 
-def _python_gaps(graph: OperatorGraph, node: Node) -> Iterator[tuple[str, int]]:
-    """Functions of packages outside of the workspace, then methods of receivers that are not known."""
-    unknown: list[tuple[str, int]] = []
-    count = 0
+def _python_gaps(graph: OperatorGraph, node: Node, computes: Callable[[str], bool]) -> _Found:
+    """Functions of packages outside of the workspace and PyTorch's own, then receivers that are not known."""
+    unknown: list[tuple[str, int, Rank, str]] = []
+    told: dict[Rank, int] = {}
     for call, dotted in graph.unfollowed(node):
-        package = dotted.partition(".")[0]
-        if package and package not in _HOST_ONLY and package not in sys.stdlib_module_names:
-            count += 1
-            if count <= MAX_PER_FUNCTION:
-                yield f"{dotted} lies outside of the workspace", call.line
+        package, _, rest = dotted.partition(".")
+        if package == "torch":
+            if computes(dotted):
+                yield f"PyTorch's own {dotted} computes", call.line, Rank.TORCH, "PyTorch"
+        elif package and package not in _HOST_ONLY and package not in sys.stdlib_module_names:
+            rank = Rank.MADE if rest.rpartition(".")[2][:1].isupper() else Rank.OUTSIDE
+            told[rank] = told.get(rank, 0) + 1
+            if told[rank] <= MAX_PER_FUNCTION:
+                yield f"{dotted} lies outside of the workspace", call.line, rank, package
         elif not dotted and "." in call.name:
             receiver, _, method = call.name.rpartition(".")
             owners = graph.methods_named(method, MAX_METHODS)
-            if owners != 0 and not TENSOR_METHODS.match(method):
+            if not TENSOR_METHODS.match(method):
                 shown = f"`{receiver.replace('?', '…')}.{method}()`"
-                unknown.append((f"{shown}: the receiver is not known; {_methods(owners)} this name", call.line))
+                text = f"{shown}: the receiver is not known; {_methods(owners)} this name"
+                unknown.append((text, call.line, Rank.FOREIGN if owners == 0 else Rank.UNKNOWN, ""))
         elif not dotted and call.name not in _BUILTINS and not graph.is_class(node.path, call.scope, call.name):
-            unknown.append((f"`{call.name}()`: what it stands for is not known", call.line))
-    if not count:
-        yield from unknown[:MAX_PER_FUNCTION]
+            unknown.append((f"`{call.name}()`: what it stands for is not known", call.line, Rank.UNKNOWN, ""))
+    if not told:
+        yield from sorted(unknown, key=lambda gap: gap[2])[:MAX_PER_FUNCTION]
 
 
 def _methods(count: int | None) -> str:
     if count is None:
         return f"more than {MAX_METHODS} functions and methods have"
+    if count == 0:
+        return "nothing in the workspace has"
     return "1 method has" if count == 1 else f"{count} methods have"
 
 
@@ -118,7 +180,7 @@ def _tail(name: str) -> str:
     return name.rpartition("::")[2]
 
 
-def _native_gaps(graph: OperatorGraph, node: Node) -> Iterator[tuple[str, int]]:
+def _native_gaps(graph: OperatorGraph, node: Node, computes: Callable[[str], bool]) -> _Found:
     """Calls of device libraries, of template libraries' kernels, and of functions that are declared only."""
     facts = graph.facts(node.path)
     if facts is None:
@@ -133,16 +195,28 @@ def _native_gaps(graph: OperatorGraph, node: Node) -> Iterator[tuple[str, int]]:
             if name in ("run", "initialize"):
                 count += 1
                 text = f"`.{name}()`: the object is not known; template libraries start their kernels like this"
-                yield text, call.line
-        elif _BORING.match(name) or graph.is_defined_natively(name):
+                yield text, call.line, Rank.UNKNOWN, ""
+        elif graph.is_defined_natively(name):
             continue
-        elif _DEVICE_API.match(name) or _NATIVE_NAMESPACES.match(name) or _TORCH_NAMESPACES.match(name):
+        elif _MOVES.match(name):
+            yield f"{name} copies or fills memory, without a kernel of the workspace", call.line, Rank.COPIES, ""
+        elif torch := _TORCH_NAMESPACES.match(name):
+            if computes(f"torch.{torch[1]}") or computes(f"torch.nn.functional.{torch[1]}"):
+                yield f"PyTorch's own {name} computes", call.line, Rank.TORCH, "PyTorch"
+        elif _DEVICE_API.match(name) or _NATIVE_NAMESPACES.match(name):
+            if ASKING.search(name) or ("", "nullptr") in call.args:
+                continue
             count += 1
-            yield f"{name} lies outside of the workspace", call.line
+            rank = Rank.MADE if name.rpartition("::")[2][:1].isupper() and "::" in name else Rank.OUTSIDE
+            library = _LIBRARY.match(name)
+            yield f"{name} lies outside of the workspace", call.line, rank, library[0] if library else ""
+        elif _BORING.match(name):
+            continue
         elif "::" in name:
             if name.partition("::")[0] not in LIBRARY_NAMESPACES and not graph.is_defined_natively(_tail(name)):
                 count += 1
-                yield f"{name} is defined nowhere in the workspace", call.line
+                yield f"{name} is defined nowhere in the workspace", call.line, Rank.OUTSIDE, ""
         elif graph.declarations.is_declared_only(node.path, name):
             count += 1
-            yield f"{name} is declared, but defined nowhere in the workspace (made by the build?)", call.line
+            text = f"{name} is declared, but defined nowhere in the workspace (made by the build?)"
+            yield text, call.line, Rank.OUTSIDE, ""

@@ -26,7 +26,7 @@ _STARTING: dict[str, re.Pattern[str]] = {
     "cuFFT": re.compile(r"cufft\w*Exec\w*"),
 }
 """Which functions of which library start kernels."""
-_ASKING = re.compile(r"Create|Destroy|Get|Set|Init|BufferSize|WorkspaceSize|Heuristic|Check|iterator|_t\Z")
+ASKING = re.compile(r"Create|Destroy|Get|Set|Init|BufferSize|WorkspaceSize|Heuristic|Check|iterator|_t\Z")
 _FUNCTOR_KERNELS = {"cutlass": "CUTLASS", "cub": "CUB", "thrust": "Thrust"}
 ADAPTER = re.compile(r"(?:\w+::)*cutlass::(?:\w+::)*device::\w+")
 """A host-side object of CUTLASS that starts a kernel when it runs."""
@@ -37,7 +37,7 @@ RUNS = frozenset({"?.run", "?.initialize"})
 def started_by(call: Call) -> Node | None:
     """The kernel of a library that a C++ call starts; with no memory to work in it only asks how much it takes."""
     for library, pattern in _STARTING.items():
-        if pattern.fullmatch(call.name) and not _ASKING.search(call.name):
+        if pattern.fullmatch(call.name) and not ASKING.search(call.name):
             return None if ("", "nullptr") in call.args else Node(NodeKind.LIBRARY, call.name, detail=library)
     return None
 

@@ -16,7 +16,7 @@ from kernelscope.graph.kinds import Edge, EdgeKind, Node, NodeKind
 from kernelscope.workspace.cuda_registrations import BY_MACRO
 from kernelscope.workspace.facts import TOP, Call, Def, DefKind, FileFacts, Registration
 from kernelscope.workspace.files import PYTHON_SUFFIXES
-from kernelscope.workspace.modules import Definition, Modules
+from kernelscope.workspace.modules import Definition, External, Modules
 from kernelscope.workspace.python_facts import literal
 
 ANY_LIBRARY = "*"
@@ -127,8 +127,14 @@ class Registrations:
         for node in targets:
             yield Edge(EdgeKind.BINDS, binding, node, path, line, len(targets) == 1)
         if not targets:
-            missing = Node(NodeKind.MISSING, f"no definition of {target} in the workspace")
-            yield Edge(EdgeKind.BINDS, binding, missing, path, line)
+            yield Edge(EdgeKind.BINDS, binding, self._undefined(path, target), path, line)
+
+    def _undefined(self, path: str, target: str) -> Node:
+        """What is missing of an implementation: where a library of Python's has it, which one is said, too."""
+        found = self._modules.resolve_all(path, target) if path.endswith(PYTHON_SUFFIXES) else ()
+        for dotted in (result.dotted for result in found if isinstance(result, External)):
+            return Node(NodeKind.MISSING, f"{dotted} lies outside of the workspace", detail=dotted.partition(".")[0])
+        return Node(NodeKind.MISSING, f"no definition of {target} in the workspace")
 
     def _library(self, path: str, facts: FileFacts, registration: Registration) -> str:
         """The library's name; `=lib` stands for the variable `lib`, a library or the name of one."""

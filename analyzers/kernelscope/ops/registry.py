@@ -231,6 +231,12 @@ def find(name: str) -> Op | None:
     return op
 
 
+def computes(name: str) -> bool:
+    """Whether a full name is that of an operator that computes, rather than making, moving or viewing data."""
+    op = find(name)
+    return op is not None and op.kind == "compute"
+
+
 def apply(
     name: str | Op, args: Sequence[Value], kwargs: Mapping[str, Value] | None = None, facts: Facts = NO_FACTS
 ) -> Value:
