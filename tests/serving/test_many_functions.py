@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import cast
 
@@ -71,3 +71,34 @@ def test_a_report_is_cut_where_it_says_too_much(monkeypatch: pytest.MonkeyPatch)
     batching = cast("list[Json]", cast(Json, found["serving"])["batching"])
     assert [row["name"] for row in batching] == ["limit", "more of A0 steps", "more of A1 steps", "more of A2 steps",
                                                  "more of A3 steps"]  # fmt: skip
+
+
+def rows_of(analysis: Analysis, name: str) -> list[Json]:
+    """The rows of a report about functions of that name, each once."""
+
+    def found(node: object) -> Iterator[Json]:
+        if isinstance(node, dict):
+            row = cast(Json, node)
+            if str(row.get("name", "")).startswith(f"{name} steps"):
+                yield row
+            for value in row.values():
+                yield from found(value)
+        elif isinstance(node, list):
+            for value in cast("list[object]", node):
+                yield from found(value)
+
+    return list({id(row): row for row in found(analysis.report())}.values())
+
+
+def test_an_edit_leaves_the_rows_of_other_files_as_they_are(tmp_path: Path) -> None:
+    (tmp_path / "scheduler.py").write_text(QUEUE, encoding="utf-8")
+    (tmp_path / "binder.py").write_text(QUEUE.replace("Scheduler", "Binder"), encoding="utf-8")
+    analysis = Analysis([tmp_path])
+    (before,) = rows_of(analysis, "Binder.schedule")
+    analysis.set_text(tmp_path / "scheduler.py", QUEUE.replace("+= 1", "+= 2").encode())
+    assert "self.count += 2" in str(rows_of(analysis, "Scheduler.schedule"))
+    assert rows_of(analysis, "Binder.schedule")[0] is before
+    analysis.set_text(tmp_path / "binder.py", b"# cut" + QUEUE.replace("Scheduler", "Binder").encode())
+    (again,) = rows_of(analysis, "Binder.schedule")
+    assert again is not before
+    assert again["evidence"] == before["evidence"]

@@ -27,6 +27,8 @@ FURTHER = ("serving.", "distributed")
 MOST_TOGETHER = 5
 LONGEST_ROW = 1_500
 """How many functions of a class, and characters of their steps, stand in one row after those that have their own."""
+CLEAR = 30
+"""From how many steps on a function does much; more make it no more important."""
 MORE = 3
 """How many times as many functions are told of a system that has so few files."""
 
@@ -58,8 +60,7 @@ def steps_of(section: str, most: int = MOST_STEPS) -> Rows:
     """The functions that belong to a section, those that fit best first, then those that belong to it, too."""
 
     def rows(system: System, places: Places) -> list[Json]:
-        told = Counter(_told_in(system, section))
-        ranked = sorted(system.procedures_of(section), key=lambda p: _importance(system, p, told))
+        ranked = _in_order(system, section)
         more = MORE if len(system.readings) <= FEW_FILES else 1
         own = [p for p in ranked if p.section == section]
         others = [p for p in ranked if p.section != section]
@@ -142,8 +143,17 @@ def _told_in(system: System, section: str) -> Iterator[Path]:
         yield from (x.location.path for x in (*system.transitions, *system.moves))
 
 
-def _importance(system: System, p: Procedure, told: Counter[Path]) -> tuple[int, int]:
+def _in_order(system: System, section: str) -> list[Procedure]:
     """What fits the section, does much, is used by many files and lies where most is claimed for it comes first."""
-    path = p.evidence[0].path
-    central = (2 + system.weight(path)) * (1 + told[path].bit_length())
-    return (-max(p.weight, 1) * min(p.size, 30) * central, -p.size)
+    told = Counter(_told_in(system, section))
+    central: dict[Path, int] = {}
+
+    def importance(p: Procedure) -> tuple[int, int]:
+        path = p.evidence[0].path
+        known = central.get(path)
+        if known is None:
+            known = central[path] = (2 + system.weight(path)) * (1 + told[path].bit_length())
+        size = p.size
+        return (-(p.weight or 1) * (size if size < CLEAR else CLEAR) * known, -size)
+
+    return sorted(system.procedures_of(section), key=importance)

@@ -24,10 +24,12 @@ MAX_SNIPPET = 160
 
 @dataclass(slots=True)
 class Quoted:
-    """A file that is cited: its text and the lines of it that were quoted so far."""
+    """A file that is cited: its text, the lines of it that were quoted so far, and the rows about its functions."""
 
     text: SourceText | None
     lines: dict[int, str] = field(default_factory=dict[int, str])
+    rows: dict[int, tuple[Procedure, Json]] = field(default_factory=dict[int, tuple["Procedure", "Json"]])
+    """By identity, with the records that they tell of: an edit leaves the rows of all other files."""
 
     def line(self, number: int) -> str:
         found = self.lines.get(number)
@@ -108,14 +110,18 @@ class Places:
         return [self.claim(claim) for claim in found.values()]
 
     def procedure(self, procedure: Procedure) -> Json:
-        """What a function does, as one claim."""
-        value = f"{procedure.name}:\n{procedure.steps}"
-        return {
-            "name": f"{procedure.name} steps",
-            "value": value,
-            "confidence": "literal",
-            "evidence": self.evidence(*procedure.evidence),
-        }
+        """What a function does, as one claim; all of it stands in one file."""
+        path = procedure.evidence[0].path
+        rows = (self._known.get(path) or self._cited(path))[1].rows
+        known = rows.get(id(procedure))
+        if known is None:
+            known = rows[id(procedure)] = procedure, {
+                "name": f"{procedure.name} steps",
+                "value": f"{procedure.name}:\n{procedure.steps}",
+                "confidence": "literal",
+                "evidence": self.evidence(*procedure.evidence),
+            }
+        return known[1]
 
     def together(self, procedures: Sequence[Procedure]) -> Json:
         """What several functions of one class or file do; each is cited where it begins, and once within."""

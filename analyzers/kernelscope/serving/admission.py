@@ -233,7 +233,7 @@ def _moved(
     elements: dict[str, str] = {}
     if isinstance(loop, t.For) and isinstance(loop.target, t.Name) and (name := iterated(loop.iter)) is not None:
         elements[loop.target.id] = name
-    for node in t.walk(*loop.body):
+    for node in t.inside(loop):
         match node:
             case (
                 t.Assign(targets=[t.Name(id=element)], value=value)
@@ -251,7 +251,7 @@ def _moved(
                 continue
         if name is not None:
             elements[element] = name
-    for node in t.walk(*loop.body):  # what is made of an element stands for it
+    for node in t.inside(loop):  # what is made of an element stands for it
         match node:
             case t.NamedExpr(target=t.Name(id=name), value=t.Call(args=[given, *_])):
                 if (queue := elements.get(t.dotted(given) or "")) is not None:
@@ -259,7 +259,7 @@ def _moved(
             case _:
                 pass
     found: list[tuple[str, str]] = []
-    for node in t.walk(*loop.body):
+    for node in t.inside(loop):
         match node:
             case t.Assign(
                 targets=[t.Subscript(value=t.Attribute() as kept)],

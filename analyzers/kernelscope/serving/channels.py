@@ -23,6 +23,7 @@ from kernelscope.serving.guards import (
     last_name,
     own_of,
     statements,
+    whole,
 )
 from kernelscope.serving.sections import words
 from kernelscope.syntax.python import tree as t
@@ -200,7 +201,7 @@ def _is_concurrent(source: PythonSource, name: str) -> bool:
                     return f"{statement.module}.{alias.name}".startswith(CONCURRENT)
     contexts = {
         target.id
-        for node in t.walk(*source.module.body)
+        for node in whole(source.module)
         if isinstance(node, t.Assign) and isinstance(node.value, t.Call)
         and (t.dotted(node.value.func) or "").endswith("get_context")
         for target in node.targets

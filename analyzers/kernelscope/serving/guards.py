@@ -13,6 +13,7 @@ from typing import TypeVar, cast
 
 from kernelscope.serving.claims import PythonSource
 from kernelscope.syntax.python import tree as t
+from kernelscope.syntax.python.lower import Module
 
 Kind = TypeVar("Kind", bound=t.Node)
 KEPT = 3_000
@@ -91,6 +92,12 @@ def guard_text(source: PythonSource, guard: Guard) -> str:
             return source.quote(operand, MAX_TEST)
         case _:
             return f"not ({source.quote(guard.test, MAX_TEST)})"
+
+
+@lru_cache(maxsize=1)
+def whole(module: Module) -> tuple[t.Node, ...]:
+    """All nodes of a file, before those below them: several recognisers look everywhere."""
+    return tuple(t.walk(*module.body))
 
 
 @lru_cache(maxsize=KEPT)

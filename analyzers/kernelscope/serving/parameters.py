@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 
 from kernelscope.results import Location
 from kernelscope.serving.claims import Claim, Literal, PythonSource, literal
-from kernelscope.serving.guards import Guard, guarded, guards_text, inside, own_calls, own_of, statements
+from kernelscope.serving.guards import Guard, guarded, guards_text, inside, own_calls, own_of, statements, whole
 from kernelscope.serving.sections import words
 from kernelscope.syntax.python import tree as t
 from kernelscope.workspace.files import PYTHON_SUFFIXES
@@ -341,19 +341,18 @@ def _branch(
 
 def _calls(source: PythonSource) -> Iterator[Parameter]:
     """Command-line options and environment reads, anywhere in the file."""
-    for statement in source.module.body:
-        for node in t.walk(statement):
-            if not isinstance(node, t.Call):
-                continue
-            name = t.dotted(node.func) or ""
-            if name in ENVIRONMENT and node.args and isinstance(key := literal(node.args[0]), str):
-                default = node.args[1] if len(node.args) > 1 else None
-                quoted = source.quote(default) if default is not None else "None"
-                yield Parameter(key, "environment", "environment", quoted, source.at(node), literal(default))
-            elif name.endswith(".add_argument"):
-                yield from _option(source, node)
-            elif name.rpartition(".")[2].startswith("DEFINE_"):
-                yield from _flag(source, node)
+    for node in whole(source.module):
+        if not isinstance(node, t.Call):
+            continue
+        name = t.dotted(node.func) or ""
+        if name in ENVIRONMENT and node.args and isinstance(key := literal(node.args[0]), str):
+            default = node.args[1] if len(node.args) > 1 else None
+            quoted = source.quote(default) if default is not None else "None"
+            yield Parameter(key, "environment", "environment", quoted, source.at(node), literal(default))
+        elif name.endswith(".add_argument"):
+            yield from _option(source, node)
+        elif name.rpartition(".")[2].startswith("DEFINE_"):
+            yield from _flag(source, node)
 
 
 def _option(source: PythonSource, call: t.Call) -> Iterator[Parameter]:

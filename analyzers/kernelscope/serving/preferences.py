@@ -338,7 +338,7 @@ def _gone_through(loop: t.While | t.For) -> str:
 
 def _spent(loop: t.While | t.For) -> Iterator[str]:
     """Local counts of tokens that a loop lowers or raises."""
-    for inner in (n for statement in loop.body for n in t.walk(statement)):
+    for inner in t.inside(loop):
         match inner:
             case t.AugAssign(target=t.Name(id=name), op="-" | "+") if BUDGETS & set(words(name)):
                 yield name

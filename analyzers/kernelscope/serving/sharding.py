@@ -13,7 +13,7 @@ from typing import TypeGuard
 
 from kernelscope.results import Location
 from kernelscope.serving.claims import Claim, PythonSource
-from kernelscope.serving.guards import last_name, own, own_calls, own_of
+from kernelscope.serving.guards import last_name, own, own_calls, own_of, whole
 from kernelscope.serving.sections import words
 from kernelscope.syntax.python import tree as t
 
@@ -161,7 +161,7 @@ _SPOKEN = re.compile(r"(?:col(?:umn)?|row)(?:_?wise|_?parallel)?$", re.IGNORECAS
 def plans(source: PythonSource) -> Iterator[Plan]:
     """Tables from names of modules to sharding styles: dicts, lists of tuples, calls that say a style."""
     yield from _spoken(source)
-    for node in t.walk(*source.module.body):
+    for node in whole(source.module):
         if not isinstance(node, t.Dict):
             continue
         rows: list[Plan] = []

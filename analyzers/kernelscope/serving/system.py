@@ -102,6 +102,7 @@ class System:
     claims: dict[str, list[Claim]] = field(default_factory=dict[str, list[Claim]])
     faults: list[Fault] = field(default_factory=list[Fault])
     """What could not be told of the system as a whole; readings hold what could not be told of their files."""
+    _about: dict[str, list[Claim]] = field(default_factory=dict[str, "list[Claim]"], repr=False)
     _weights: dict[Path, int] = field(default_factory=dict[Path, int], repr=False)
     _follows: dict[Hashable, object] = field(default_factory=dict[Hashable, object], repr=False)
 
@@ -121,10 +122,13 @@ class System:
 
     def about(self, section: str) -> list[Claim]:
         """The claims that stand in a section, without those of tests and examples."""
-        found = self.claims.get(section, [])
-        if len(self._asides) == len(self.readings):
-            return found
-        return [claim for claim in found if not self.is_aside(claim.evidence[0].path)]
+        found = self._about.get(section)
+        if found is None:
+            found = self.claims.get(section, [])
+            if len(self._asides) < len(self.readings):
+                found = [claim for claim in found if claim.evidence[0].path not in self._asides]
+            self._about[section] = found
+        return found
 
     @cached_property
     def _asides(self) -> frozenset[Path]:

@@ -500,14 +500,17 @@ def flat(body: list[Stmt]) -> Iterator[Stmt]:
 SCALARS = ("str", "str | None", "object", "bool", "int", "list[str]", "ParamKind", "Span")
 
 
-_PARTS: dict[type, tuple[str, ...]] = {}
+WITH_GAPS = "list[Expr | None]"
+"""A list in which a node may be missing: keys of `{**more}`."""
+_PARTS: dict[type, tuple[tuple[str, bool], ...]] = {}
 
 
-def _parts(kind: type) -> tuple[str, ...]:
-    """Fields of a node class that may hold nodes."""
+def _parts(kind: type) -> tuple[tuple[str, bool], ...]:
+    """Fields of a node class that may hold nodes, and whether one may be missing in their lists."""
     known = _PARTS.get(kind)
     if known is None:
-        _PARTS[kind] = known = tuple(name for name, type_ in kind.__annotations__.items() if type_ not in SCALARS)
+        fields = kind.__annotations__.items()
+        _PARTS[kind] = known = tuple((name, type_ == WITH_GAPS) for name, type_ in fields if type_ not in SCALARS)
     return known
 
 
@@ -529,13 +532,13 @@ def children(node: Node) -> list[Node]:
         cls = cast(ClassDef, node)
         return [*cls.decorator_list, *cls.bases, *cls.keywords, *cls.body]
     found: list[Node] = []
-    for name in _PARTS.get(kind) or _parts(kind):
+    for name, has_gaps in _PARTS.get(kind) or _parts(kind):
         value: Any = getattr(node, name)
         if value is None:
             continue
         if value.__class__ is not list:
             found.append(value)
-        elif None in value:
+        elif has_gaps:
             found += [item for item in value if item is not None]
         else:
             found += value
