@@ -214,7 +214,10 @@ def _settle(run: Interpreter, before: dict[t.FunctionDef, int]) -> None:
     module = run.workspace.modules.module(run.contexts.path)
     numbers = {span: seen.value for span, seen in run.seen.items() if isinstance(seen.value, Dim)}
     words = {span: module.text.slice(span) for span in numbers} if module is not None else {}
-    run.symbols.held |= {w for span, w in words.items() if (numbers[span].name or "").partition(SEPARATOR)[0] != w}
+    named = {span: (number.name or "").partition(SEPARATOR)[0] for span, number in numbers.items()}
+    run.symbols.held |= {word for span, word in words.items() if named[span] != word}
+    if run.contexts.root is not None:
+        run.symbols.held |= run.uses(run.contexts.root).bindings.keys() - set(named.values())
     rounds = Rounds(run.symbols, Scope(run.contexts.path, frame=run.root_frame))
     for span in sorted(run.seen, key=lambda span: span.start):
         seen = run.seen[span]

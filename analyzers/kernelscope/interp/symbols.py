@@ -57,7 +57,7 @@ class Symbols:
     spoken: set[str] = field(default_factory=set[str])
     """What sizes of the parameters of the function that is looked at are called."""
     held: set[str] = field(default_factory=set[str])
-    """Variables of that function that hold other numbers."""
+    """Variables of that function that hold something else than a size of their name."""
     foreign: dict[str, str] = field(default_factory=dict[str, str])
     """What symbols of other calls are called where they are shown, beside those of the call that is looked at."""
     held_by_objects: set[str] = field(default_factory=set[str])
@@ -278,12 +278,14 @@ class Symbols:
         if symbol is None:
             return name
         plain, call, part = symbol[1], symbol[2], symbol[3]
-        if f"{SEPARATOR}{call}" == own:
+        key = f"{plain}{SEPARATOR}{call}"
+        if key.endswith(own) and not (plain in self.held and key in self.origins):
             return f"{plain}{part}"
         if not self.foreign:
-            self.foreign = {n: n.removesuffix(own) for n in self.reasons if n.endswith(own)}
+            lent = {n for n in self.origins if n.endswith(own) and n.removesuffix(own) in self.held}
+            self.foreign = {n: n.removesuffix(own) for n in self.reasons if n.endswith(own) and n not in lent}
             self.foreign |= {n: n for n in (*self.spoken, *self.held)}
-        if (key := f"{plain}{SEPARATOR}{call}") not in self.foreign:
+        if key not in self.foreign:
             taken, count, called = set(self.foreign.values()), 1, plain
             while called in taken:
                 count += 1
