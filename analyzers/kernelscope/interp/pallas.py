@@ -10,14 +10,16 @@ axis; without a spec, or without a block in it, the kernel sees the whole array.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
+from kernelscope.dims import Dim
 from kernelscope.interp.calls import call
 from kernelscope.interp.interpreter import Interpreter
 from kernelscope.interp.jax_functions import leaves
-from kernelscope.interp.values import Arguments, External, Keywords, Number, Partial, Value, as_size, present
-from kernelscope.tensor import DType, Shape, Size, Tensor, Unknown
+from kernelscope.interp.open_shapes import spread
+from kernelscope.interp.values import Arguments, External, Keywords, Number, Partial, Unpacked, Value, as_size, present
+from kernelscope.tensor import DType, Shape, Tensor, Unknown
 
 PALLAS = "jax.experimental.pallas."
 CALLED, BLOCK = f"{PALLAS}pallas_call()", f"{PALLAS}BlockSpec()"
@@ -69,15 +71,17 @@ def _cut(spec: Value) -> Callable[[Value], Value]:
             return array
         if block is None:
             return array.with_shape(Shape.unknown("the block of the kernel is not known"))
-        sizes: list[Size] = [_size(v) for v in block if v is not None]
-        return array.with_shape(Shape(tuple(sizes)))
+        return array.with_shape(_shape([v for v in block if v is not None], "a size of the block is not known"))
 
     return cut
 
 
-def _size(value: Value) -> Size:
-    size = as_size(value)
-    return Unknown("a size of the block is not known") if isinstance(size, Number) else size
+def _shape(values: Sequence[Value], reason: str) -> Shape:
+    """The shape that sizes stand for; of unknown rank where some number of them is spread among others."""
+    if any(isinstance(value, Unpacked) for value in values):
+        return spread(values) or Shape.unknown(reason)
+    sizes = map(as_size, values)
+    return Shape(tuple(size if isinstance(size, Dim | Unknown) else Unknown(reason) for size in sizes))
 
 
 def _held(name: str) -> Callable[..., Value]:
@@ -91,7 +95,7 @@ def _declared(run: Interpreter, args: Arguments, kwargs: Keywords, span: Any) ->
     shape, dtype = names.get("shape"), names.get("dtype")
     known = dtype if isinstance(dtype, DType) else Unknown("the dtype that is asked for is not known")
     if isinstance(shape, tuple | list):
-        return Tensor(Shape(tuple(_size(size) for size in shape)), known)
+        return Tensor(_shape(shape, "a size that is asked for is not known"), known)
     return Tensor(shape if isinstance(shape, Shape) else Shape.unknown("sizes that are not known"), known)
 
 
