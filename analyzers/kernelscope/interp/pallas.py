@@ -71,17 +71,21 @@ def _cut(spec: Value) -> Callable[[Value], Value]:
             return array
         if block is None:
             return array.with_shape(Shape.unknown("the block of the kernel is not known"))
-        return array.with_shape(_shape([v for v in block if v is not None], "a size of the block is not known"))
+        return array.with_shape(_shape([v for v in block if v is not None]))
 
     return cut
 
 
-def _shape(values: Sequence[Value], reason: str) -> Shape:
+def _shape(values: Sequence[Value]) -> Shape:
     """The shape that sizes stand for; of unknown rank where some number of them is spread among others."""
     if any(isinstance(value, Unpacked) for value in values):
-        return spread(values) or Shape.unknown(reason)
+        return spread(values) or Shape.unknown("how many dims the block has is not known")
     sizes = map(as_size, values)
-    return Shape(tuple(size if isinstance(size, Dim | Unknown) else Unknown(reason) for size in sizes))
+    return Shape(
+        tuple(
+            size if isinstance(size, Dim | Unknown) else Unknown("a size of the block is not known") for size in sizes
+        )
+    )
 
 
 def _held(name: str) -> Callable[..., Value]:
@@ -95,7 +99,7 @@ def _declared(run: Interpreter, args: Arguments, kwargs: Keywords, span: Any) ->
     shape, dtype = names.get("shape"), names.get("dtype")
     known = dtype if isinstance(dtype, DType) else Unknown("the dtype that is asked for is not known")
     if isinstance(shape, tuple | list):
-        return Tensor(_shape(shape, "a size that is asked for is not known"), known)
+        return Tensor(_shape(shape), known)
     return Tensor(shape if isinstance(shape, Shape) else Shape.unknown("sizes that are not known"), known)
 
 

@@ -46,6 +46,7 @@ ALL_STEPS = 100_000
 OUTSIDE_STEPS = 12_000
 """How far they are tried in functions of other files that call those of the file."""
 MAX_PARAMETERS = 5
+NO_WORDS: Mapping[str, str] = {}
 MASK = "mask"
 """What is called so may be there once for all heads or channels; between the first and the last axis nothing tells."""
 GUESSED = 3
@@ -60,7 +61,7 @@ def settle_ranks(run: Interpreter, scope: Scope, node: t.FunctionDef, guessed: S
     most = OUTSIDE_STEPS if run.contexts.outside else ALL_STEPS
     for name in sorted(guessed):
         value = scope.names[name]
-        trial = Trial((), frozenset(), MOST_SURPRISES)
+        trial = Trial((), frozenset(), NO_WORDS, MOST_SURPRISES)
         is_tried = run.tried < most and present(value).rank == GUESSED
         if is_tried and (_runs(run, scope, node, {name: value}, trial) is False or trial.is_for_any_axes):
             unknown = Tensor(Shape.unknown(NOT_TOLD), present(value).dtype)
@@ -85,6 +86,8 @@ class _Candidates:
     """Those that were not followed to the end, and what was odd so far."""
     surprises: dict[int, int] = field(default_factory=dict[int, int])
     """What was odd about those that were."""
+    words: dict[int, Mapping[str, str]] = field(default_factory=dict[int, Mapping[str, str]])
+    """What the function calls the sizes with those that were."""
     is_for_many: bool = False
     """Whether it meets other tensors in arithmetic, or a layer takes its rows: a vector goes with all of that, so that
     nothing odd about it says little where it may have more dims."""
@@ -115,6 +118,8 @@ class _Trials:
     most: int
     prefixes: list[str] = field(default_factory=list[str])
     """How the sizes begin that were tried."""
+    found: dict[str, str] = field(default_factory=dict[str, str])
+    """What those were called that have words of the function now."""
 
     def settle(self, names: list[str]) -> None:
         """Give the parameters their ranks."""
@@ -126,10 +131,13 @@ class _Trials:
                 called = self.called(name)
                 rank = self.rank(name, called, candidates[name], steps)
                 if rank is not None:
+                    words = self.own_words(candidates[name].words.get(rank, {}))
+                    self.found |= {word: size for size, word in words.items()}
                     del candidates[name]
-                    self.scope.names[name] = _with_rank(self.scope.names[name], called, rank)
+                    self.scope.names[name] = _with_rank(self.scope.names[name], called, rank, words)
                     if MASK in name:
-                        self.run.symbols.ones.update(f"{called}_size{i}" for i in range(1, rank - 1))
+                        made = (f"{called}_size{i}" for i in range(1, rank - 1))
+                        self.run.symbols.ones.update(words.get(size, size) for size in made)
 
     def take_proven(self, name: str) -> bool:
         """Give a parameter the only rank with which the function, or one that it is given on to, goes on at all.
@@ -152,6 +160,15 @@ class _Trials:
         """Whether one of the statements that were begun has to do with a parameter."""
         uses = [node.span.start for node in t.inside(self.node) if isinstance(node, t.Name) and node.id == name]
         return any(span.start <= use < span.end for span in begun for use in uses)
+
+    def own_words(self, words: Mapping[str, str]) -> dict[str, str]:
+        """What the function calls sizes that were tried, as far as nothing else is ever called so."""
+        bound, taken = self.run.uses(self.node).bindings, sizes_in(self.scope.names.values())
+        found: dict[str, str] = {}
+        for size, word in words.items():
+            if bound.get(word) == 1 and word.strip("_") and word not in taken and word not in found.values():
+                found[size] = word
+        return found
 
     def called(self, name: str) -> str:
         """What the sizes of a parameter are called after: its name, but no name that others use."""
@@ -178,7 +195,7 @@ class _Trials:
             limit = min(surprises.values(), default=MOST_SURPRISES)
             if candidates.left.get(rank, 0) > limit:
                 continue
-            trial = Trial(tuple(self.prefixes), given, limit)
+            trial = Trial(tuple(self.prefixes), given, self.found, limit)
             begun: set[Span] = set()
             runs = _runs(run, self.scope, self.node, {name: _with_rank(value, called, rank)}, trial, steps, begun)
             candidates.is_for_any_axes |= trial.is_for_any_axes
@@ -191,6 +208,7 @@ class _Trials:
                     ranks = []
             elif runs:
                 surprises[rank] = trial.surprises
+                candidates.words[rank] = trial.words
             if rank == max(LIKELY) and runs is not False and steps < TRIAL_STEPS:
                 ranks += MORE
         candidates.left = {**left, **{rank: candidates.left.get(rank, 0) for rank in ranks}}
@@ -288,6 +306,8 @@ def _runs(
     run.strict += 1
     run.frames += 1
     frame.frame = run.symbols.frame = run.frames
+    if trial is not None:
+        trial.frame = frame.frame
     run.calls, calls = 1, run.calls
     run.symbols.trial = trial
     try:
@@ -313,11 +333,11 @@ def _runs(
         del run.findings[before:]
 
 
-def _with_rank(value: Value, called: str, rank: int) -> Value:
-    """A tensor of this rank, its sizes called after the parameter where they are not known."""
+def _with_rank(value: Value, called: str, rank: int, words: Mapping[str, str] = NO_WORDS) -> Value:
+    """A tensor of this rank, unknown sizes of it called by their words, or after the parameter."""
     if isinstance(value, Maybe):
-        return Maybe(_with_rank(value.value, called, rank), value.name)
+        return Maybe(_with_rank(value.value, called, rank, words), value.name)
     head, tail = value.shape.head, value.shape.tail or ()
-    missing = range(len(head), rank - len(tail))
-    sizes: tuple[Size, ...] = (*head, *(dim(f"{called}_size{i}") for i in missing), *tail)
+    made = [f"{called}_size{i}" for i in range(len(head), rank - len(tail))]
+    sizes: tuple[Size, ...] = (*head, *(dim(words.get(name, name)) for name in made), *tail)
     return Tensor(Shape(sizes), value.dtype, value.place)

@@ -29,6 +29,8 @@ def assign(run: Interpreter, scope: Scope, target: t.Expr, value: Value) -> None
             value = run.symbols.named(scope, value, target.id)
             if run.trace is not None:
                 run.trace.bound(value, target.id)
+            if run.symbols.trial is not None:
+                run.symbols.trial.bound(scope.frame, value, target.id)
             scope.names[target.id] = value
             scope.outcomes.pop(target.id, None)
             run.record(scope.path, target.span, value)

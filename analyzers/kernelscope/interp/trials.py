@@ -5,8 +5,8 @@ Several ranks may do without a contradiction; the one is meant with which nothin
 
 from __future__ import annotations
 
-from collections.abc import Sequence, Set
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass, field
 
 from kernelscope.dims import Dim, Opaque
 from kernelscope.dims.spelling import SEPARATOR
@@ -27,19 +27,34 @@ class Trial:
     """How sizes begin that are tried, or were found so."""
     given: Set[str]
     """What the sizes of the other parameters are called."""
+    found: Mapping[str, str]
+    """What those were called that were found so and have names of the function now."""
     limit: int
     """With more surprises than this it need not go on."""
     surprises: int = 0
     """Sizes that have nothing to do with each other and must agree; tensors that become larger by what is tried."""
     is_for_any_axes: bool = False
     """Whether what is tried is given to a layer that is there for data of any number of axes."""
+    frame: int = 0
+    """The call that is tried."""
+    words: dict[str, str] = field(default_factory=dict[str, str])
+    """What the function that is tried calls sizes that are: the name to which each is bound first."""
 
     def is_over(self, more: int = 0) -> bool:
         """Whether with so many more surprises the trial ends."""
         return self.surprises + more > self.limit
 
     def is_tried(self, size: Size) -> bool:
-        return isinstance(size, Dim) and any(name.startswith(self.prefixes) for name in size.names())
+        return isinstance(size, Dim) and any(self._made(name).startswith(self.prefixes) for name in size.names())
+
+    def _made(self, name: str) -> str:
+        """What a size was called when it was tried."""
+        return self.found.get(name, name)
+
+    def bound(self, frame: int, value: object, name: str) -> None:
+        """A function binds a name to what may be one of the sizes."""
+        if frame == self.frame and isinstance(value, Dim) and value.name is not None and self.is_tried(value):
+            self.words.setdefault(value.name, name)
 
     def agree(self, one: Dim, other: Dim) -> None:
         """Two sizes must agree: odd where both were there before and neither follows from what is tried."""
@@ -58,13 +73,14 @@ class Trial:
         if self.is_tried(one) != self.is_tried(other):  # a table is not cut to what has nothing to do with it
             settled = other if self.is_tried(one) else one
             self._note(any(isinstance(atom, Opaque) and atom.op == "min" for atom in settled.atoms()))
-        known = all(SEPARATOR not in name and not name.startswith(self.prefixes) for name in names)
+        known = all(SEPARATOR not in name and not self._made(name).startswith(self.prefixes) for name in names)
         divided = any(isinstance(atom, Opaque) for atom in (*one.atoms(), *other.atoms()))
         self._note(known and not divided and bool(one.names()) and bool(other.names()))
 
     def _is_of_one(self, one: str, other: str) -> bool:
         """Whether two sizes are of one tensor that is tried."""
-        return one != other and any(one.startswith(p) and other.startswith(p) for p in self.prefixes)
+        made = self._made(one), self._made(other)
+        return one != other and any(all(name.startswith(p) for name in made) for p in self.prefixes)
 
     def slid(self, shape: Shape) -> None:
         """Windows slide over a tensor, over as many axes as it has."""

@@ -57,6 +57,9 @@ PROPERTIES = {
     "aval", "weak_type",
 }  # fmt: skip
 """What tensors and arrays are asked for without a call."""
+KEEPING = {"contiguous", "to", "type", "type_as", "float", "half", "bfloat16", "double", "long", "int", "bool", "cuda",
+           "cpu", "clone", "detach"}  # fmt: skip
+"""Methods that give a tensor of the same sizes, whatever they are given."""
 DATA = {"list", "tuple", "dict", "str"}
 """Python's own types of what is no tensor."""
 
@@ -95,7 +98,8 @@ class Uses:
         self.bindings: dict[str, int] = {param.name: 1 for param in node.args}
         """How often each name of the function is bound."""
         self.rebound: dict[str, int] = {}
-        """Where a name is bound anew for the first time: what is done with it behind says nothing of the parameter."""
+        """Where a name is bound anew for the first time, to what may have other sizes: what is done with it behind says
+        nothing of the parameter."""
         nodes = list(t.walk(*node.body))
         methods = {id(found.func) for found in nodes if isinstance(found, t.Call)}
         self.aside = [*_alternatives(nodes)]
@@ -122,7 +126,8 @@ class Uses:
         if isinstance(node, t.Assign | t.AnnAssign | t.AugAssign | t.For | t.With):
             for name in bound_names(node):
                 self.bindings[name] = self.bindings.get(name, 0) + 1
-                self.rebound.setdefault(name, node.span.end)
+                if not _is_as_before(node, name):
+                    self.rebound.setdefault(name, node.span.end)
         match node:
             case t.For(target=t.Name(id=name), iter=whole):
                 self.rounds.setdefault(name, whole)
@@ -240,6 +245,16 @@ class Uses:
             if isinstance(pattern, t.Constant) and isinstance(pattern.value, str) and self._is_given(first.id, first):
                 lengths = {k.arg: k.value for k in call.keywords if k.arg is not None}
                 self.patterns.setdefault(first.id, (pattern.value, lengths))
+
+
+def _is_as_before(node: t.Node, name: str) -> bool:
+    """Whether a statement that binds a name leaves it with the sizes that it has: `x = x.contiguous().float()`."""
+    if not isinstance(node, t.Assign) or len(node.targets) != 1 or not isinstance(node.targets[0], t.Name):
+        return False
+    value = node.value
+    while isinstance(value, t.Call) and isinstance(value.func, t.Attribute) and value.func.attr in KEEPING:
+        value = value.func.value
+    return isinstance(value, t.Name) and value.id == name
 
 
 def _is_of_no_tensor(method: str, args: Sequence[t.Expr]) -> bool:
