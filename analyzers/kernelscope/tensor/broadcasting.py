@@ -91,6 +91,8 @@ def _meet(a: Dim, b: Dim, shapes: Sequence[Shape], facts: Facts) -> Dim:
     verdict = same(a, b, facts)
     if verdict:
         return b if b.const is not None else a
+    if facts.equal and ONE in (known := (facts.rewrite(a), facts.rewrite(b))):
+        return b if known[0] == ONE else a
     if verdict is False and same(a, 1, facts) is False and same(b, 1, facts) is False:
         raise ShapeError("broadcast", f"cannot broadcast {' with '.join(map(repr, shapes))}: {a} and {b} differ")
     if a.const is not None or b.const is not None:
