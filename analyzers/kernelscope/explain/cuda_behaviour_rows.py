@@ -24,6 +24,7 @@ from kernelscope.kernels.cuda.warp_roles import warp_roles
 
 MAX_LINES = 8
 MAX_PLACES = 4
+MAX_HELPERS = 3
 WIDEST = 16
 """Bytes of the widest access that a lane makes by itself: no number alone has as many."""
 _APART = {Kind.ASYNC: "async copies", Kind.TENSOR: "tensor cores", Kind.BARRIER: "named barriers"}
@@ -70,12 +71,11 @@ def _given_vector(facts: KernelFacts) -> tuple[int, str, int] | None:
 def barrier_lines(facts: KernelFacts) -> Iterator[Line]:
     found = facts.behaviour.of(Kind.BARRIER)
     for name, operations in _by_name([o for o in found if o.direct]).items():
-        places = ", ".join(_where(operation) for operation in operations[:MAX_LINES])
-        more = ", …" if len(operations) > MAX_LINES else ""
-        yield Line(f"{len(operations)} × `{name}` ({places}{more})", operations[0].location)
+        places = _first([_where(operation) for operation in operations], MAX_LINES)
+        yield Line(f"{len(operations)} × `{name}` ({places})", operations[0].location)
     for name, operations in _by_name([o for o in found if not o.direct]).items():
-        helpers = ", ".join(sorted({f"`{operation.function.name}`" for operation in operations})[:4])
-        yield Line(f"`{name}` in {helpers}", operations[0].location)
+        helpers = sorted({f"`{operation.function.name}`" for operation in operations})
+        yield Line(f"`{name}` in {_first(helpers, MAX_PLACES)}", operations[0].location)
     warp = facts.behaviour.of(Kind.WARP_BARRIER)
     if not found and warp:
         yield Line(f"none of the block; {len(warp)} × `{warp[0].effect.text}`", warp[0].location)
@@ -101,7 +101,7 @@ def counted_lines(facts: KernelFacts, kind: Kind) -> Iterator[Line]:
 def _counted(facts: KernelFacts, by_name: dict[str, list[Operation]]) -> Iterator[Line]:
     for name, operations in list(by_name.items())[:MAX_LINES]:
         helpers = sorted({f"`{o.function.name}`" for o in operations if not o.direct})
-        inside = f" in {', '.join(helpers[:3])}" if helpers else ""
+        inside = f" in {_first(helpers, MAX_HELPERS)}" if helpers else ""
         count = len({operation.location for operation in operations})  # once for all instances of a function
         yield Line(f"`{name}` ×{count} ({_places(facts, operations)}){inside}", operations[0].location)
 
@@ -120,7 +120,12 @@ def _places(facts: KernelFacts, operations: list[Operation]) -> str:
     for operation in operations:
         path = operation.location.path
         told[f"L{operation.location.line}" + ("" if path == facts.path else f" `{path.name}`")] = None
-    return ", ".join(list(told)[:MAX_PLACES])
+    return _first(list(told), MAX_PLACES)
+
+
+def _first(texts: Sequence[str], most: int) -> str:
+    """The first of several texts, and that there are others."""
+    return ", ".join((*texts[:most], *(("…",) if len(texts) > most else ())))
 
 
 def async_lines(facts: KernelFacts) -> Iterator[Line]:

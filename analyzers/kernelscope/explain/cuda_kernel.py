@@ -197,7 +197,7 @@ def _helpers(facts: KernelFacts) -> tuple[Line, ...]:
     lines: dict[str, Line] = {}
     for one in facts.behaviour.reached[1:]:
         place = one.unit.source.source.location(Path(one.unit.path), one.function.name_span)
-        bound = ", ".join(f"{name}={text}" for name, text in one.bound)
+        bound = ", ".join(f"{name}={text}" for name, text in one.bound if text != name)
         text = f"{one.function.name}{f'<{bound}>' if bound else ''}"
         lines.setdefault(text, Line(text, place))
     return tuple(lines.values())[:24]

@@ -169,15 +169,19 @@ class Launch:
             return ({},)
         found: list[dict[str, str]] = []
         names = [parameter.name for parameter in function.templates]
+        made_for = {f.arguments for f in self.unit.functions if f.name == function.name and f.arguments}
         data = self.unit.source.expanded
         for match in re.finditer(re.escape(function.name.encode()) + rb"\s*(?=<)", data):
             written = data[match.end() : match.end() + MAX_CONFIGURATION].decode("latin-1")
             end = template_end(written, 0)
             if end is None or len(found) >= MAX_WAYS or data[match.start() - 1 : match.start()].isalnum():
                 continue
+            given = split_arguments(written[1 : end - 1])
+            if tuple(given) in made_for:
+                continue  # a specialisation, which launches what it launches
             host = HostValues(self.unit, self.unit.function_at(match.start()))
             bound: dict[str, str] = {}
-            for name, text in zip(names, split_arguments(written[1 : end - 1]), strict=False):
+            for name, text in zip(names, given, strict=False):
                 value = host.constants.evaluate(text, match.start())
                 bound[name] = str(value.const) if value is not None and value.const is not None else text
             if bound not in found:

@@ -17,6 +17,7 @@ from tree_sitter import Node
 from kernelscope.dims import Dim, dim
 from kernelscope.kernels.cuda import types
 from kernelscope.kernels.cuda.constants import Constants
+from kernelscope.kernels.cuda.deduction import deduced_arguments
 from kernelscope.kernels.cuda.intrinsics import (
     ANY_OBJECT,
     METHODS,
@@ -321,7 +322,8 @@ class _Walk:
         made_for = [function.arguments for _, function in fitting]
         fitting = self._meant(fitting, made_for, templates, offset)
         for unit, function in (fitting or candidates)[:MAX_OVERLOADS]:
-            self.callees.append(self._reached(unit, function, templates, offset))
+            deduced = deduced_arguments(function, templates, arguments, self.unit, self.function, offset)
+            self.callees.append(self._reached(unit, function, deduced, offset))
         if not candidates and re.fullmatch(r"[A-Za-z_]\w*", tail):
             made = list(self._conversions(tail, templates, offset))
             self.callees += made
@@ -385,14 +387,9 @@ class _Walk:
         return [f for f, kinds in fitting if all(kinds[i] == kind for i, kind in given.items())]
 
     def _type(self, argument: str, offset: int) -> str | None:
-        """The type of a variable; nothing is known of what else may stand as an argument."""
-        if not argument.isidentifier():
-            return None
-        parameter = next((p for p in self.function.params if p.name == argument), None)
-        if parameter is not None:
-            return types.value_of(parameter.type)
-        declared = self.unit.declarations.at(argument, offset)
-        return types.value_of(declared.type) if declared is not None and not declared.bounds else None
+        """The number type of a variable; nothing is known of what else may stand as an argument."""
+        written = self.unit.type_at(argument, self.function, offset)
+        return types.value_of(written) if written is not None else None
 
     def _reached(self, unit: Unit, function: Function, templates: tuple[str, ...], offset: int) -> Reached:
         outer = dict(self.reached.bound)

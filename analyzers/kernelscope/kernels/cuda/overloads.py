@@ -14,7 +14,11 @@ def may_mean(launch: Launch, kernel: Function, others: Sequence[Function]) -> bo
     """Whether a launch may be of a kernel, beside others that it sees under the same name."""
     if not _takes(launch, kernel):
         return False
-    if len(others) < 2 or not launch.templates:
+    if len(others) < 2:
+        return True
+    if _is_passed_others(launch, kernel) and not all(_is_passed_others(launch, other) for other in others):
+        return False
+    if not launch.templates:
         return True
     general = next((other for other in others if other.templates and len(other.params) == len(kernel.params)), None)
     if general is None:
@@ -23,6 +27,16 @@ def may_mean(launch: Launch, kernel: Function, others: Sequence[Function]) -> bo
         return _is_for(launch, kernel, general) is not False
     special = [other for other in others if _is_specialisation(other) and len(other.params) == len(kernel.params)]
     return not any(_is_for(launch, other, kernel) for other in special)
+
+
+def _is_passed_others(launch: Launch, kernel: Function) -> bool:
+    """Whether an argument points at other numbers than the kernel's parameter: such pointers do not convert."""
+    for parameter, text in zip(kernel.params, launch.arguments, strict=False):
+        wanted = types.pointed_at(parameter.type)
+        given = types.pointed_at(launch.unit.type_at(text, launch.function, launch.offset) or "") if wanted else None
+        if given is not None and given != wanted:
+            return True
+    return False
 
 
 def _is_specialisation(kernel: Function) -> bool:

@@ -64,6 +64,25 @@ def value_of(type_text: str) -> str | None:
     return text.rpartition("::")[2].lstrip("_").removeprefix("nv_")
 
 
+_INTEGER_SIGNS = re.compile(r"\b(?:unsigned|u\w+|size_t)\b")
+
+
+def pointed_at(type_text: str) -> str | None:
+    """What a pointer to numbers points at, one word for all names of a number; None for every other type."""
+    text = bare(type_text)
+    if not text.endswith("*"):
+        return None
+    tail = text.removesuffix("*").strip().rpartition("::")[2]
+    if tail in FLOATS:
+        plain = tail.strip("_").removeprefix("nv_").removeprefix("hip_").lower()
+        brain = plain.startswith(("bf", "bfloat"))
+        return plain if FLOATS[tail] != 2 else "bfloat16" if brain else "half"
+    if tail in INTEGERS:
+        sign = "unsigned" if _INTEGER_SIGNS.search(tail) else tail if tail in ("bool", "byte", "char") else "signed"
+        return f"{sign} {INTEGERS[tail]}"
+    return None
+
+
 def layout(type_text: str) -> tuple[int, int] | None:
     """Size and alignment of a type that the language or CUDA defines; None for every other."""
     text = bare(type_text)

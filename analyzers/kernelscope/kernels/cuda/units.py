@@ -319,6 +319,18 @@ class Unit:
         """Names that may be arguments or choices, all others are not."""
         return frozenset(_HANDED.findall(self.source.expanded))
 
+    def type_at(self, name: str, function: Function | None, offset: int) -> str | None:
+        """The written type of a parameter or variable; None for an array, and for what is no variable's name."""
+        if not name.isidentifier():
+            return None
+        parameter = next((p for p in function.params if p.name == name), None) if function is not None else None
+        if parameter is not None:
+            return parameter.type
+        declared = self.declarations.at(name, offset)
+        if declared is None or declared.bounds:
+            return None
+        return f"{declared.type}*" if declared.pointer else declared.type
+
     @cached_property
     def _by_name(self) -> dict[str, list[Function]]:
         found: dict[str, list[Function]] = {}
