@@ -31,6 +31,11 @@ def formula(d: Dim, order: tuple[str, ...] = ()) -> str:
     return unprimed(render(d, (*BUILTIN, *order))).replace("//", "/")
 
 
+COUNTERS = ("k", "round", "round_number", "loop_round")
+"""What the rounds of a loop are counted by; the first name that the kernel does not use."""
+_WORD = re.compile(r"[A-Za-z_]\w*")
+
+
 def index_variables(warp: KernelWarp) -> Iterator[tuple[str, Span, Dim]]:
     """Integer variables that depend on the thread or the block, as the kernel first gives them."""
     run = warp.run
@@ -46,7 +51,7 @@ def mapping_lines(warp: KernelWarp) -> Iterator[str]:
     variables = list(index_variables(warp))
     single = _single_axes(warp.facts)
     unnamed = _UNNAMED.difference(name for name, _, _ in variables)
-    counters = _named_counters(warp)
+    counters = counter_names(warp)
     for name, _, d in variables:
         d = d.subs(counters) if d.name is None else d
         if any(inner.rstrip("′") in unnamed for inner in d.names()):
@@ -60,14 +65,21 @@ def mapping_lines(warp: KernelWarp) -> Iterator[str]:
     yield from _directions(warp)
 
 
-def _named_counters(warp: KernelWarp) -> dict[str, str]:
-    """Counters of rounds with the loop variables that are nothing else: `for (int d = 0; d < D; ++d)`."""
+def counter_names(warp: KernelWarp) -> dict[str, str]:
+    """Counters of rounds with the loop variables that are nothing else: `for (int d = 0; d < D; ++d)`, all others with
+    a name that the kernel does not use for anything."""
     run = warp.run
     found: dict[str, str] = {}
     for name, value, _ in run.variables.values() if run is not None else ():
         symbol = run.symbols.known.get(value.d.name or "") if run is not None and isinstance(value, Int) else None
         if isinstance(value, Int) and symbol is not None and symbol.counter and value.d.name is not None:
             found.setdefault(value.d.name, name)
+    function = warp.facts.function
+    used = set(_WORD.findall(f"{function.header} {warp.facts.unit.source.text(function.body)}"))
+    free = next((name for name in COUNTERS if name not in used), "")
+    for name, symbol in run.symbols.known.items() if run is not None and free and free != COUNTERS[0] else ():
+        if symbol.counter and name.rstrip("′") == COUNTERS[0]:
+            found.setdefault(name, name.replace(COUNTERS[0], free))
     return found
 
 
@@ -165,9 +177,13 @@ def variable_hover(kernel: KernelFacts, span: Span) -> Hover | None:
     d = max(before, key=lambda item: item[0])[1]
     text = range_text(kernel, run, d)
     notes = [f"values: {text}"] if text else []
-    if any((symbol := run.symbols.known.get(n)) is not None and symbol.counter for n in d.names()):
-        notes.append("k counts the rounds of the loop")
-    return Hover(span, f"int {name} = {formula(d, kernel.order)}", "cuda-cpp", tuple(notes))
+    counters = counter_names(warp)
+    for counter in d.names():
+        symbol = run.symbols.known.get(counter)
+        if symbol is not None and symbol.counter:
+            notes.append(f"{unprimed(counters.get(counter, counter))} counts the rounds of the loop")
+            break
+    return Hover(span, f"int {name} = {formula(d.subs(counters), kernel.order)}", "cuda-cpp", tuple(notes))
 
 
 def range_hints(kernels: Kernels, path: Path, span: Span) -> Iterator[InlayHint]:
@@ -181,5 +197,5 @@ def range_hints(kernels: Kernels, path: Path, span: Span) -> Iterator[InlayHint]
             text = range_text(kernel, warp.run, d) if warp.run is not None else ""
             declared = kernel.unit.source.source.slice(place) == name
             if text and declared and span.start <= place.end < span.end:
-                tooltip = f"```cuda-cpp\nint {name} = {formula(d, kernel.order)}\n```"
+                tooltip = f"```cuda-cpp\nint {name} = {formula(d.subs(counter_names(warp)), kernel.order)}\n```"
                 yield InlayHint(place.end, f": {text}", tooltip)

@@ -142,9 +142,9 @@ def annotation_text(run: Interpreter, path: str, param: t.Param) -> str:
 def _meant(run: Interpreter, path: str, name: t.Name) -> tuple[str, t.Expr]:
     """What a name of the workspace stands for in annotations, and in which file: `OptTensor = Optional[Tensor]`."""
     match run.workspace.modules.resolve(path, name.id):
-        case Definition(
-            path=other, node=t.Assign(value=t.Subscript() | t.BinOp() | t.Attribute() as meant)
-        ) if _is_of_tensors(meant):
+        case Definition(path=other, node=t.Assign(value=t.Subscript() | t.BinOp() | t.Attribute() as meant)) if (
+            _is_of_tensors(meant)
+        ):
             return other, meant
         case _:
             return path, name

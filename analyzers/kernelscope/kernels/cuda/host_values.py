@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from kernelscope.dims import Dim, dim
+from kernelscope.dims import Dim, dim, maximum, minimum
 from kernelscope.kernels.cuda import types
 from kernelscope.kernels.cuda.arithmetic import binary
 from kernelscope.kernels.cuda.branch_values import BranchValue
@@ -123,6 +123,12 @@ class HostValues:
             return dim(name)
         text, at = declared.value if declared.value is not None else declared.arguments, declared.node.start_byte
         changes = self._changes(name, declared.node.end_byte, offset)
+        if text is not None and len(changes) == 1 and (limit := self._limit(name, changes[0])) is not None:
+            least, bound = limit
+            inner = self._deeper().constants
+            found, most = inner.evaluate(text.strip().strip("{}"), at), inner.evaluate(bound, changes[0])
+            if found is not None and most is not None and self.depth <= MAX_FOLLOWED and declared.scope[0]:
+                return maximum(found, most) if least else minimum(found, most)
         if text is None and len(changes) == 1:
             text, at, changes = self.unit.assignments.value(changes[0]), changes[0], []
         if text is None or declared.scope[0] == 0 or changes or self.depth > MAX_FOLLOWED or not text.strip():
@@ -132,6 +138,15 @@ class HostValues:
         inner = self._deeper()
         found = inner.constants.evaluate(text.strip().strip("{}"), at)
         return found if found is not None else dim(name)
+
+    def _limit(self, name: str, change: int) -> tuple[bool, str] | None:
+        """Whether a change is `if (name > bound) name = bound;`: if it is a least value, and the bound."""
+        bound = self.unit.assignments.value(change)
+        before = self.unit.source.expanded[max(0, change - MAX_SPELLED) : change].decode("latin-1")
+        found = re.search(rf"\bif\s*\(\s*{re.escape(name)}\s*([<>])=?\s*([^;{{}}]+?)\s*\)\s*\{{?\s*\Z", before)
+        if bound is None or found is None or "".join(found[2].split()) != "".join(bound.split()):
+            return None
+        return found[1] == "<", bound
 
     def _may_change(self, name: str, begin: int, offset: int) -> bool:
         """Whether a variable may hold something else where a branch begins than at an offset that it is asked for."""

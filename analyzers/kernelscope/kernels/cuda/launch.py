@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from kernelscope.dims import Dim
+from kernelscope.kernels.cuda import types
 from kernelscope.kernels.cuda.branch_values import branch_values
 from kernelscope.kernels.cuda.host_values import Extent, Given, HostValues
 from kernelscope.kernels.cuda.units import Unit
@@ -162,6 +163,20 @@ class Launch:
         return {name: value.const for name, value in values.items() if value is not None and value.const is not None}
 
     @cached_property
+    def _specialised(self) -> set[tuple[str, ...]]:
+        """The template arguments for which the host function is another one."""
+        host = self.function
+        return {f.arguments for f in self.unit.functions if host and f.name == host.name and f.arguments}
+
+    def may_give(self, parameter: str, kind: str) -> bool:
+        """Whether a template parameter of the host function may be a type where this launch is reached."""
+        host = self.function
+        if host is not None and len(host.templates) == 1 and (kind,) in self._specialised:
+            return False
+        told = {bound.get(parameter, "") for bound in self._host_templates}
+        return kind in told or any(types.layout(text) is None for text in told)
+
+    @cached_property
     def _host_templates(self) -> tuple[dict[str, str], ...]:
         """What the template parameters of the host function are given where it is called."""
         function = self.function
@@ -169,7 +184,7 @@ class Launch:
             return ({},)
         found: list[dict[str, str]] = []
         names = [parameter.name for parameter in function.templates]
-        made_for = {f.arguments for f in self.unit.functions if f.name == function.name and f.arguments}
+        made_for = self._specialised
         data = self.unit.source.expanded
         for match in re.finditer(re.escape(function.name.encode()) + rb"\s*(?=<)", data):
             written = data[match.end() : match.end() + MAX_CONFIGURATION].decode("latin-1")

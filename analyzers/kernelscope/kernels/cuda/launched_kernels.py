@@ -68,7 +68,7 @@ class LaunchedKernels:
 
     def _named(self, start: int, end: int) -> Iterator[tuple[Meaning, int]]:
         """The kernel that a name with its template arguments means, or those of a choice that begins with the name."""
-        stop = template_end(self._text, end) if self._text[end : end + 1] == "<" else None
+        stop = self._arguments_end(end) if self._text[end : end + 1] == "<" else None
         if stop is not None or _ENDS.match(self._text, end):
             yield parted(self._text[start : stop or end]), stop or end
             return
@@ -81,6 +81,13 @@ class LaunchedKernels:
             for match in _CHOSEN.finditer(self._text, end, limit):
                 stop = template_end(self._text, match.end()) if self._text[match.end()] == "<" else None
                 yield parted(self._text[match.start(1) : stop or match.end()]), stop or match.end()
+
+    def _arguments_end(self, start: int) -> int | None:
+        """Where template arguments end; with `&&` and `||` between them only where the whole expression ends there."""
+        stop = template_end(self._text, start)
+        if stop is None and (logical := template_end(self._text, start, True)) and _ENDS.match(self._text, logical):
+            return logical
+        return stop
 
     def _returned(self, name: str) -> Iterator[Meaning]:
         """The kernels that a function returns, one of which its caller launches."""
@@ -155,9 +162,8 @@ def parted(callee: str) -> tuple[str, tuple[str, ...]]:
     """A kernel's name with the namespaces that are written, and its template arguments."""
     text = one_line(callee).removeprefix("&").strip()
     start = text.find("<")
-    if start >= 0 and template_end(text, start) is not None:
-        end = template_end(text, start)
-        rest = text[end:].strip() if end is not None else ""
+    if start >= 0 and (end := template_end(text, start, text.endswith(">"))) is not None:
+        rest = text[end:].strip()
         if rest.startswith("::"):
             return parted(rest.removeprefix("::").removeprefix("template").strip())
         name, inner = text[:start], text[start + 1 : text.rindex(">")]

@@ -156,8 +156,5 @@ _RULES: dict[str, Rule] = {
     "BlockRadixSort": _radix_sort,
     "WarpReduce": _warp_wide,
     "WarpScan": _warp_wide,
-    **{
-        f"Block{way.capitalize()}": _moves(way)
-        for way in ("LOAD", "STORE")
-    },
+    **{f"Block{way.capitalize()}": _moves(way) for way in ("LOAD", "STORE")},
 }

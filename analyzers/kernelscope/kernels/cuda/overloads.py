@@ -64,7 +64,7 @@ def _is_for(launch: Launch, special: Function, general: Function) -> bool | None
         if wanted is None:
             continue
         if types.layout(text) is None and not text.isdigit():
-            return None
+            return None if launch.may_give(text, types.bare(wanted)) else False
         if types.bare(text) != types.bare(wanted):
             return False
     return True

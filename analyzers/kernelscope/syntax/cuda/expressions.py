@@ -154,8 +154,9 @@ def _closes(text: str, start: int) -> bool:
     return template_end(text, start) is not None
 
 
-def template_end(text: str, start: int) -> int | None:
-    """The offset behind the `>` that closes the `<` at `start`; None where it is a comparison."""
+def template_end(text: str, start: int, logical: bool = False) -> int | None:
+    """The offset behind the `>` that closes the `<` at `start`; None where it is a comparison, as beside `&&` unless
+    arguments may be such expressions."""
     depth = parens = 0
     for match in _CLOSING.finditer(text, start, start + MAX_TEMPLATE):
         token = match[0]
@@ -165,15 +166,15 @@ def template_end(text: str, start: int) -> int | None:
             parens -= 1
             if parens < 0:
                 return None
-        elif parens:
-            continue
+        elif parens or (depth and text.startswith("=", match.end())):
+            continue  # also behind `a <= b` and `a >= b`, which are words of their own
         elif token == "<":
             depth += 1
         elif token == ">" and text[match.start() - 1] != "-":
             depth -= 1
             if depth == 0:
                 return match.end()
-        elif token != ">":
+        elif token != ">" and (token == ";" or not logical):
             return None
     return None
 

@@ -172,6 +172,8 @@ def _templates(source: CudaSource, node: Node) -> Iterator[TemplateParameter]:
 def _template(source: CudaSource, node: Node) -> TemplateParameter | None:
     default = node.child_by_field_name("default_value") or node.child_by_field_name("default_type")
     written = source.text(default) if default is not None else ""
+    if node.type == "template_template_parameter_declaration":
+        return next((made for child in node.named_children[1:] if (made := _template(source, child))), None)
     if "type_parameter" in node.type:
         name = node.child_by_field_name("name") or next(
             (child for child in node.named_children if child.type == "type_identifier"), None

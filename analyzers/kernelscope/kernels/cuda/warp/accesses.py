@@ -26,7 +26,17 @@ from kernelscope.kernels.cuda.warp.lanes import (
     Undecided,
 )
 from kernelscope.kernels.cuda.warp.machine import OFFSET_OF, SIZE_OF, Access
-from kernelscope.kernels.cuda.warp.sectors import AXES, SECTOR, WARP, Class, Traffic, moved, threads, traffic
+from kernelscope.kernels.cuda.warp.sectors import (
+    AXES,
+    SECTOR,
+    WARP,
+    WIDTHS,
+    Class,
+    Traffic,
+    moved,
+    threads,
+    traffic,
+)
 from kernelscope.kernels.cuda.warp.values import UNNAMED
 from kernelscope.kernels.cuda.warp.whole_vectors import as_moved
 
@@ -117,11 +127,26 @@ class _Judge:
                     raise
                 return found
         except Scattered as why:
-            return Verdict(access, None, reason=why.reason, scattered=True)
+            alone = self._of_one_lane(access)
+            return alone or Verdict(access, None, reason=why.reason, scattered=True)
         except Undecided as why:
             return Verdict(access, None, reason=why.reason)
         except TooLarge:
             return Verdict(access, None, reason="an expression too large to follow")
+
+    def _of_one_lane(self, access: Access) -> Verdict | None:
+        """The verdict of an access that one lane makes alone, wherever it leads."""
+        width = self._known(access.width or dim(4)).const
+        if access.memory.space != "global" or (width is not None and width not in WIDTHS):
+            return None
+        try:
+            shape, _ = self._shape(access, access.offset)
+            active = [mask for _, mask in self._active(access.conditions, shape, access.offset)]
+        except (Undecided, NeedsCases):
+            return None
+        if any(mask is None or sum(map(bool, mask)) != 1 for mask in active):
+            return None
+        return Verdict(access, Traffic(Class.COALESCED, 1, width or UNKNOWN_WIDTH, 1, None, 1), width)
 
     def _as_launched(self, access: Access, offset: Dim, width: Dim) -> Verdict | None:
         """The verdict for the numbers that the launch passes, where only these decide."""
