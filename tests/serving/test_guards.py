@@ -36,3 +36,22 @@ def test_the_last_limit_of_a_long_test_is_quoted(source: Source) -> None:
     (scope,) = file.module.functions()
     ((_, guards),) = statements(scope.node)
     assert guards_text(file, guards) == [limits]
+
+
+def test_conditions_that_are_joined_keep_their_meaning(source: Source) -> None:
+    text = """
+        def f(a, b, c):
+            if a or b:
+                if not (a and c):
+                    pass
+                else:
+                    a = c
+    """
+    file = source(text)
+    (scope,) = file.module.functions()
+    (_, guards), *_ = reversed(statements(scope.node))
+    assert guards_text(file, guards) == ["(a or b)", "a and c"]
+    file = source("def f(a, b, c):\n    if a or b:\n        c = 1\n")
+    (scope,) = file.module.functions()
+    ((_, guards),) = statements(scope.node)
+    assert guards_text(file, guards) == ["a or b"]

@@ -6,7 +6,7 @@ Nothing is answered from knowledge about a project; a selection that finds nothi
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Container, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from pathlib import Path
 
 from kernelscope.serving.claims import Claim
@@ -411,7 +411,7 @@ def registered(pattern: str) -> Answer:
                 compiled.search(_what_is_chosen(registry))
                 and any(_IS_NAME.fullmatch(e.implementation) for e in registry.entries)
                 and (registry.kind != "enum" or _names_backends(registry.name))
-                and not PARTS & set(words(registry.name.rpartition(" by ")[0].rpartition(".")[2] or registry.name))
+                and not _chooses_a_part(words(registry.name.rpartition(" by ")[0].rpartition(".")[2] or registry.name))
                 and not (" by " in registry.name and len({e.implementation for e in registry.entries}) == 1)
                 and not system.is_aside(registry.location.path)
             ):
@@ -420,6 +420,12 @@ def registered(pattern: str) -> Answer:
                 yield Claim(registry.name, f"{registry.name} registers {keys}", where)
 
     return find
+
+
+def _chooses_a_part(said: Iterable[str]) -> bool:
+    """Whether a function's words speak of a part of a layer; tokens are routed to experts, requests by a logic."""
+    found = PARTS & set(said)
+    return bool(found - {"routing"} if {"logic", "policy", "policies"} & set(said) else found)
 
 
 def _what_is_chosen(registry: Registry) -> str:

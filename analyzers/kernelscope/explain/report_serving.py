@@ -36,7 +36,7 @@ DECLARED: dict[str, re.Pattern[str]] = {
     ),
     "scheduling": re.compile(
         r"sched|polic|priorit|overlap|preempt|queue|prefill_ratio|(?:decode|prefill)_first|interleav|disagg|(?:^|_)pd_"
-        r"|starv|fair|(?:max_|num_)skip",
+        r"|starv|fair|(?:max_|num_)skip|rout(?:er|ing)_?(?:logic|polic|strateg)",
         re.I,
     ),
     "topology": re.compile(
@@ -55,7 +55,7 @@ ELSEWHERE: dict[str, frozenset[str]] = {
 learning are scheduled, weights have blocks, texts watermarks."""
 _OF_CACHES = re.compile(r"KV_?(?:Cache|Pool)|KvCache|(?:Paged|Key_?Value)_?Cache|(?<![a-z])kv_?(?:cache|pool)", re.I)
 """Classes that hold keys and values."""
-_SCHEDULES = re.compile(r"sched|priorit|preempt|queue|overlap", re.I)
+_SCHEDULES = re.compile(r"sched|priorit|preempt|queue|overlap|rout(?:er|ing)_?(?:logic|polic|strateg)", re.I)
 """Words of registries that choose how requests are scheduled; models and their parts have policies, too."""
 OF_ONE_REQUEST = {"sampling", "generation"}
 """Words of what is set for one request: how long its answer may be bounds no batch."""

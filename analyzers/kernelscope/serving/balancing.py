@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from kernelscope.serving.affinity import kept_together
 from kernelscope.serving.claims import Claim, PythonSource
 from kernelscope.serving.guards import last_name, own, own_of
 from kernelscope.serving.sections import words
@@ -43,6 +44,8 @@ def balancing(source: PythonSource) -> Iterator[Claim]:
             found = _shortest(source, node) or _indexed(source, scope, node) or _first_of_sorted(source, scope, node)
             if found := found or (_chosen(source, scope, node) if dispatches else None):
                 ways.setdefault(*found)
+        if dispatches:
+            ways |= {text: node for text, node in kept_together(source, scope) if text not in ways}
         if ways:
             value = f"load balancing: {'; or '.join(list(ways)[:MOST_WAYS])} (≈ replicas by their names)"
             where = (*(source.at(place) for place in list(ways.values())[:MOST_WAYS]), source.at(scope.node))
@@ -210,13 +213,13 @@ def _kept_least(source: PythonSource, loop: t.For) -> tuple[str, t.Node] | None:
                 pass
     for node in t.walk(*loop.body):
         match node:
-            case t.If(test=t.Compare(left=t.Name(id=score), ops=["<"], comparators=[t.Name(id=best)]), body=body):
-                pass
+            case t.If(test=t.Compare(left=left, ops=["<"], comparators=[t.Name(id=best)]), body=body):
+                score = source.quote(left)
             case _:
                 continue
         kept = {last_name(target): s.value for s in body if isinstance(s, t.Assign) for target in s.targets}
         value = kept.pop(best, None)
-        if value is None or last_name(value) != score:
+        if value is None or source.quote(value) != score:
             continue
         chosen = next((name for name in kept if name), "")
         if not chosen or not REPLICAS & {*words(source.quote(loop.iter)), *words(chosen)}:

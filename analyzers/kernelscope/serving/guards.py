@@ -75,13 +75,26 @@ def _ends(body: list[t.Stmt]) -> bool:
 
 
 def guards_text(source: PythonSource, guards: tuple[Guard, ...]) -> list[str]:
-    """The guards around a statement in the source's words, without those of exits before it."""
-    return [guard_text(source, guard) for guard in guards if not guard.early]
+    """The guards around a statement in the source's words, without those of exits before it; to be joined by `and`."""
+    return all_guards_text(source, tuple(guard for guard in guards if not guard.early))
 
 
 def all_guards_text(source: PythonSource, guards: tuple[Guard, ...]) -> list[str]:
-    """The guards around a statement and those of exits before it."""
-    return [guard_text(source, guard) for guard in guards]
+    """The guards around a statement and those of exits before it; to be joined by `and`, so an `or` is enclosed."""
+    texts = [guard_text(source, guard) for guard in guards]
+    if len(texts) == 1:
+        return texts
+    return [f"({text})" if _is_loose(guard) else text for guard, text in zip(guards, texts, strict=True)]
+
+
+def _is_loose(guard: Guard) -> bool:
+    """Whether an `and` beside the text of a test would take a part of it alone."""
+    match guard.test:
+        case t.UnaryOp(op="not", operand=operand) if not guard.holds:
+            shown = operand
+        case _:
+            shown = guard.test if guard.holds else None
+    return isinstance(shown, t.IfExp) or (isinstance(shown, t.BoolOp) and shown.op == "or")
 
 
 def guard_text(source: PythonSource, guard: Guard) -> str:

@@ -56,6 +56,7 @@ from kernelscope.serving.commands import settable
 from kernelscope.serving.constraints import Constraint, c_constraints, constraints
 from kernelscope.serving.endings import endings
 from kernelscope.serving.failures import failures
+from kernelscope.serving.fairness import fairness
 from kernelscope.serving.growth import growth
 from kernelscope.serving.halves import halves
 from kernelscope.serving.handing import Handed, Renamed, handed, renamed
@@ -82,7 +83,9 @@ from kernelscope.serving.rankings import rankings
 from kernelscope.serving.reaching import Reach, reaches, wrapped_collectives
 from kernelscope.serving.refusals import refusals
 from kernelscope.serving.registries import Registry, held_registries, registries, stacks
+from kernelscope.serving.remote_objects import remote_objects
 from kernelscope.serving.requeueing import put_back
+from kernelscope.serving.roles import roles
 from kernelscope.serving.rounding import blocks_needed
 from kernelscope.serving.rounds import rounds
 from kernelscope.serving.routes import Route, routes
@@ -134,6 +137,8 @@ FINDERS: tuple[tuple[str, Finder], ...] = (
     ("serving.scheduling", switches),
     ("serving.scheduling", preferences),
     ("serving.scheduling", balancing),
+    ("serving.scheduling", roles),
+    ("serving.scheduling", fairness),
     ("serving.scheduling", rounds),
     ("serving.scheduling", preemptions),
     ("serving.scheduling", victims),
@@ -161,6 +166,7 @@ FINDERS: tuple[tuple[str, Finder], ...] = (
     ("serving.topology.addresses", endpoints.addresses),
     ("serving.topology.addresses", endpoints.listening),
     ("serving.topology.addresses", vocabularies),
+    ("serving.topology.addresses", remote_objects),
     ("topology.execution", execution.captures),
     ("topology.execution", execution.captured_by_size),
     ("topology.execution", execution.graph_conditions),

@@ -12,6 +12,7 @@ from kernelscope.results import Location
 from kernelscope.serving.claims import Claim, PythonSource
 from kernelscope.serving.guards import own_of
 from kernelscope.serving.sections import words
+from kernelscope.serving.tries import tries
 from kernelscope.syntax.python import tree as t
 from kernelscope.syntax.python.lower import Scope
 
@@ -61,6 +62,7 @@ def trees(source: PythonSource) -> Iterator[Claim]:
             )
     if joined is None:
         yield from _nested(source)
+        yield from tries(source)
         return
     node, down, up = joined
     if split is None:

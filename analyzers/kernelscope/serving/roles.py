@@ -1,0 +1,68 @@
+"""Which instances do which half of a request: prefill and decode go to replicas of their own.
+
+Told where one function parts the same collection by two conditions and names the parts so, whatever instances are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from kernelscope.serving.balancing import REPLICAS
+from kernelscope.serving.claims import Claim, PythonSource
+from kernelscope.serving.guards import guards_text, own_of, statements
+from kernelscope.serving.sections import words
+from kernelscope.syntax.python import tree as t
+from kernelscope.syntax.python.lower import Scope
+
+PHASES = {"prefill": ("prefill", "context"), "decode": ("decod", "generation")}
+"""How words of the two halves of a request begin."""
+
+
+def roles(source: PythonSource) -> Iterator[Claim]:
+    """Where a file parts its instances into those that prefill and those that decode."""
+    if source.aside:
+        return
+    for scope in source.module.functions():
+        parted = _parted(source, scope)
+        if len(parted) < len(PHASES):
+            continue
+        said = "; ".join(f"{name}: {source.quote(part)}" for name, part, _ in parted.values())
+        chosen = _given_back(source, scope, {name for name, _, _ in parted.values()})
+        value = f"disaggregated: prefill and decode go to instances of their own: {said}{chosen}"
+        places = (*(source.at(statement) for _, _, statement in parted.values()), source.at(scope.node))
+        yield Claim(f"{scope.qualified_name} disaggregation", value, places)
+
+
+def _parted(source: PythonSource, scope: Scope) -> dict[str, tuple[str, t.ListComp, t.Assign]]:
+    """By phase, the name of the instances that serve it, and how they are picked of all."""
+    found: dict[str, tuple[str, t.ListComp, t.Assign]] = {}
+    over: set[str] = set()
+    for node in own_of(scope.node, t.Assign):
+        match node:
+            case t.Assign(targets=[t.Name(id=name)], value=t.ListComp(generators=[each]) as part) if each.ifs:
+                pass
+            case _:
+                continue
+        all_of_them = source.quote(each.iter)
+        if not REPLICAS & {*words(all_of_them), *words(name)}:
+            continue
+        for phase, begins in PHASES.items():
+            if any(word.startswith(begins) for word in words(name)):
+                found.setdefault(phase, (name, part, node))
+                over.add(all_of_them)
+    return found if len(over) == 1 else {}
+
+
+def _given_back(source: PythonSource, scope: Scope, names: set[str]) -> str:
+    """Which of the parts a function gives back, and when."""
+    said: list[str] = []
+    for statement, guards in statements(scope.node):
+        match statement:
+            case t.Return(value=value) if value is not None and any(
+                isinstance(n, t.Name) and n.id in names for n in t.walk(value)
+            ):
+                when = " and ".join(guards_text(source, guards))
+                said.append(f"{source.quote(value)}{f' if {when}' if when else ''}")
+            case _:
+                pass
+    return f"; it gives back {', '.join(said)}" if said else ""
