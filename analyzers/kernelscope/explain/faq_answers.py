@@ -13,6 +13,7 @@ from kernelscope.serving.claims import Claim
 from kernelscope.serving.constraints import Constraint
 from kernelscope.serving.parallel import STRATEGIES
 from kernelscope.serving.parameters import CHOSEN, Parameter
+from kernelscope.serving.reaching import THE_WRAPPERS
 from kernelscope.serving.registries import Registry
 from kernelscope.serving.routes import Route
 from kernelscope.serving.sections import hits, words
@@ -143,12 +144,12 @@ def _is_near(section: str, path: Path) -> bool:
     return bool(hits(section, path.stem) or hits(section, path.parent.name))
 
 
-def settings(pattern: str) -> Answer:
+def settings(pattern: str, with_demands: bool = True) -> Answer:
     """Parameters, with defaults and overrides, and constraints whose names hold the words of a topic."""
     compiled = re.compile(pattern, re.IGNORECASE)
 
     def find(system: System) -> Iterator[Claim]:
-        yield from system.following(("settings", pattern), lambda: list(find_all(system)))
+        yield from system.following(("settings", pattern, with_demands), lambda: list(find_all(system)))
 
     def find_all(system: System) -> Iterator[Claim]:
         chosen = [p for p in system.settings_about(compiled) if not p.is_bare and not _is_elsewhere(p)]
@@ -160,7 +161,7 @@ def settings(pattern: str) -> Answer:
         for said, group in alike.items():
             yield setting_claim(said, group)
         names = {p.name for p in chosen}
-        for c in system.demands_about(compiled):
+        for c in system.demands_about(compiled) if with_demands else ():
             if _COUNTED.search(c.condition):
                 continue  # how many there are of something says nothing of a setting
             meant = [s for s in c.subjects if compiled.search(s)]
@@ -334,7 +335,8 @@ def collectives(system: System) -> Iterator[Claim]:
         guard = f" if {c.condition}" if c.condition else ""
         after = f" after {c.after}" if c.after else ""
         overlapped = f", overlapped with {c.overlapped}" if c.overlapped else ""
-        moved = "" if c.primitive == "barrier" else f" of {c.tensor or 'its arguments'}"
+        hidden = f" within {c.call}" if c.group == THE_WRAPPERS else " of its arguments"
+        moved = "" if c.primitive == "barrier" else f" of {c.tensor}" if c.tensor else hidden
         value = f"{c.where}: {c.primitive}{moved} over {c.group or 'its communicator'}{after}"
         back = f"; in backward {c.backward}" if c.backward else ""
         yield Claim(c.primitive, value + guard + overlapped + back, (c.location,))

@@ -54,6 +54,8 @@ _BLOCK_SIZE = re.compile(
     r"^[\W_]*(?:(?:kv_?|cache_|gpu_)*(?:block|page)_size|(?:tokens?|seq_size|slots)_per_(?:block|page))[\W_]*$",
     re.IGNORECASE,
 )
+_OF_ONE_CALL = re.compile(r"max_?seq_?len\w*_(?:q|k|kv)$", re.IGNORECASE)
+"""The longest sequences that one call of an operator is given, which are no limits."""
 _COUNTED_ROWS = re.compile(r"\blen\((?:\w+\.)*\w*(?:lens?|lengths?)(?:_list|s)?\)|\bcu_?seq_?len")
 """How many lengths there are is a number of sequences."""
 
@@ -63,7 +65,7 @@ def context_limits(system: System) -> Iterator[Claim]:
     pattern = r"seq_?len|max_model_len|max_position|context_len|max_length"
     for claim in numbers(pattern)(system):
         is_count = claim.value.endswith(" default 0") and "max" not in words(claim.name)
-        if not is_count and not _COUNTED_ROWS.search(claim.value):
+        if not is_count and not _COUNTED_ROWS.search(claim.value) and not _OF_ONE_CALL.search(claim.name):
             yield claim
     for c in system.demands_about(re.compile(pattern, re.IGNORECASE)):
         if c.kind == "other" and not _COUNTED_ROWS.search(c.condition) and re.search(r"(?<!-)[<>]|== ?\d", c.condition):

@@ -6,6 +6,7 @@ What structure shows comes before what is declared, and that before the steps of
 from __future__ import annotations
 
 import re
+from collections.abc import Container
 
 from kernelscope.explain.report_layout import Layout, Rows, claims_about, steps_of
 from kernelscope.explain.report_places import Json, Places
@@ -18,6 +19,10 @@ from kernelscope.serving.system import System
 
 MOST_CLAIMS = 50
 MOST_FAILURES = 24
+EMPTY = {"set", "list", "dict", "deque", "set()", "list()", "dict()", "deque()", "[]", "{}"}
+"""Defaults of fields that are filled later."""
+HANDED = {"output", "outputs", "data", "result", "results", "stats", "metadata"}
+"""Last words of classes whose objects one part hands to another."""
 MOST_ASKERS = 4
 MOST_PARAMETERS = 64
 MOST_PROCEDURES = 60
@@ -108,12 +113,32 @@ def _declared(system: System, name: str) -> list[Parameter]:
         if (p.name in meant or _is_of(name, p)) and importance(p) <= TELLING and p.owner not in system.enums
         and not (name == "batching" and OF_ONE_REQUEST & set(words(p.owner)))
         and not (name == "scheduling" and p.kind == "define" and not hits("serving.scheduling", p.location.path.stem))
-        and (p.kind != "argument" or p.value is not None) and not _is_elsewhere(name, p)
+        and (p.kind != "argument" or p.value is not None) and not _is_elsewhere(name, p) and not _is_state(p)
     ]  # fmt: skip
+    arguments: set[tuple[str, str]] = set()
+    found = [p for p in found if not _is_repeated(p, meant, arguments)]
     return sorted(
         found,
         key=lambda p: (importance(p) > 2, not FIRST.search(p.name), importance(p), -system.weight(p.location.path)),
     )
+
+
+def _is_repeated(p: Parameter, meant: Container[str], known: set[tuple[str, str]]) -> bool:
+    """Whether an argument of a function is one only by whose function it is, or has been told with that default."""
+    if p.kind != "argument":
+        return False
+    if p.name not in meant or (p.name, p.expression) in known:
+        return True
+    known.add((p.name, p.expression))
+    return False
+
+
+def _is_state(p: Parameter) -> bool:
+    """Whether a field is what an object collects, keeps for itself or hands over, and nobody sets."""
+    if p.kind != "field" or p.is_of_configuration:
+        return False
+    is_handed = bool(HANDED & set(words(p.owner)[-1:])) and p.expression in ("None", "False", "0")
+    return is_handed or p.expression in EMPTY or p.name.startswith("_")
 
 
 def _is_elsewhere(section: str, p: Parameter) -> bool:

@@ -30,6 +30,8 @@ LENGTHS = {"token", "tokens", "len", "length", "seq", "slots", "batch", "max", "
 """Words of what counts tokens in a product of sizes."""
 COUNTED = {"blocks", "pages", "slots", "tokens"}
 """Words of what a memory holds so many of."""
+ENDS = {"end", "stop"}
+"""Words of what is bound to the end of a range of slots."""
 KEPT_STATE = {"cache", "kv", "pool", "page", "pages", "slot", "slots", "memory", "state", "states", "block", "blocks"}
 """Words of what keeps the state of requests."""
 
@@ -38,12 +40,14 @@ def paging(source: PythonSource) -> Iterator[Claim]:
     """Slot arithmetic of paged caches: `table[pos // B] * B + pos % B`, and block counts by rounding up."""
     for scope in source.module.functions():
         parts = {n.left for n in own_of(scope.node, t.BinOp) if n.op in ("+", "-")}
+        ends = {n.value for n in own_of(scope.node, t.Assign) if ENDS & set(words(last_name(n.targets[0])))}
         for node in own_of(scope.node, t.BinOp):
             if _about_weights(scope.qualified_name, source.path.stem):
                 break
             if node.op in ("+", "-") and node not in parts and _is_slot(node):
+                said = "the slots of a part end before" if node in ends else "slot ="
                 yield Claim(
-                    f"{scope.qualified_name} slot", f"paged: slot = {source.quote(node)}", (source.at(node),),
+                    f"{scope.qualified_name} slot", f"paged: {said} {source.quote(node)}", (source.at(node),),
                     "a block table entry times the block size, plus the offset in the block",
                 )  # fmt: skip
             elif node.op == "//" and _rounds_up(node) and _about_caches(scope.qualified_name, source.path.stem):

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from kernelscope.serving.claims import Claim, PythonSource
-from kernelscope.serving.guards import Guard, all_guards_text, statements
+from kernelscope.serving.guards import Guard, all_guards_text, own_of, statements
 from kernelscope.serving.lifecycle import REQUESTS
 from kernelscope.serving.sections import words
 from kernelscope.syntax.python import tree as t
@@ -37,6 +37,10 @@ def endings(source: PythonSource) -> Iterator[Claim]:
         decided = False
         for statement, guards in statements(scope.node):
             end = _end(source, statement)
+            if (told := _told_by_test(source, scope.node, statement)) is not None:
+                tests = _tests(source, guards)
+                decided = True
+                ends.setdefault(f"{told} and {tests}" if tests else told, statement)
             if end:
                 tests = _tests(source, guards)
                 decided = decided or bool(tests)
@@ -71,6 +75,24 @@ def _end(source: PythonSource, statement: t.Stmt) -> str:
             return next((name for part in parts if (name := _member(part))), "")
         case _:
             return ""
+
+
+def _told_by_test(source: PythonSource, function: t.FunctionDef | t.ClassDef, statement: t.Stmt) -> str | None:
+    """`finished = not req.can_decode`, `finished |= token == self.eos`: a local mark that decides or is handed on."""
+    match statement:
+        case t.Assign(targets=[t.Name(id=mark)], value=t.UnaryOp() | t.Compare() as test):
+            pass
+        case t.AugAssign(target=t.Name(id=mark), op="|", value=t.UnaryOp() | t.Compare() as test):
+            pass
+        case _:
+            return None
+    said = set(words(mark))
+    if not ENDS & said or not said <= ENDS | WHOSE:
+        return None
+    given = [k.value for call in own_of(function, t.Call) for k in call.keywords if k.arg == mark]
+    asked = [node for found in own_of(function, t.If) for node in t.walk(found.test)]
+    is_used = any(isinstance(node, t.Name) and node.id == mark for node in (*given, *asked))
+    return f"{mark} if {source.quote(test)}" if is_used else None
 
 
 def _may_be_request(owner: str) -> bool:

@@ -27,6 +27,8 @@ QUIET = {"len", "range", "getattr", "isinstance", "print", "view", "reshape", "t
          "int", "float", "cast", "detach", "expand", "empty", "zeros", "empty_like", "zeros_like", "type",
          "dim", "numel", "write", "get", "items", "hasattr", "list", "tuple", "min", "max", "repeat", "clone",
          "format"}  # fmt: skip
+ORDERING = {"reversed", "sorted", "iter", "next", "map", "filter", "set", "dict", "frozenset"}
+"""Functions of Python that only go through something, when they are called by these names alone."""
 NORMS, ATTENTION, MLP = (
     {"norm", "layernorm", "rmsnorm", "ln"},
     {"attn", "attention"},
@@ -82,7 +84,7 @@ def _steps(source: PythonSource, function: t.FunctionDef) -> list[tuple[str, t.C
             continue
         for call in sorted(calls(statement), key=lambda call: call.span.end):  # arguments are worked out first
             name = t.dotted(call.func) or last_name(call.func)
-            if not name or last_name(call.func) in QUIET or not (call.args or call.keywords):
+            if not name or name in ORDERING or last_name(call.func) in QUIET or not (call.args or call.keywords):
                 continue
             if last_name(call.func)[:1].isupper() or name.split(".")[0] in aside:
                 continue

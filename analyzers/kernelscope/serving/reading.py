@@ -57,6 +57,7 @@ from kernelscope.serving.constraints import Constraint, c_constraints, constrain
 from kernelscope.serving.endings import endings
 from kernelscope.serving.failures import failures
 from kernelscope.serving.fairness import fairness
+from kernelscope.serving.fused_calls import fused_calls
 from kernelscope.serving.growth import growth
 from kernelscope.serving.halves import halves
 from kernelscope.serving.handing import Handed, Renamed, handed, renamed
@@ -183,6 +184,7 @@ FINDERS: tuple[tuple[str, Finder], ...] = (
     ("faq.fusion", execution.compiled_calls),
     ("faq.fusion", layers.fused_residuals),
     ("faq.fusion", merged_projections),
+    ("faq.fusion", fused_calls),
     ("faq.precision", precisions),
     ("faq.precision", default_dtypes),
     ("faq.seqlen", lengths),

@@ -6,10 +6,11 @@ test is about.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from kernelscope.serving.claims import Claim, PythonSource, literal
-from kernelscope.serving.guards import guard_text, last_name, statements
+from kernelscope.serving.guards import all_guards_text, last_name, statements
 from kernelscope.serving.sections import words
 from kernelscope.syntax.python import tree as t
 
@@ -28,6 +29,14 @@ ERROR_WORDS = {"error", "errors", "refuse", "reject", "rejected", "invalid", "ba
 """Words of functions that make an answer of an error, and of tests that only ask whether there was one."""
 KINDS = {"value", "invalid", "validation", "unsupported", "request", "limit", "overloaded", "full", "exceeded", "http"}
 """Words of exceptions that say that what was asked for cannot be done."""
+LEVELS = {"warning", "warn", "error", "info"}
+_DROPPED = re.compile(
+    r"\b(?:request|req|prompt)\b[^.]*\b(?:dropped|discarded|rejected|refused|ignored)\b"
+    r"|\b(?:drop|dropping|discarding|rejecting|refusing|ignoring) (?:(?:the|this|a|an|\w+ing) )?(?:request|prompt)",
+    re.IGNORECASE,
+)
+"""Messages that say that nothing will come of a request."""
+_FILLED_IN = re.compile(r"\{[^{}]*\}")
 MOST_REFUSED = 6
 MAX_ANSWER = 120
 """Longest answer, in characters, that is quoted."""
@@ -42,19 +51,40 @@ def refusals(source: PythonSource) -> Iterator[Claim]:
         assert isinstance(scope.node, t.FunctionDef)
         about = ASKED & {w for p in scope.node.args for w in words(p.name)}
         found: dict[str, t.Stmt] = {}
+        dropped: dict[str, t.Stmt] = {}
         for statement, guards in statements(scope.node):
             tested = [g for g in guards if not g.early][-MOST_GUARDS:]
             said = {w for g in tested for w in words(source.quote(g.test))}
             if not tested or ERROR_WORDS & said:
                 continue
+            test = " and ".join(all_guards_text(source, tuple(tested)))
+            if (said_of_it := _logged(source, statement)) is not None:
+                dropped.setdefault(f"if {test} (logged: {said_of_it})", statement)
             answer = _answer(source, statement, bool(about and ASKED & said) and not WITHIN & said)
             if answer is not None:
-                test = " and ".join(guard_text(source, g) for g in tested)
                 found.setdefault(f"if {test}: {source.quote(answer, MAX_ANSWER)}", statement)
         if found:
             value = f"{scope.qualified_name} answers with an error {'; '.join([*found][:MOST_REFUSED])}"
             places = [source.at(s) for s in found.values()][:MOST_REFUSED]
             yield Claim(f"{scope.qualified_name} refuses", value, (*places, source.at(scope.node)))
+        if dropped:
+            value = f"{scope.qualified_name} drops a request {'; '.join([*dropped][:MOST_REFUSED])}"
+            places = [source.at(s) for s in dropped.values()][:MOST_REFUSED]
+            yield Claim(f"{scope.qualified_name} drops", value, (*places, source.at(scope.node)))
+
+
+def _logged(source: PythonSource, statement: t.Stmt) -> str | None:
+    """What is logged of a request that is dropped: `return logger.warning("request … is dropped")`."""
+    match statement:
+        case t.Return(value=t.Call() as call) | t.ExprStmt(value=t.Call() as call):
+            pass
+        case _:
+            return None
+    level = last_name(call.func).partition("_")[0]
+    if level not in LEVELS or not call.args:
+        return None
+    said = source.quote(call.args[0], MAX_ANSWER)
+    return said if _DROPPED.search(_FILLED_IN.sub("", said)) else None
 
 
 def _answer(source: PythonSource, statement: t.Stmt, is_asked: bool) -> t.Expr | None:

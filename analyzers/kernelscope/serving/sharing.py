@@ -109,7 +109,10 @@ def hashes(source: PythonSource) -> Iterator[Claim]:
             and (p.default is not None or EARLIER & set(words(p.name)) or {"prefix", "hash"} <= set(words(p.name)))
         ]
         chained = f", chained with the previous (parent) hash `{prior[0]}` as prefix" if prior else ""
-        value = f"{algorithm} over {', '.join(sorted(used)) or 'its input'}{chained}"
+        over = ", ".join(sorted(used)) or "its input"
+        if not used & given and made[0].args:
+            over = f"{source.quote(made[0].args[0])}, which is made of {over}"
+        value = f"{algorithm} over {over}{chained}"
         evidence = tuple(source.at(c) for c in fed[:4])
         yield Claim(f"{scope.qualified_name} hash", value, evidence)
 

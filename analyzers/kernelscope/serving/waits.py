@@ -106,6 +106,8 @@ def _signals(source: PythonSource, where: str, function: t.FunctionDef | t.Class
                 continue
             if not call.args or t.dotted(call.func) == "signal.signal":
                 continue
+            if is_notice and t.dotted(call.func) == f"self.{name}":
+                continue  # a method that tells others of the object: what it does is told of itself
             guard = " and ".join(all_guards_text(source, guards))
             is_sum = is_atomic and ADDS & set(words(name)) and not _is_release(call) and not _is_counter(source, call)
             said = f"{where} {'works out a result with others by' if is_sum else 'signals with'} {text}"
