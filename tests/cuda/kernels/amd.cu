@@ -8,3 +8,13 @@ __global__ void large_tile(float *x) {
 }
 
 void run(float *x, int n) { hipLaunchKernelGGL(large_tile, dim3(n), dim3(256), 60000, 0, x); }
+
+// Indices and dynamic shared memory as HIP once called them.
+__global__ void shifted(const float *x, float *y, int n) {
+  HIP_DYNAMIC_SHARED(float, row)
+  int i = hipBlockIdx_x * hipBlockDim_x + hipThreadIdx_x;
+  row[hipThreadIdx_x] = x[i];
+  __syncthreads();
+  y[i] = row[hipBlockDim_x - 1 - hipThreadIdx_x];
+}
+void shift(const float *x, float *y, int n) { hipLaunchKernelGGL(shifted, dim3(n), dim3(64), 256, 0, x, y, n); }

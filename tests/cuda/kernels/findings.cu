@@ -51,3 +51,10 @@ void run(float *x, int n) {
   sized_at_launch<<<n, 128, n * 1024>>>(x);
   half_waits<<<n, 128>>>(x);
 }
+
+__global__ void long_axes(float *x) { x[threadIdx.z] = 0; }
+void run_long_axes(float *x) {
+  long_axes<<<dim3(1, 70000), 32>>>(x);  //! launch-bounds "70000 blocks along y: at most 65535"
+  long_axes<<<1, dim3(2, 1, 128)>>>(x);  //! launch-bounds "128 threads of a block along z: at most 64"
+  long_axes<<<dim3(70000, 65535), dim3(4, 4, 64)>>>(x);
+}

@@ -92,10 +92,21 @@ class Macro:
 
 Macros = Mapping[bytes, list[Macro]]
 
+_HIP_INDICES = tuple(
+    (f"hip{kind}_{axis}".encode(), f"{name}.{axis}".encode())
+    for kind, name in (("ThreadIdx", "threadIdx"), ("BlockIdx", "blockIdx"), ("BlockDim", "blockDim"),
+                       ("GridDim", "gridDim"))
+    for axis in "xyz"
+)  # fmt: skip
 LIBRARY_MACROS: Macros = {
-    name: [Macro(name, None, body, "", Span(0, 0))] for name, body in ((b"CUTLASS_GLOBAL", b"__global__ static"),)
+    name: [Macro(name, params, body, "", Span(0, 0))]
+    for name, params, body in (
+        (b"CUTLASS_GLOBAL", None, b"__global__ static"),
+        (b"HIP_DYNAMIC_SHARED", (b"type", b"var"), b"extern __shared__ type var[];"),
+        *((name, None, body) for name, body in _HIP_INDICES),
+    )
 }
-"""What headers of CUTLASS, which few workspaces hold, define in the place of `__global__`."""
+"""What headers of CUTLASS and HIP, which few workspaces hold, define."""
 
 
 def macro_at(macros: Macros, name: bytes, offset: int, path: str) -> Macro | None:
