@@ -1,4 +1,4 @@
-"""Hovers in CUDA files: the card on a kernel's name, where it is defined and where it is launched."""
+"""Hovers in CUDA files: the card on a kernel's name, where it is defined and where it is launched, shared arrays."""
 
 from __future__ import annotations
 
@@ -7,16 +7,21 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from kernelscope.dims import product, render
+from kernelscope.explain.cuda_accesses import access_lines
+from kernelscope.explain.cuda_builtins import builtin_hover
 from kernelscope.explain.cuda_card import kernel_hover
 from kernelscope.explain.cuda_threads import variable_hover
 from kernelscope.kernels.cuda.host_values import Extent
-from kernelscope.kernels.cuda.kernels import Kernels
+from kernelscope.kernels.cuda.kernels import KernelFacts, Kernels
 from kernelscope.kernels.cuda.launch import Launch
 from kernelscope.kernels.cuda.lookup import functions_meant
+from kernelscope.kernels.cuda.shared_memory import SharedArray
+from kernelscope.kernels.cuda.warp.kernel_warp import kernel_warp
 from kernelscope.kernels.hardware import GPUS
 from kernelscope.results import Hover, InlayHint, LeftOut, Link, Span
 from kernelscope.syntax.text import identifier_at
 
+MAX_ACCESSES = 6
 MAX_BEFORE = 400
 """Bytes that template arguments may take between a kernel's name and its configuration."""
 _BOUND = re.compile(rb"\s*\[[^\[\]]*\]")
@@ -25,15 +30,60 @@ _BOUND = re.compile(rb"\s*\[[^\[\]]*\]")
 def cuda_hover(kernels: Kernels, path: Path, offset: int, gpu: str = "H100") -> Hover | None:
     """The hover of a name in a CUDA file; None where nothing is known."""
     data = kernels.workspace.files.read(str(path))
-    span = identifier_at(data, offset) if not isinstance(data, LeftOut) else None
-    if span is None:
+    if isinstance(data, LeftOut) or (span := identifier_at(data, offset)) is None:
         return None
     facts = kernels.at(str(path), span.start)
     if facts is not None and facts.function.name_span.touches(offset):
         return kernel_hover(facts, span, gpu)
     if facts is not None and (hover := variable_hover(facts, span)) is not None:
         return hover
-    return launch_hover(kernels, path, span, gpu)
+    if facts is not None and (hover := shared_hover(facts, span)) is not None:
+        return hover
+    if (hover := launch_hover(kernels, path, span, gpu)) is not None:
+        return hover
+    unit = kernels.units.unit(str(path))
+    name = data[span.start : span.end].decode("utf-8", "replace")
+    return builtin_hover(facts, data, span) if unit is not None and not unit.find(name) else None
+
+
+def shared_hover(facts: KernelFacts, span: Span) -> Hover | None:
+    """The hover of a shared array in its kernel: bytes, and how a warp reads and writes it."""
+    data = facts.unit.source.source.data
+    name = data[span.start : span.end].decode("utf-8", "replace")
+    of_kernel = (*(a for a in facts.shared.static if a.direct), *facts.shared.dynamic)
+    array = next((array for array in of_kernel if array.name == name), None)
+    if array is None or data[max(0, span.start - 2) : span.start].endswith((b".", b"->", b"::")):
+        return None
+    warp = kernel_warp(facts)
+    own = [verdict for verdict in warp.verdicts if verdict.access.memory.name == name]
+    lines = dict.fromkeys(text for text, _ in access_lines(own, "shared", warp.line))
+    rows = [("Bytes", _bytes(facts, array))]
+    rows += [_row(text.removeprefix(f"`{name}` ")) for text in list(lines)[:MAX_ACCESSES]]
+    if len(lines) > MAX_ACCESSES:
+        rows.append(("…", f"{len(lines) - MAX_ACCESSES} more in the card"))
+    dynamic = "extern " if array in facts.shared.dynamic else ""
+    return Hover(span, f"{dynamic}__shared__ {array.type} {name}{_bounds(array)}", "cuda-cpp", (), tuple(rows))
+
+
+def _bounds(array: SharedArray) -> str:
+    return "".join(f"[{bound}]" for bound in array.bounds)
+
+
+def _row(text: str) -> tuple[str, str]:
+    """An access as a row: where it is, and what it costs."""
+    place, _, cost = text.partition(": ")
+    return place, cost
+
+
+def _bytes(facts: KernelFacts, array: SharedArray) -> str:
+    if array in facts.shared.static:
+        return f"{render(array.size, facts.order)} B" if array.size is not None else f"not known: {array.reason}"
+    given = dict.fromkeys(
+        f"{render(launch.shared)} B at launch L{launch.line}"
+        for launch in facts.launches
+        if launch.shared is not None and len(launch.configuration) > 2
+    )
+    return ", ".join(list(given)[:MAX_ACCESSES]) or "sized at the launch"
 
 
 def launch_hover(kernels: Kernels, path: Path, span: Span, gpu: str = "H100") -> Hover | None:

@@ -115,12 +115,15 @@ class Places:
         rows = (self._known.get(path) or self._cited(path))[1].rows
         known = rows.get(id(procedure))
         if known is None:
-            known = rows[id(procedure)] = procedure, {
-                "name": f"{procedure.name} steps",
-                "value": f"{procedure.name}:\n{procedure.steps}",
-                "confidence": "literal",
-                "evidence": self.evidence(*procedure.evidence),
-            }
+            known = rows[id(procedure)] = (
+                procedure,
+                {
+                    "name": f"{procedure.name} steps",
+                    "value": f"{procedure.name}:\n{procedure.steps}",
+                    "confidence": "literal",
+                    "evidence": self.evidence(*procedure.evidence),
+                },
+            )
         return known[1]
 
     def together(self, procedures: Sequence[Procedure]) -> Json:

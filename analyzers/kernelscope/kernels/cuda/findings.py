@@ -26,8 +26,8 @@ STATIC_LIMIT = 48 * 1024
 """Bytes of static shared memory, and of dynamic without opting in (CUDA C++ Programming Guide, "Shared Memory")."""
 MOST_BLOCKS = (2**31 - 1, 65_535, 65_535)
 MOST_THREADS = (None, None, 64)
-"""Along x, y and z of a grid, and of a block where not all of its threads are too many (CUDA C++ Programming Guide, "Technical Specifications per Compute
-Capability")."""
+"""Along x, y and z of a grid, and of a block where not all of its threads are too many (CUDA C++ Programming Guide,
+"Technical Specifications per Compute Capability")."""
 _OPT_IN = re.compile(rb"MaxDynamicSharedMemorySize|MAX_DYNAMIC_SHARED_SIZE_BYTES|max_dynamic_shared")
 _THREAD = re.compile(r"\bthreadIdx\s*\.\s*([xyz])")
 _SIZE = re.compile(r"\bblockDim\s*\.\s*([xyz])")
@@ -89,7 +89,10 @@ def _launches(facts: KernelFacts, limits: Generation, path: Path) -> Iterator[Pr
 
 def _extents(facts: KernelFacts, launch: Launch) -> Iterator[Problem]:
     """Axes along which a launch has more blocks or threads than there may be."""
-    for what, extent, most in (("blocks", launch.grid, MOST_BLOCKS), ("threads of a block", launch.block, MOST_THREADS)):
+    for what, extent, most in (
+        ("blocks", launch.grid, MOST_BLOCKS),
+        ("threads of a block", launch.block, MOST_THREADS),
+    ):
         for axis, size, limit in zip("xyz", extent, most, strict=True):
             if limit is not None and size is not None and size.const is not None and size.const > limit:
                 yield Problem(

@@ -169,7 +169,8 @@ _PTX: tuple[tuple[re.Pattern[str], Kind, str], ...] = (
     (re.compile(r"\bcp\.async\.cg\.shared"), Kind.ASYNC, "cp.async 16 B"),
     (re.compile(r"\bcp\.async\.ca\.shared"), Kind.ASYNC, "cp.async"),
     (re.compile(r"\b(?:ldmatrix|stmatrix)\.sync(?:\.aligned)?(?:\.m\d+n\d+)?\.x[124](?:\.trans)?"), Kind.FRAGMENT, ""),
-    (re.compile(r"\bsetmaxnreg\.(?:inc|dec)"), Kind.REGISTERS, ""),
+    (re.compile(r"\bsetmaxnreg\.inc\b[\w.]*(?:\s+(\d+))?"), Kind.REGISTERS, "setmaxnreg.inc"),
+    (re.compile(r"\bsetmaxnreg\.dec\b[\w.]*(?:\s+(\d+))?"), Kind.REGISTERS, "setmaxnreg.dec"),
 )
 
 
