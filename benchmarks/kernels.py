@@ -7,7 +7,6 @@ CPU times.
 
 from __future__ import annotations
 
-import gc
 import re
 import sys
 import time
@@ -17,9 +16,9 @@ from kernelscope.analysis import Analysis
 from kernelscope.explain.render import to_text
 from kernelscope.results import Target
 from kernelscope.workspace.files import CUDA_SUFFIXES
+from kernelscope_server.cycles import take_back
 
 SLOWEST = 15
-gc.set_threshold(50_000, 20, 2)  # as in the server
 
 
 def main() -> None:
@@ -34,8 +33,7 @@ def main() -> None:
         for offset, name in _kernels(analysis, path):
             to_text(analysis.document("explain", Target(path, offset, name)))
             kernels.append((time.process_time() - before, f"{path.relative_to(folder)}::{name}"))
-            if gc.get_count()[2]:
-                gc.collect()  # as the server does while nobody waits
+            take_back()  # as the server does while nobody waits
             before = time.process_time()
     kernels.sort(reverse=True)
     if not kernels:

@@ -20,6 +20,7 @@ from kernelscope import __version__
 from kernelscope.faults import LOG
 from kernelscope.turns import Interrupted, Turns
 
+from kernelscope_server.cycles import take_back
 from kernelscope_server.inbox import IN_PAUSES, PATIENT_URGENCY, Inbox, is_patient, urgency
 from kernelscope_server.lean_pygls import LanguageServer, types
 from kernelscope_server.memory import give_back, use_one_heap
@@ -78,7 +79,7 @@ class Server(LanguageServer):
         """The messages that had come when free memory was given back, and when that was."""
         self.on_free: list[Callable[[], None]] = [self._give_back]
         """Run once whenever nothing is being asked; gives way to what is."""
-        self.on_idle: list[Callable[[], None]] = [_collect]
+        self.on_idle: list[Callable[[], None]] = [take_back]
         """The same when nothing has been asked for a moment."""
         self.protocol.output = Writer(stdout)
         self.protocol.is_cancelled = self._inbox.is_cancelled
@@ -247,12 +248,6 @@ class Server(LanguageServer):
     def _work_off(self, waiting: queue.SimpleQueue[Callable[[], None]]) -> None:
         while True:
             waiting.get()()
-
-
-def _collect() -> None:
-    """Takes back what answers and edits left in cycles, if there is much of it, while nobody waits."""
-    if gc.get_count()[2]:
-        gc.collect()
 
 
 def watch_parent(pid: object) -> None:

@@ -192,10 +192,11 @@ def range_hints(kernels: Kernels, path: Path, span: Span) -> Iterator[InlayHint]
         if kernel.function.span.end <= span.start or kernel.function.span.start >= span.end:
             continue
         warp = kernel_warp(kernel)
+        counters = counter_names(warp)
         for name, prepared, d in index_variables(warp):
             place = warp.span(prepared)
             text = range_text(kernel, warp.run, d) if warp.run is not None else ""
             declared = kernel.unit.source.source.slice(place) == name
             if text and declared and span.start <= place.end < span.end:
-                tooltip = f"```cuda-cpp\nint {name} = {formula(d.subs(counter_names(warp)), kernel.order)}\n```"
+                tooltip = f"```cuda-cpp\nint {name} = {formula(d.subs(counters), kernel.order)}\n```"
                 yield InlayHint(place.end, f": {text}", tooltip)

@@ -1,0 +1,26 @@
+"""What is left in cycles is taken back while nobody waits: what is young each time, all of it now and then."""
+
+from __future__ import annotations
+
+import gc
+
+import pytest
+from kernelscope_server.cycles import OLD, take_back
+
+
+@pytest.mark.parametrize(
+    ("count", "looked_at"), [((0, 0, 0), []), ((9, 1, 1), [1]), ((9, 1, OLD), [2]), ((9, 0, OLD - 1), [])]
+)
+def test_only_what_is_young_is_looked_at_unless_much_is_old(
+    monkeypatch: pytest.MonkeyPatch, count: tuple[int, int, int], looked_at: list[int]
+) -> None:
+    found: list[int] = []
+
+    def collect(generation: int = 2) -> int:
+        found.append(generation)
+        return 0
+
+    monkeypatch.setattr(gc, "get_count", lambda: count)
+    monkeypatch.setattr(gc, "collect", collect)
+    take_back()
+    assert found == looked_at
