@@ -410,6 +410,10 @@ def subscript(run: Interpreter, value: Value, index: Value, span: Any) -> Value:
                 if run.symbols.trial is not None:
                     raise ShapeError("index", "a tensor has no items by names")
                 return Unknown("a subscript that is not followed", span)
+            if isinstance(index, Alike) and isinstance(present(index.element), slice):
+                return value.with_shape(Shape.unknown(value.shape.reason))
+            if isinstance(index, list) and any(isinstance(part, slice) or part in (None, ...) for part in index):
+                index = tuple(index)  # what is taken of each axis: `[slice(None)] * x.ndim`
             items = index if isinstance(index, tuple) else (index,)
             given = tuple(_as_index(item) for item in items)
             if run.symbols.trial is not None:

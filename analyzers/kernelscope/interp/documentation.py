@@ -21,6 +21,7 @@ from kernelscope.interp.shape_texts import (
     in_comment,
     in_docstring,
     of_parts,
+    says_tensor,
     sizes_of_a_shape,
 )
 from kernelscope.interp.values import Function
@@ -84,6 +85,13 @@ def _with_names(run: Interpreter, name: str, shape: Shape) -> Shape:
             sizes[axis] = dim(f"{name}_dim{axis}")
             run.symbols.ones.add(f"{name}_dim{axis}")
     return replace(shape, head=tuple(sizes))
+
+
+def told_to_be_tensor(function: Function, name: str) -> bool:
+    """Whether the function's docstring says that a parameter is a tensor."""
+    node = function.definition.node
+    text = node.docstring if isinstance(node, t.FunctionDef) else None
+    return text is not None and isinstance(text.value, str) and says_tensor(text.value, name)
 
 
 def told_of_parts(function: Function, name: str) -> Shape | None:

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from kernelscope.dims import Dim, dim, parse
 from kernelscope.interp.agreement import FRACTION, NOT_TOLD, OPTIONAL
 from kernelscope.interp.annotations import SEVERAL, TENSOR_TYPES, annotation_text, is_optional, promised, sizes_of
-from kernelscope.interp.documentation import documented, told_of_parts, told_of_shape
+from kernelscope.interp.documentation import documented, told_of_parts, told_of_shape, told_to_be_tensor
 from kernelscope.interp.expressions import evaluate
 from kernelscope.interp.interpreter import Interpreter
 from kernelscope.interp.named_items import keys_of
@@ -228,7 +228,8 @@ def _value(run: Interpreter, function: Function, scope: Scope, param: t.Param, u
         is_tensor = param.name not in uses.handed or not is_object(run, scope, uses, param.name)
     if is_tensor and not annotation and param.name in uses.objects:
         is_tensor = False
-    if not annotation and documented(run, function, param.name) is not None:
+    is_open = not annotation and not is_tensor
+    if is_open and (documented(run, function, param.name) is not None or told_to_be_tensor(function, param.name)):
         is_tensor = True
     wants = None if uses.beliefs.only_code else wanted(run, scope, uses, param.name)
     if not annotation and wants is not None and (default is None or optional):

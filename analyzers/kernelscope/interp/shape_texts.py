@@ -19,6 +19,7 @@ BRACKETS = rf"[(\[]({SIZES})[)\]]"
 OF_SHAPE = re.compile(rf"\bshapes?(?:\s+of|\s+is|\s*=|:)?\s*`*{BRACKETS}`*", re.IGNORECASE)
 BARE = re.compile(rf"(?<![A-Z][A-Z])`*{BRACKETS}`*")
 """Behind sizes that stand close together, as in `NCH[WD]`, stand those that may be left out."""
+BEHIND_COLON = re.compile(r":\s*(?=`*[(\[])")
 WHOLE = re.compile(
     rf"(?:`?(?!shape)(?P<name>\w+)`?(?:\.shape)?\s*(?::|=|is)?\s*)?(?:shapes?\s*[:=]?\s*)?`*[(\[](?P<sizes>{SIZES})[)\]]`*",
     re.IGNORECASE,
@@ -49,6 +50,18 @@ ENTRY = (
     r"(?P<type>\([^\n]*?\))?[ \t]*:(?P<rest>[^\n]*)$"
 )
 """A parameter, or several, on a line of a docstring, in any of the usual styles."""
+UNDERLINED = r"[ \t]*\n[ \t]*-{3,}[ \t]*\n"
+PARAMETERS = re.compile(
+    rf"^[ \t]*(?:Other )?Parameters{UNDERLINED}(?P<entries>.*?)(?=^[ \t]*\w[\w ]*{UNDERLINED}|\Z)",
+    re.MULTILINE | re.DOTALL,
+)
+"""A section on parameters with its head underlined, up to the next."""
+NAME_ALONE = re.compile(
+    r"^(?P<indent>[ \t]*)[`*]*\w+[`*]*(?:, *[`*]*\w+[`*]*)*[ \t]*$(?=\n(?P=indent)[ \t]+\S)", re.MULTILINE
+)
+"""A parameter without a type in such a section: what is said of it stands below."""
+TENSOR_TYPE = re.compile(r"[ \t]*[(`*:]*[ \t]*(?:torch\.)?(?:\w*Tensor|Variable)\b`*(?!\s*(?:or\b|\||\[))")
+"""What begins what is said of a tensor, and of nothing else that may be given instead."""
 LIST = re.compile(r"[\w*+/ -]+(?:(?:\s*,\s*|\s+[x×]\s+)[\w*+/ -]+)+\.?")
 """Nothing but sizes, without brackets."""
 ARROW = re.compile(r"\s*(?:[-=]+>|→)\s*")
@@ -89,7 +102,7 @@ class PerhapsOne(Unknown):
 
 def in_docstring(text: str, name: str, is_tensor: bool = False) -> Shape | None:
     """The shape that a docstring gives for a parameter, of which it may be known that it is a tensor."""
-    text = in_plain_words(text)
+    text = with_colons(in_plain_words(text))
     for entry in re.finditer(ENTRY % re.escape(name), text, re.MULTILINE):
         own, kind = entry["rest"], entry["type"] or ""
         more = _continued(text[entry.end() :], len(entry["indent"].expandtabs()))
@@ -97,7 +110,9 @@ def in_docstring(text: str, name: str, is_tensor: bool = False) -> Shape | None:
         if shape is not None:
             return shape
         if not own.strip():  # all is said below
-            return _bare(more, is_tensor or _speaks_of_tensor(f"{kind} {BARE.sub('', more)}"), at_start=True)
+            shape = _bare(more, is_tensor or _speaks_of_tensor(f"{kind} {BARE.sub('', more)}"), at_start=True)
+            behind = BEHIND_COLON.search(more) if shape is None and is_tensor else None
+            return shape if behind is None else _bare(more[behind.end() :], is_tensor, at_start=True)
         if is_tensor and (only := _vector(own, text)) is not None:
             return only
         if GOES_ON.search(own) is not None or (more.startswith(("(", "[", "`")) and BARE.search(own) is None):
@@ -107,6 +122,23 @@ def in_docstring(text: str, name: str, is_tensor: bool = False) -> Shape | None:
         rf"(?<![\w.]){re.escape(name)}`?\s*(?:\([^\n]*?|:[^\n]*?)" + OF_SHAPE.pattern, text, re.IGNORECASE
     )
     return None if within is None else _only(within, text)
+
+
+def with_colons(text: str) -> str:
+    """A docstring in which every parameter of an underlined section has a colon behind it, also one without a type."""
+    return PARAMETERS.sub(
+        lambda section: (
+            section[0][: section.start("entries") - section.start()]
+            + NAME_ALONE.sub(lambda entry: f"{entry[0]}:", section["entries"])
+        ),
+        text,
+    )
+
+
+def says_tensor(text: str, name: str) -> bool:
+    """Whether a docstring says that a parameter is a tensor, whatever its shape is."""
+    entries = re.finditer(ENTRY % re.escape(name), text, re.MULTILINE)
+    return any(TENSOR_TYPE.match(entry["type"] or entry["rest"]) is not None for entry in entries)
 
 
 def _vector(own: str, text: str) -> Shape | None:

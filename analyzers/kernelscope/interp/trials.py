@@ -59,11 +59,8 @@ class Trial:
     def agree(self, one: Dim, other: Dim) -> None:
         """Two sizes must agree: odd where both were there before and neither follows from what is tried."""
         names = (*one.names(), *other.names())
-        if other == 0:  # only an empty tensor would do, and none is what a layer gives
-            if not self.is_tried(one):
-                raise ShapeError(TOO_ODD, f"{one} would be 0")
-            self._note(True)
-            return
+        if other == 0:  # only an empty tensor would do, and none is what a layer gives or a caller means
+            raise ShapeError(TOO_ODD, f"{one} would be 0")
         if one.name is not None and other.name is not None and self._is_of_one(one.name, other.name):
             self._note(True)  # with fewer dims there is only one of the two
             return
