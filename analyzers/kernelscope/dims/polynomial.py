@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache
 from math import gcd
+from operator import itemgetter
 from typing import Union
 
 from kernelscope.dims.monomial import Atom, Monomial, Opaque, factor_key, monomial_key, over, times
@@ -447,10 +448,6 @@ def _long_division(numerator: Dim, divisor: Dim) -> Dim | None:
     return None
 
 
-def _term_key(term: tuple[Monomial, int]) -> tuple[object, ...]:
-    return monomial_key(term[0])
-
-
 def _shifted(d: Dim, by: int) -> Dim:
     """A Dim plus a number, which comes last in normal order."""
     if not by:
@@ -470,11 +467,15 @@ def _scaled(d: Dim, by: int) -> Dim:
     return Dim(tuple([(m, c * by) for m, c in d.terms])) if by else ZERO
 
 
+_FIRST = itemgetter(0)
+
+
 def _sorted(sums: dict[Monomial, int]) -> Dim:
-    terms = [(m, c) for m, c in sums.items() if c]
-    if len(terms) > 1:
-        terms.sort(key=_term_key)
-    return Dim(tuple(terms))
+    if len(sums) == 1:
+        return Dim(tuple([term for term in sums.items() if term[1]]))
+    keyed = [(monomial_key(m), m, c) for m, c in sums.items() if c]
+    keyed.sort(key=_FIRST)
+    return Dim(tuple([(m, c) for _, m, c in keyed]))
 
 
 ZERO = _constant(0)

@@ -88,12 +88,16 @@ class KernelFacts:
         return Constants(self.unit, self.function)
 
     @cached_property
+    def _given(self) -> tuple[tuple[Launch, dict[str, str]], ...]:
+        """The template parameters with their arguments, for each way each launch is reached."""
+        return tuple((launch, bound) for launch in self.launches for bound in launch.template_values(self.function))
+
+    @cached_property
     def behaviour(self) -> Behaviour:
         """With template parameters as names, but for functions that launches give."""
         given = {
             name: text
-            for launch in self.launches
-            for bound in launch.template_values(self.function)
+            for _, bound in self._given
             for name, text in bound.items()
             if self.unit.find(text.lstrip("&").partition("<")[0])
         }
@@ -104,8 +108,7 @@ class KernelFacts:
         """The numbers that launches give template parameters, each set of them once."""
         given = (
             tuple((name, number) for name, text in bound.items() if (number := number_of(text)) is not None)
-            for launch in self.launches
-            for bound in launch.template_values(self.function)
+            for _, bound in self._given
         )
         return tuple(dict(numbers) for numbers in dict.fromkeys(given))
 
@@ -119,10 +122,9 @@ class KernelFacts:
         if not self.function.templates:
             return ()
         made: dict[tuple[tuple[str, str], ...], tuple[Launch, Constants]] = {}
-        for launch in self.launches:
-            for bound in launch.template_values(self.function):
-                if all(t.name in bound for t in self.function.templates):
-                    made.setdefault(tuple(bound.items()), (launch, Constants(self.unit, self.function, bound)))
+        for launch, bound in self._given:
+            if all(t.name in bound for t in self.function.templates):
+                made.setdefault(tuple(bound.items()), (launch, Constants(self.unit, self.function, bound)))
         return tuple(made.values())
 
     def shared_of(self, constants: Constants) -> SharedMemory:
