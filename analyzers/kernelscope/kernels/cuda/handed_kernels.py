@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from kernelscope.kernels.cuda.arguments import Argument
+from kernelscope.kernels.cuda.lambdas import Called, lambda_called
 from kernelscope.kernels.cuda.launch import Launch, Wrapper
 from kernelscope.kernels.cuda.launcher_objects import configuration_of, launcher_object
 from kernelscope.kernels.cuda.units import Unit
@@ -19,6 +20,8 @@ from kernelscope.syntax.cuda.functions import Function, FunctionKind
 from kernelscope.syntax.cuda.macros import closing
 
 MAX_TEMPLATE = 2_000
+MAX_HANDED = 400
+"""Places of one file at which a kernel is handed on."""
 MAX_VARIABLES = 2
 """Variables that one after the other stand for a kernel."""
 _AFTER = re.compile(rb"\s*[,)]")
@@ -44,12 +47,20 @@ def handed_launches(unit: Unit, kernel: str, launches_in: Callable[[str], tuple[
     if kernel.encode() not in unit.handed_names:
         return
     text = unit.source.expanded
-    for handed in (*_named(unit, kernel), *_by_variable(unit, kernel)):
+    todo = [*_named(unit, kernel), *_by_variable(unit, kernel)]
+    for handed in todo:
         caller, close = unit.function_at(handed.argument.start), closing(text, handed.argument.opening)
-        if caller is not None and close is not None:
-            place = _Place(unit, caller, kernel, handed, close)
-            by_object = list(_by_object(place, launches_in))
-            yield from by_object or _by_function(place, launches_in)
+        if caller is None or close is None:
+            continue
+        place = _Place(unit, caller, kernel, handed, close)
+        called = lambda_called(unit, caller, handed.argument)
+        if called is not None and len(todo) < MAX_HANDED:
+            given = unit.arguments.between(called.parameter, *called.body)
+            todo += [_Handed(argument, handed.start, handed.end, handed.templates) for argument in given]
+            yield from _by_lambda(place, called, launches_in)
+            continue
+        by_object = list(_by_object(place, launches_in))
+        yield from by_object or _by_function(place, launches_in)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +83,18 @@ class _Place:
         arguments = self.arguments
         given = {p.name: a for p, a in zip(host.params, arguments, strict=False) if not p.type.endswith("...")}
         rest = arguments[len(given) :] if len(given) < len(host.params) else []
+        return self.given(inner, host, how, _passed(inner.arguments, given, rest), own, given)
+
+    def given(
+        self,
+        inner: Launch,
+        host: Function,
+        how: str,
+        passed: tuple[str, ...],
+        own: tuple[str, ...],
+        given: dict[str, str],
+    ) -> Launch:
+        """The same with the kernel's arguments and what the host's parameters are given."""
         text, start = self.unit.source.expanded, self.handed.argument.start
         return Launch(
             self.unit,
@@ -80,7 +103,7 @@ class _Place:
             self.kernel,
             self.handed.templates,
             own or inner.configuration,
-            _passed(inner.arguments, given, rest),
+            passed,
             start,
             Span(self.unit.source.prepared.origin(start, start + 1).start, _end(self.unit, self.close)),
             how,
@@ -99,6 +122,15 @@ def _by_function(place: _Place, launches_in: Callable[[str], tuple[Launch, ...]]
         for launch in _launches_of_parameter(launches_in(host_unit.path), host, host.params[position].name):
             if launch.wrapper is None:
                 yield place.launch(launch, host, callee)
+
+
+def _by_lambda(place: _Place, called: Called, launches_in: Callable[[str], tuple[Launch, ...]]) -> Iterator[Launch]:
+    """The launches of a lambda's parameter, in the words of the function around it and of the lambda's parameters."""
+    given = dict(zip(called.parameters, place.arguments, strict=False))
+    for inner in launches_in(place.unit.path):
+        if inner.kernel == called.parameter and called.body[0] <= inner.offset < called.body[1]:
+            passed = tuple(given.get(argument, argument) for argument in inner.arguments)
+            yield place.given(inner, place.caller, called.name, passed, (), given)
 
 
 def _by_object(place: _Place, launches_in: Callable[[str], tuple[Launch, ...]]) -> Iterator[Launch]:
