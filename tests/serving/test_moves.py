@@ -7,6 +7,8 @@ from collections.abc import Callable
 import pytest
 from kernelscope.serving.claims import PythonSource
 from kernelscope.serving.moves import moves
+from kernelscope.serving.preemption import preemptions
+from kernelscope.serving.victims import victims
 
 Source = Callable[[str], PythonSource]
 
@@ -89,3 +91,30 @@ def test_lists_on_the_way_are_no_queues(source: Source) -> None:
         ("seq", "self.waiting", "self.running"),
         ("victim", "self.running", "self.swapped"),
     ]
+
+
+def test_the_test_of_a_loop_is_a_condition(source: Source) -> None:
+    text = """
+        class Desk:
+            def step(self):
+                while self.waiting and len(self.open) < self.most or self.is_late:
+                    letter = self.waiting.popleft()
+                    if letter.fits:
+                        self.open.append(letter)
+
+            def make_room(self):
+                while self.used() > self.most_pages:
+                    letter = self.open.pop()
+                    self.preempt(letter)
+
+            def give_up(self, request):
+                while self.used() > self.most_pages:
+                    self.pool.free(request)
+                    self.waiting.appendleft(request)
+    """
+    (move,) = (m for m in moves(source(text)) if m.where == "Desk.step")
+    assert move.condition == "(self.waiting and len(self.open) < self.most or self.is_late) and letter.fits"
+    (victim,) = (c for c in victims(source(text)) if c.name == "Desk.make_room victim")
+    assert victim.value.endswith("for self.preempt(letter), while self.used() > self.most_pages")
+    (preempted,) = preemptions(source(text))
+    assert preempted.value.endswith("self.waiting.appendleft(request), while self.used() > self.most_pages")

@@ -172,6 +172,14 @@ def statements(function: t.FunctionDef | t.ClassDef) -> tuple[tuple[t.Stmt, tupl
     return tuple(guarded(function.body))
 
 
+def repeated_while(function: t.FunctionDef | t.ClassDef, node: t.Node) -> Guard | None:
+    """The test of the innermost `while` around a node, which holds whenever its body begins; not `while True`."""
+    place = node.span.start
+    around = [n for n in own_of(function, t.While) if n.body[0].span.start <= place < n.body[-1].span.end]
+    inner = max(around, key=lambda n: n.span.start, default=None)
+    return None if inner is None or isinstance(inner.test, t.Constant) else Guard(inner.test, True)
+
+
 def calls_in_loops(body: list[t.Stmt], loops: tuple[t.For, ...] = ()) -> Iterator[tuple[tuple[t.For, ...], t.Call]]:
     """The calls that run in loops over something, with all the loops around them, outermost first."""
     for statement in body:

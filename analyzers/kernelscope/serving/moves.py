@@ -12,7 +12,17 @@ from dataclasses import dataclass
 
 from kernelscope.results import Location
 from kernelscope.serving.claims import PythonSource
-from kernelscope.serving.guards import Guard, assignments, calls, guards_text, last_name, own_calls, own_of, statements
+from kernelscope.serving.guards import (
+    Guard,
+    assignments,
+    calls,
+    guards_text,
+    last_name,
+    own_calls,
+    own_of,
+    repeated_while,
+    statements,
+)
 from kernelscope.serving.queues import OVER, REQUESTS
 from kernelscope.serving.sections import words
 from kernelscope.syntax.python import tree as t
@@ -85,9 +95,16 @@ def moves(source: PythonSource) -> Iterator[Move]:
             ]  # fmt: skip
             first = next((s for s in reversed(before) if _run_together(s.guards, last.guards)), None)
             if first is not None and first.queue != last.queue and _is_request(first, last):
-                condition = " and ".join(guards_text(source, last.guards))
+                loop = repeated_while(scope.node, last.node)
+                loops = (loop,) if loop is not None and not _only_asks(source, loop.test, first.queue) else ()
+                condition = " and ".join(guards_text(source, (*loops, *last.guards)))
                 places = (source.at(last.node), source.at(first.node))
                 yield Move(last.element, first.queue, last.queue, scope.qualified_name, condition, *places)
+
+
+def _only_asks(source: PythonSource, test: t.Expr, queue: str) -> bool:
+    """Whether the test of a loop asks no more than whether a queue holds anything."""
+    return source.quote(test) in (queue, f"len({queue}) > 0", f"len({queue}) != 0", f"not {queue}.empty()")
 
 
 def _bound(function: t.FunctionDef | t.ClassDef) -> dict[str, list[int]]:

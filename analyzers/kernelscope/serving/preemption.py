@@ -8,7 +8,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from kernelscope.serving.claims import Claim, PythonSource, literal
-from kernelscope.serving.guards import assignments, calls, last_name, own_calls, own_of, statements
+from kernelscope.serving.guards import (
+    MAX_TEST,
+    assignments,
+    calls,
+    last_name,
+    own_calls,
+    own_of,
+    repeated_while,
+    statements,
+)
 from kernelscope.serving.sections import words
 from kernelscope.syntax.python import tree as t
 
@@ -45,6 +54,8 @@ def preemptions(source: PythonSource) -> Iterator[Claim]:
                 f"preempted by {kind} ({'; '.join(steps)}), then it re-queues at {end} of the queue: "
                 f"{source.quote(queued)}{_taken_from(source, scope.node, name)}"
             )
+            loop = repeated_while(scope.node, queued)
+            value += f", while {source.quote(loop.test, MAX_TEST)}" if loop is not None else ""
             places = [source.at(n) for n in (scope.node, queued, *gives_back[:2], *moved_out[:1], *resets[:2])]
             yield Claim(f"{scope.qualified_name} preemption", value, tuple(places))
     yield from _set_waiting(source)

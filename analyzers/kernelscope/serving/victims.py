@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 from kernelscope.serving.claims import Claim, PythonSource, literal
-from kernelscope.serving.guards import assignments, calls, last_name, own_calls, own_of
+from kernelscope.serving.guards import MAX_TEST, assignments, calls, last_name, own_calls, own_of, repeated_while
 from kernelscope.serving.preemption import BACK, FREES, FRONT, GIVES_UP, end_taken, receiver, removed, root, swaps_out
 from kernelscope.serving.queues import REQUESTS
 from kernelscope.serving.sections import words
@@ -34,7 +34,9 @@ def _handed_over(source: PythonSource) -> Iterator[Claim]:
                         words(last_name(func))
                     ) and t.dotted(given) == t.dotted(node.targets[0]):
                         taken = f"the {end} of its queue is taken ({source.quote(node)})"
+                        loop = repeated_while(scope.node, node)
                         value = f"preemption victim: {taken} for {source.quote(call)}"
+                        value += f", while {source.quote(loop.test, MAX_TEST)}" if loop is not None else ""
                         yield Claim(f"{scope.qualified_name} victim", value, (source.at(node), source.at(call)))
                     case _:
                         pass
