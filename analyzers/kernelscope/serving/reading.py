@@ -53,6 +53,7 @@ from kernelscope.serving.choosing import choices
 from kernelscope.serving.claims import Claim, PythonSource
 from kernelscope.serving.collectives import Collective, collectives
 from kernelscope.serving.commands import settable
+from kernelscope.serving.config_nodes import config_nodes
 from kernelscope.serving.constraints import Constraint, c_constraints, constraints
 from kernelscope.serving.endings import endings
 from kernelscope.serving.failures import failures
@@ -306,6 +307,7 @@ def _read_rest(reading: Reading, source: PythonSource) -> None:
     reading.scripts += reading.told(_scripts, source)
     reading.has_kernels = execution.has_kernels(source)
     reading.parameters += reading.told(settable, source)
+    reading.parameters += reading.told(config_nodes, source)
     reading.stores += reading.told(stored, source)
     reading.constraints += reading.told(constraints, source)
     reading.collectives += reading.told(collectives, source)
