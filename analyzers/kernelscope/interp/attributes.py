@@ -12,7 +12,7 @@ from typing import Any
 
 from kernelscope import ops
 from kernelscope.dims import Dim, dim
-from kernelscope.interp import records
+from kernelscope.interp import autograd, records
 from kernelscope.interp.agreement import agreed
 from kernelscope.interp.annotations import object_of
 from kernelscope.interp.changes import Changes
@@ -132,7 +132,7 @@ def attribute(run: Interpreter, value: Value, name: str, span: Any) -> Value:
         case Module():
             return layer_attribute(value, name)
         case Class():
-            if name == "apply" and records.derives(run, value.definition, records.AUTOGRAD):
+            if name == autograd.APPLY and records.derives(run, value.definition, autograd.FUNCTIONS):
                 return _differentiated(run, value)
             found = run.classes.attribute(value.definition, name)
             held = _class_attribute(run, found, value)
@@ -147,6 +147,8 @@ def attribute(run: Interpreter, value: Value, name: str, span: Any) -> Value:
             cls = value.receiver.cls if isinstance(value.receiver, Instance) else value.receiver.definition
             found = run.workspace.classes.super_attribute(value.owner, cls, name, run.classes.mro(cls))
             return _class_attribute(run, found, value.receiver)
+        case Copied() if name == autograd.SAVE:
+            return PlainMethod(value, name)
         case Copied():
             return value[name] if name in value else attribute(run, value.of, name, span)
         case dict() if name in value:
@@ -182,7 +184,7 @@ def _array_attribute(value: Tensor, name: str) -> Value:
 
 def _differentiated(run: Interpreter, cls: Class) -> Value:
     """`Function.apply` of autograd, which calls the class's `forward` with a context first."""
-    forward = run.classes.attribute(cls.definition, "forward")
+    forward = run.classes.attribute(cls.definition, autograd.FORWARD)
     if not isinstance(forward, Definition) or not isinstance(forward.node, t.FunctionDef):
         return Unknown(f"{cls.definition.name} has no forward that is followed")
     parameters = forward.node.args

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from kernelscope.dims import Dim, Facts
 from kernelscope.interp.agreement import NOT_TOLD
 from kernelscope.interp.symbols import over_sizes
-from kernelscope.interp.values import Alike, Instance, Maybe, Value, present
+from kernelscope.interp.values import Alike, Copied, Instance, Maybe, Value, present
 from kernelscope.syntax.python import tree as t
 from kernelscope.tensor import Shape, Tensor
 from kernelscope.workspace.modules import Definition
@@ -186,6 +186,8 @@ def _kept(value: Value, seen: dict[int, Value], depth: int) -> Value:
             return tuple(_kept(v, seen, depth + 1) for v in value)
         case list():
             return [_kept(v, seen, depth + 1) for v in value]
+        case Copied():
+            return Copied(value.of, {key: _kept(v, seen, depth + 1) for key, v in value.items()})
         case dict():
             return {key: _kept(v, seen, depth + 1) for key, v in value.items()}
         case Maybe():

@@ -64,6 +64,8 @@ TRANSPARENT = {
 
 LIBRARY, ALIKE, ARRAY = "numpy.", "jax.numpy.", "jax.Array"
 """Arrays of NumPy have the functions and methods that those of JAX have."""
+GIVEN_SHAPES = {"view", "reshape", "expand"}
+"""Methods that are given the sizes of what comes out."""
 AN_ARRAY = {("input",), ("a",), ("A",), ("x",), ("array",), ("ary",), ("arr",)}
 """What first parameters of such functions are called that take an array: NumPy makes it of lists, JAX does not."""
 NUMBERS = Dim | Number | Quotient | float | bool
@@ -96,6 +98,8 @@ def call_tensor_method(run: Interpreter, target: TensorMethod, args: Arguments, 
         op = ops.find(name)
     if op is None:
         return Unknown(f"Tensor.{target.name} is not in the operator table")
+    if args and _may_be_whole_shape(target.name, args):
+        return target.value.with_shape(Shape.unknown(f"{args[0].name} may be several sizes"))
     result = _operator(run, name, [target.value, *args], kwargs)
     if op.kind == "view" and target.name.endswith("_") and run.running:
         _becomes(run.running[-1], target.value, result)
@@ -290,6 +294,16 @@ def _may_be_several(name: str, args: Arguments) -> bool:
         return False
     is_whole = len(args) == 1 or name.startswith("jax.") or name.endswith(".full")
     return is_whole and args[0].name.rpartition(".")[2].rpartition("_")[2] in ("shape", "sizes")
+
+
+def _may_be_whole_shape(method: str, args: Arguments) -> bool:
+    """Whether the one thing that a tensor's method is given may well be all sizes: `x.reshape(ctx.shape)`.
+
+    Who makes a vector of a tensor of any rank says so by -1 or a product."""
+    one = args[0]
+    if len(args) != 1 or not isinstance(one, Opaque) or one.default is not None:
+        return False
+    return method in GIVEN_SHAPES or _may_be_several(method, args)
 
 
 def _tensor_of(values: Alike, kwargs: Keywords) -> Value:

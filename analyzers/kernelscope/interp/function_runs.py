@@ -17,6 +17,7 @@ from kernelscope.interp.calls import run_body
 from kernelscope.interp.contexts import Context
 from kernelscope.interp.findings import Known
 from kernelscope.interp.generality import Generality
+from kernelscope.interp.gradients import ask_for_gradients, give_context
 from kernelscope.interp.interpreter import Interpreter
 from kernelscope.interp.limits import OutOfBudget
 from kernelscope.interp.ranks import settle_ranks
@@ -88,8 +89,11 @@ def _follow(
     told = {name: _documented(frame, name) for name in seeded.told}
     shapes = {name: value.shape for name in frame.names if isinstance(value := present(frame.names[name]), Tensor)}
     seeded = replace(seeded, words={name: {size.names()[0] for size in sizes} for name, sizes in told.items()})
+    kept = give_context(run, frame, node)
     try:
-        run_body(run, frame, node)
+        outputs = run_body(run, frame, node)
+        if kept is not None:
+            ask_for_gradients(run, frame, kept, outputs)
     except (OutOfBudget, RecursionError, ArithmeticError):
         return replace(seeded, is_whole=False)
     except ShapeError:
@@ -176,7 +180,16 @@ def _common(run: Interpreter, definition: Definition, contexts: list[Context]) -
     is_trial = all(context.is_trial for context in contexts)
     apart = {word for name, words in uses.unpacked.items() for word in _given_apart(contexts, name, words)}
     common = Generality(
-        len(contexts), taken, callers != {own}, hinted, apart, ones, examples=examples, trials=is_trial, make=make
+        len(contexts),
+        taken,
+        callers != {own},
+        hinted,
+        apart,
+        ones,
+        examples=examples,
+        trials=is_trial,
+        make=make,
+        saved=uses.saved,
     )
     names: dict[str, Value] = {}
     receivers = [alone(run, definition).receiver if is_trial else context.receiver for context in contexts]

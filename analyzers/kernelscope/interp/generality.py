@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 
 from kernelscope.dims import Dim, dim
 from kernelscope.interp.agreement import DIFFERENT_RANKS, NOT_TOLD, joined
+from kernelscope.interp.autograd import SAVED
 from kernelscope.interp.common_sizes import CommonSizes
 from kernelscope.interp.values import (
     CALLABLES,
@@ -44,6 +45,8 @@ class Generality(CommonSizes):
 
     make: Callable[[Generality, list[Instance], str], Instance] | None = None
     """Makes the object that stands for several of one class."""
+    saved: Sequence[str] = ()
+    """What the function calls the tensors that a context kept for it."""
     made: dict[tuple[int, ...], Instance] = field(default_factory=dict[tuple[int, ...], Instance])
 
     def value(self, name: str, values: Sequence[Value], hints: Sequence[str] = (), depth: int = 0) -> Value:
@@ -175,7 +178,13 @@ class Generality(CommonSizes):
         of = self._opaque(name, [original(v) if isinstance(v, Copied | Opaque) else v for v in values])
         keys = dict.fromkeys(key for v in values if isinstance(v, Copied) for key in v)
         columns = {key: [v.attribute(key) if isinstance(v, Opaque | Copied) else v for v in values] for key in keys}
-        return Copied(of, {key: self.value(key, column, (), depth + 1) for key, column in columns.items()})
+        return Copied(of, {key: self._stored(key, column, depth + 1) for key, column in columns.items()})
+
+    def _stored(self, key: str, values: list[Value], depth: int) -> Value:
+        if key != SAVED or not all(type(v) is tuple and len(v) == len(self.saved) for v in values):
+            return self.value(key, values, (), depth)
+        columns = self._columns(values, len(self.saved))
+        return tuple(self.value(name, column, (), depth + 1) for name, column in zip(self.saved, columns, strict=True))
 
     def _number(self, name: str, solid: list[Value]) -> Value:
         first = solid[0]

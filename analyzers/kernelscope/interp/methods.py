@@ -11,6 +11,7 @@ from typing import Any
 from kernelscope.dims import Dim
 from kernelscope.interp import containers
 from kernelscope.interp.attributes import chosen
+from kernelscope.interp.autograd import SAVE, SAVED
 from kernelscope.interp.calls import call
 from kernelscope.interp.families import store_under
 from kernelscope.interp.interpreter import Interpreter
@@ -21,6 +22,7 @@ from kernelscope.interp.texts import BRACES, filled
 from kernelscope.interp.values import (
     Alike,
     Arguments,
+    Copied,
     Instance,
     Keywords,
     Opaque,
@@ -69,6 +71,10 @@ def call_method(run: Interpreter, target: PlainMethod, args: Arguments, kwargs: 
                 return any_of(parts_of(value)) if has_unknown_length(value) else value.pop()
         case Alike() if name == "append" and args and run.trace is not None:
             run.trace.collected(value.element, args[0])
+            return None
+        case Copied() if name == SAVE:
+            run.changes.before(value)
+            value[SAVED] = tuple(args)
             return None
         case dict():
             if name == "get" and args:

@@ -6,6 +6,7 @@ from collections.abc import Collection, Set
 from functools import cached_property
 
 from kernelscope.interp.administration import LIBRARIES
+from kernelscope.interp.autograd import BACKWARD, FORWARD, may_be_one
 from kernelscope.interp.message_passing import HOOKS
 from kernelscope.interp.uses import Uses, bound_names
 from kernelscope.results import Span
@@ -117,6 +118,8 @@ class FileOrder:
         places |= {place for name in built for place in known.of_classes.get(name, ())} - set(own)
         asked = body.attributes.union(*(HOOKS[name] for name in body.attributes & HOOKS.keys()))
         places |= {place for place in own if known.functions[place].node.name in asked}
+        if owner is not None and scope.node.name == FORWARD and may_be_one(owner):
+            places |= {place for place in own if known.functions[place].node.name == BACKWARD}
         places |= {place for place in own if body.calls_itself and known.functions[place].node.name in ENTRIES}
         return [other for place in sorted(places) if (other := known.functions[place]).node is not scope.node]
 

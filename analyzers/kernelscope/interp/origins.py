@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from kernelscope.dims import Dim
 from kernelscope.dims.spelling import is_of_dim
 from kernelscope.interp.steps import NOWHERE, Step, tensors_in
-from kernelscope.interp.values import Alike, Instance, Maybe, Opaque, Unpacked, Value
+from kernelscope.interp.values import Alike, Copied, Instance, Maybe, Opaque, Unpacked, Value
 from kernelscope.results import Span
 from kernelscope.tensor import Fields, Several, Tensor, Unknown
 
@@ -136,6 +136,9 @@ class Origins:
             case tuple() | list():
                 for index, part in enumerate(value):
                     self.sources(kind, f"{name}[{index}]", span, part, path)
+            case Copied():
+                for key, part in value.items():
+                    self.sources(kind, f"{name}.{key}", span, part, path)
             case dict():
                 for key, part in value.items():
                     self.sources(kind, f"{name}[{key!r}]", span, part, path)

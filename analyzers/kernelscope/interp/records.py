@@ -21,7 +21,6 @@ TUPLES = {"typing.NamedTuple", "collections.namedtuple", "NamedTuple"}
 DICTS = {"dict", "collections.OrderedDict", "collections.UserDict", "OrderedDict", "typing.TypedDict"}
 MODULES = {"flax.linen.Module", "flax.linen.module.Module", "equinox.Module"}
 """Layers that are made of their declared fields, unless their class has a constructor of its own."""
-AUTOGRAD = {"torch.autograd.Function", "torch.autograd.function.Function"}
 ENUMERATIONS = {f"enum.{name}" for name in ("Enum", "StrEnum", "IntEnum", "Flag", "IntFlag")}
 """A member of these is its value here."""
 DATACLASSES = {"dataclass", "attrs", "define", "frozen", "s", "pydantic_dataclass"}

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from msgspec import Struct, field
 
 from kernelscope import ops
+from kernelscope.interp.autograd import FOR_BACKWARD
 from kernelscope.interp.values import Alike, Arguments, Keywords, Maybe, Value, for_op
 from kernelscope.ops import Cost, Module
 from kernelscope.results import Span
@@ -17,10 +18,6 @@ from kernelscope.syntax.python import tree as t
 from kernelscope.tensor import Several, Tensor, Unknown
 
 NOWHERE = Span(0, 0)
-FOR_BACKWARD = frozenset(
-    ("save_for_backward", "save_for_forward", "mark_dirty", "mark_non_differentiable", "set_materialize_grads")
-)
-"""Methods of an autograd function's context, by torch's documentation of it: what they note is for the gradients."""
 
 
 class Test(Struct, frozen=True):

@@ -19,7 +19,7 @@ from kernelscope.dims.spelling import SEPARATOR, call_of
 from kernelscope.interp.batches import Batches
 from kernelscope.interp.trace import Trace
 from kernelscope.interp.trials import Trial
-from kernelscope.interp.values import Alike, Maybe, Number, Opaque, Scope, Value
+from kernelscope.interp.values import Alike, Copied, Maybe, Number, Opaque, Scope, Value
 from kernelscope.ops.families import REDUCED_OR_NOT
 from kernelscope.ops.torch.views import BESIDE_ONE
 from kernelscope.syntax.python import tree as t
@@ -336,6 +336,8 @@ def over_sizes(value: Value, change: Callable[[Dim], Dim]) -> Value:
             return Alike(over_sizes(value.element, change), over_sizes(value.count, change))
         case Maybe():
             return Maybe(over_sizes(value.value, change), value.name)
+        case Copied():
+            return Copied(value.of, {key: over_sizes(held, change) for key, held in value.items()})
         case _:
             return value
 

@@ -12,6 +12,7 @@ from kernelscope.interp.calls import run_body
 from kernelscope.interp.configuration import Configuration
 from kernelscope.interp.findings import Seen
 from kernelscope.interp.function_runs import is_odd_run, promised_lengths
+from kernelscope.interp.gradients import give_context, kept_for
 from kernelscope.interp.interpreter import Interpreter
 from kernelscope.interp.limits import OutOfBudget
 from kernelscope.interp.lost_batches import loses_batch
@@ -121,7 +122,8 @@ def _follow(
             frame = Scope(path, function)
             seeded = seed(run, function, frame, Beliefs(other_layout=True))
         run.guessed_sizes = seeded.guessed_sizes
-        for param in node.args:
+        context = give_context(run, frame, node)
+        for param in node.args[context is not None :]:
             own, seen = frame.names.get(param.name), callers.get(param.name_span)
             value = _from_callers(own, param.name in seeded.guessed, seen, beliefs)
             is_guess = value is own and param.name in seeded.guessed
@@ -134,6 +136,8 @@ def _follow(
             frame.names[param.name] = value
             is_own = param is node.args[0] and isinstance(function.receiver, Instance)
             if not is_own:  # what an object holds of its own are weights
+                for name, tensor in kept_for(run.uses(node), value):
+                    trace.sources("input", name, param.name_span, tensor, path)
                 trace.sources("input", param.name, param.name_span, value, path)
         promised = promised_lengths(frame, seeded)
         trace.root.result = result = run_body(run, frame, node)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
+from kernelscope.interp.autograd import SAVED
 from kernelscope.ops import find
 from kernelscope.results import Span
 from kernelscope.syntax.python import tree as t
@@ -26,6 +27,11 @@ TENSOR_METHODS = {
     "amin", "max", "min", "exp", "sqrt", "abs", "std", "var", "cumsum", "unbind", "bool", "long", "numel", "nonzero",
     "expand_as", "view_as", "repeat_interleave", "squeeze_", "unsqueeze_", "logsumexp", "new_ones", "new_full", "tril",
     "triu", "detach_", "requires_grad_", "masked_scatter", "unflatten", "swapaxes", "movedim", "is_floating_point",
+    "mm", "addmm", "baddbmm", "mv", "t", "mul", "mul_", "div", "div_", "add_", "sub_", "neg", "pow", "square", "rsqrt",
+    "sigmoid", "tanh", "sin", "cos", "erf", "log1p", "log_softmax", "fill_", "zero_", "copy_", "uniform_", "normal_",
+    "flip", "diff", "narrow", "unfold", "diagonal", "index_add", "index_add_", "index_copy_", "index_fill_",
+    "index_put_", "isnan", "isinf", "isfinite", "nan_to_num", "logical_not", "logical_and", "logical_or", "bincount",
+    "stride", "is_contiguous", "element_size", "data_ptr", "item", "new_empty", "new_tensor", "record_stream",
 }  # fmt: skip
 SECOND = {
     "matmul", "mm", "bmm", "mv", "dot", "outer", "cdist", "cosine_similarity", "linear", "bilinear", "maximum",
@@ -92,6 +98,8 @@ class Uses:
         """Names that are compared with sizes, or loops count up to: `min(top_k, x.size(-1))`, `range(steps)`."""
         self.keys: dict[str, dict[str, None]] = {}
         """Names of which items are taken by names: they are dictionaries, or what behaves like one."""
+        self.saved: list[str] = []
+        """What the tensors are called that the context of an autograd function kept."""
         self.rounds: dict[str, t.Expr] = {}
         """What loops go over whose variable is one name: the layers of a stack."""
         self.optional = {p.name for p in node.args if isinstance(p.default, t.Constant) and p.default.value is None}
@@ -135,6 +143,8 @@ class Uses:
                 target=t.Tuple(elts=[_, t.Name(id=name)]), iter=t.Call(func=t.Name(id="enumerate"), args=[whole])
             ):
                 self.rounds.setdefault(name, whole)
+            case t.Assign(targets=[t.Tuple(elts=targets)], value=t.Attribute(attr=attr)) if attr == SAVED:
+                self.saved = [e.id if isinstance(e, t.Name) else "_" for e in targets]
             case t.Assign(targets=[t.Tuple(elts=targets)], value=value):
                 words = [e.id for e in targets if isinstance(e, t.Name)]
                 for way in _ways(value):
