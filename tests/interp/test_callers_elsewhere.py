@@ -12,11 +12,14 @@ import pytest
 from interp.expectations import shapes_of
 from kernelscope.analysis import Analysis
 from kernelscope.explain.render import to_text
+from kernelscope.interp.handed_parts import is_handed_parts
+from kernelscope.interp.interpreter import Interpreter
 from kernelscope.interp.runs import run_file
 from kernelscope.results import Target
 from kernelscope.tensor import Tensor
 from kernelscope.workspace import nearby, usages
 from kernelscope.workspace.files import Files
+from kernelscope.workspace.modules import Definition
 from kernelscope.workspace.workspace import Workspace
 
 LAYER = """
@@ -856,3 +859,16 @@ def test_layers_in_a_record_that_others_hand_on_are_what_those_give_however_far_
     text = to_text(document).text
     assert "Linear" in text and "rank" in text
     assert "is not followed" not in text
+
+
+def test_only_layers_in_a_record_are_looked_for_far_away(tmp_path: Path) -> None:
+    by_itself = HANDED.replace("parts: Parts", "norm: nn.Module, down: nn.Module").replace("= parts.", "= ")
+    found: list[bool] = []
+    for name, text in (("record", HANDED), ("layer", by_itself)):
+        path = tmp_path / f"{name}.py"
+        path.write_text(text)
+        run = Interpreter(Workspace(Files([tmp_path])))
+        cls = run.workspace.modules.resolve(str(path), "Mix")
+        assert isinstance(cls, Definition)
+        found.append(is_handed_parts(run, cls))
+    assert found == [True, False]

@@ -98,8 +98,8 @@ def call_tensor_method(run: Interpreter, target: TensorMethod, args: Arguments, 
         op = ops.find(name)
     if op is None:
         return Unknown(f"Tensor.{target.name} is not in the operator table")
-    if args and _may_be_whole_shape(target.name, args):
-        return target.value.with_shape(Shape.unknown(f"{args[0].name} may be several sizes"))
+    if (whole := _whole_shape(target.name, args)) is not None:
+        return target.value.with_shape(Shape.unknown(f"{whole.name} may be several sizes"))
     result = _operator(run, name, [target.value, *args], kwargs)
     if op.kind == "view" and target.name.endswith("_") and run.running:
         _becomes(run.running[-1], target.value, result)
@@ -296,14 +296,14 @@ def _may_be_several(name: str, args: Arguments) -> bool:
     return is_whole and args[0].name.rpartition(".")[2].rpartition("_")[2] in ("shape", "sizes")
 
 
-def _may_be_whole_shape(method: str, args: Arguments) -> bool:
-    """Whether the one thing that a tensor's method is given may well be all sizes: `x.reshape(ctx.shape)`.
+def _whole_shape(method: str, args: Arguments) -> Opaque | None:
+    """The one thing that a tensor's method is given where it may well be all sizes: `x.reshape(ctx.shape)`.
 
     Who makes a vector of a tensor of any rank says so by -1 or a product."""
-    one = args[0]
-    if len(args) != 1 or not isinstance(one, Opaque) or one.default is not None:
-        return False
-    return method in GIVEN_SHAPES or _may_be_several(method, args)
+    one = args[0] if len(args) == 1 else None
+    if not isinstance(one, Opaque) or one.default is not None:
+        return None
+    return one if method in GIVEN_SHAPES or _may_be_several(method, args) else None
 
 
 def _tensor_of(values: Alike, kwargs: Keywords) -> Value:

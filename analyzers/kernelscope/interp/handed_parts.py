@@ -1,7 +1,8 @@
-"""Layers that an object calls and that others hand to it: whether it is known by itself what they are.
+"""Layers that an object calls and that others hand to it in a record: whether it is known by itself what they are.
 
-`self.norm = parts.norm` of a `parts: Parts`, a record of layers, and `self.mixer = mixer` of a `mixer: nn.Module` are
-what the one gives who makes the object, wherever that is.
+`self.norm = parts.norm` of a `parts: Parts` is what the one gives who makes the object, wherever that is. One layer by
+itself, `self.mixer = mixer` of a `mixer: nn.Module`, is another with everyone: a single caller far away is an example
+of little use, whose numbers, and what is equal there, hold nowhere else.
 """
 
 from __future__ import annotations
@@ -27,13 +28,12 @@ def lacks_parts(run: Interpreter, receiver: Value) -> bool:
 
 
 def is_handed_parts(run: Interpreter, cls: Definition) -> bool:
-    """Whether methods of a class call layers that its constructor is given."""
+    """Whether methods of a class call layers that its constructor is given in a record."""
     return not run.certain and next(_handed(run, cls), None) is not None
 
 
 def _handed(run: Interpreter, cls: Definition) -> Iterator[str]:
-    """The attributes that methods of a class call, of those that are a layer its constructor is given, or one of them
-    in a record of layers."""
+    """The attributes that methods of a class call, of those that are layers in a record its constructor is given."""
     init = run.classes.attribute(cls, "__init__")
     if not isinstance(init, Definition) or not isinstance(init.node, t.FunctionDef):
         return
@@ -46,8 +46,6 @@ def _handed(run: Interpreter, cls: Definition) -> Iterator[str]:
                 if f"self.{attr}" not in called:
                     continue
                 match value:
-                    case t.Name(id=name) if name in given and _is_layer(run, init.path, given[name].annotation):
-                        yield attr
                     case t.Attribute(value=t.Name(id=name), attr=field) if name in given:
                         if _is_layer_of(run, init.path, given[name].annotation, field):
                             yield attr
