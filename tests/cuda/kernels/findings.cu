@@ -58,3 +58,19 @@ void run_long_axes(float *x) {
   long_axes<<<1, dim3(2, 1, 128)>>>(x);  //! launch-bounds "128 threads of a block along z: at most 64"
   long_axes<<<dim3(70000, 65535), dim3(4, 4, 64)>>>(x);
 }
+
+// Loops that some threads never enter; whoever enters all of them waits with all others.
+__global__ void loops_wait(float *x, int n) {
+  int lane = threadIdx.x % 32;
+  for (int i = 0; i < lane; ++i) __syncthreads();  //! divergent-barrier "`i < lane` differs"
+  for (int i = threadIdx.x; i < 100; i += blockDim.x) __syncthreads();  //! divergent-barrier "128"
+  while (threadIdx.x < 64) {
+    __syncthreads();  //! divergent-barrier "threadIdx.x < 64"
+    break;
+  }
+  for (int i = threadIdx.x; i < 512; i += blockDim.x) __syncthreads();
+  for (int i = threadIdx.x; i < n; i += blockDim.x) __syncthreads();
+  for (int i = 0; i < 4; ++i) __syncthreads();
+  x[lane] = 0;
+}
+void run_loops_wait(float *x, int n) { loops_wait<<<1, 128>>>(x, n); }

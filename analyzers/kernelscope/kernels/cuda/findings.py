@@ -6,7 +6,7 @@ What depends on a run-time value is no finding.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from tree_sitter import Node
@@ -30,6 +30,7 @@ MOST_THREADS = (None, None, 64)
 "Technical Specifications per Compute Capability")."""
 _OPT_IN = re.compile(rb"MaxDynamicSharedMemorySize|MAX_DYNAMIC_SHARED_SIZE_BYTES|max_dynamic_shared")
 _THREAD = re.compile(r"\bthreadIdx\s*\.\s*([xyz])")
+_CONDITIONAL = frozenset(("if_statement", "for_statement", "while_statement"))
 _SIZE = re.compile(r"\bblockDim\s*\.\s*([xyz])")
 
 
@@ -161,17 +162,31 @@ def _split(facts: KernelFacts, node: Node, sizes: list[int]) -> Node | None:
     """The condition around a node that is true for some threads of a block and false for others."""
     parent = node.parent
     while parent is not None and parent.start_byte > facts.function.body.start_byte:
-        if parent.type == "if_statement":
-            condition = parent.child_by_field_name("condition")
-            if condition is not None and _differs(facts, condition, sizes):
+        if parent.type in _CONDITIONAL:
+            condition, body = parent.child_by_field_name("condition"), parent.child_by_field_name("body")
+            inside = body is None or body.start_byte <= node.start_byte < body.end_byte
+            if condition is not None and inside and _differs(facts, condition, sizes, _first_round(facts, parent)):
                 return condition
         parent = parent.parent
     return None
 
 
-def _differs(facts: KernelFacts, condition: Node, sizes: list[int]) -> bool:
+def _first_round(facts: KernelFacts, loop: Node) -> dict[str, str]:
+    """What the variable of a loop is when it begins: who does not pass the first round never gets in."""
+    initial = loop.child_by_field_name("initializer")
+    declared = initial.child_by_field_name("declarator") if initial is not None else None
+    name = declared.child_by_field_name("declarator") if declared is not None else None
+    value = declared.child_by_field_name("value") if declared is not None else None
+    if name is None or value is None or name.type != "identifier":
+        return {}
+    return {facts.unit.source.text(name): facts.unit.source.text(value)}
+
+
+def _differs(facts: KernelFacts, condition: Node, sizes: list[int], first: Mapping[str, str]) -> bool:
     text = facts.unit.source.text(condition).strip()
     text = text[1:-1] if text.startswith("(") and text.endswith(")") else text
+    for name, value in first.items():
+        text = re.sub(rf"(?<![\w.>]){re.escape(name)}\b", lambda _, value=value: f"({value})", text)
     for _ in range(4):
         text, changed = _inlined(facts, text, condition.start_byte)
         if not changed:
