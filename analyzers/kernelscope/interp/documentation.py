@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 from kernelscope.dims import Dim, dim
 from kernelscope.interp.annotations import is_tensor
+from kernelscope.interp.declared_inputs import declared
 from kernelscope.interp.interpreter import Interpreter
 from kernelscope.interp.order import ENTRIES
 from kernelscope.interp.shape_sections import Taken, taken
@@ -59,7 +60,8 @@ def documented(run: Interpreter, function: Function, name: str) -> Told | None:
     for table in _tables(run, function, node):
         if (shape := table.get(name)) is not None:
             return Told(shape, False)
-    return None
+    shape = declared(run, function, name)
+    return None if shape is None else Told(_with_names(run, name, shape), False)
 
 
 def _first_as_called(run: Interpreter, function: Function, node: t.FunctionDef, name: str, shape: Shape) -> Shape:
