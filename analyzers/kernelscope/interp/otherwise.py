@@ -17,12 +17,13 @@ from kernelscope.interp.expressions import is_kind
 from kernelscope.interp.interpreter import Interpreter
 from kernelscope.interp.joins import REASON
 from kernelscope.interp.limits import OutOfBudget
-from kernelscope.interp.untaken import Untaken, make_true
+from kernelscope.interp.untaken import Untaken, asked_for_class, make_true
 from kernelscope.interp.uses import bound_names
 from kernelscope.interp.values import Instance, Opaque, Scope, Value, as_size
 from kernelscope.ops import ShapeError
 from kernelscope.syntax.python import tree as t
 from kernelscope.tensor import Shape, Size, Tensor
+from kernelscope.workspace.modules import Definition
 
 BRANCH_STEPS = 400
 """How far such a branch is followed; one that does more is not followed at all."""
@@ -32,6 +33,11 @@ def leave_open(run: Interpreter, scope: Scope, branch: Untaken) -> None:
     """Let the tensors that a branch would bind anew have sizes that hold whether it is taken or not."""
     kept = {name: value for name in _bound(branch) if isinstance(value := scope.names.get(name), Tensor)}
     kept = {name: value for name, value in kept.items() if value.shape.dims}
+    if _is_class_by_default(run, scope, branch.test):
+        for name, before in branch.names.items():
+            if isinstance(before, Tensor) and (now := scope.names.get(name)) is not before:
+                scope.names[name] = _of_another_layer(run, scope, name, now, before)
+        return
     if not kept or not is_by_default(scope, branch.test):
         return
     for name, other in _taken(run, scope, branch).items():
@@ -57,6 +63,46 @@ def _is_kind_by_default(run: Interpreter, scope: Scope, test: t.Expr) -> bool:
         return False
     value = scope.names.get(test.left.id)
     return isinstance(value, Opaque) and value.default is not None
+
+
+def _is_class_by_default(run: Interpreter, scope: Scope, test: t.Expr) -> bool:
+    """Whether a test asks for the class of one of the object's own layers, and a text that is as it is by default chose
+    it: `if kind == "conv2d": self.embed = Subsampling(…)` and `else: self.embed = nn.Linear(…)`."""
+    node = scope.function.definition.node if scope.function is not None else None
+    own = scope.names.get(node.args[0].name) if isinstance(node, t.FunctionDef) and node.args else None
+    asked = {a.attr for a in asked_for_class(test) if isinstance(a, t.Attribute)}
+    init = run.classes.attribute(own.cls, "__init__") if asked and isinstance(own, Instance) and own.usual else None
+    if not isinstance(own, Instance) or not isinstance(init, Definition) or not isinstance(init.node, t.FunctionDef):
+        return False
+    texts = {p.name for p in init.node.args if isinstance(p.default, t.Constant) and isinstance(p.default.value, str)}
+    for choice in t.walk(*init.node.body):
+        if isinstance(choice, t.If) and _names(choice.test) & texts & own.usual:
+            bound = (n.targets[0] for n in t.walk(*choice.body, *choice.orelse) if isinstance(n, t.Assign))
+            if any(isinstance(target, t.Attribute) and target.attr in asked for target in bound):
+                return True
+    return False
+
+
+def _names(node: t.Node) -> set[str]:
+    return {found.id for found in t.walk(node) if isinstance(found, t.Name)}
+
+
+def _of_another_layer(run: Interpreter, scope: Scope, name: str, now: Value, before: Tensor) -> Value:
+    """What a layer gives that may be of another class: what it makes of the sizes of what it is given is open; sizes
+    that the object is made with are those of whatever comes behind."""
+    if type(now) is tuple:
+        return tuple(_of_another_layer(run, scope, name, part, before) for part in now)
+    if not isinstance(now, Tensor) or now.rank is None or before.rank != now.rank:
+        return now
+    old = {n for size in before.shape.head if isinstance(size, Dim) for n in size.names() if run.symbols.is_free(n)}
+    sizes: list[Size] = [
+        run.symbols.new(scope, f"{name}_dim{axis}", REASON)
+        if isinstance(size, Dim) and size not in before.shape.head and not old.isdisjoint(size.names())
+        else size
+        for axis, size in enumerate(now.shape.head)
+    ]
+    result = replace(now, shape=replace(now.shape, head=tuple(sizes)))
+    return result if run.trace is None else run.trace.same(result, now)
 
 
 def _numbers(body: Sequence[t.Stmt]) -> dict[str, set[int]]:

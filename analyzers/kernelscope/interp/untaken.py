@@ -122,10 +122,30 @@ def _is_ruled_out(run: Interpreter, scope: Scope, branch: Untaken) -> bool:
     try:
         if condition(run, scope, branch.test).known is not (not branch.holds):
             return False
+        if _calls_another_class(branch):
+            return True
         parts = [n for n in _said_in_full(scope, branch.test) if isinstance(n, t.Name | t.Attribute | t.Call)]
         return any(isinstance(present(evaluate(run, scope, part)), Dim | Shape) for part in parts)
     finally:
         run.quiet -= 1
+
+
+def _calls_another_class(branch: Untaken) -> bool:
+    """Whether a branch for a layer of another class calls the one that is there."""
+    asked = {t.dotted(layer) for layer in asked_for_class(branch.test)}
+    return bool(asked) and any(isinstance(n, t.Call) and t.dotted(n.func) in asked for n in t.walk(*branch.body))
+
+
+def asked_for_class(test: t.Expr) -> list[t.Expr]:
+    """Those of which a test asks whether they are of a class."""
+    found: list[t.Expr] = []
+    for node in t.walk(test):
+        match node:
+            case t.Call(func=t.Name(id="isinstance"), args=[asked, _]):
+                found.append(asked)
+            case _:
+                pass
+    return found
 
 
 def _said_in_full(scope: Scope, test: t.Expr) -> list[t.Node]:
