@@ -259,3 +259,13 @@ def test_what_is_divided_by_zero_has_no_value_and_raises_nothing() -> None:
     tiles = dim("n") // dim("block")
     assert tiles.subs({"block": 0}).const is None
     assert tiles.subs({"block": 0}).subs({"n": 8}).const is None
+
+
+def test_what_is_left_of_an_odd_shift_of_two() -> None:
+    kernel, length = dim("kernel"), dim("length")
+    padded = length + 2 * (kernel // 2) - (kernel + 1) % 2
+    assert padded == length + kernel - 1
+    assert padded - kernel + 1 == length
+    for size in range(1, 9):
+        assert ((kernel + 3) % 2).subs({"kernel": size}).const == (size + 3) % 2
+        assert ((3 * kernel - 1) % 2).subs({"kernel": size}).const == (3 * size - 1) % 2

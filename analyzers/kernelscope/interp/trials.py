@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 
-from kernelscope.dims import Dim, Opaque
+from kernelscope.dims import Dim, Opaque, dim
 from kernelscope.dims.spelling import SEPARATOR
 from kernelscope.tensor import Shape, ShapeError, Size
 
@@ -93,11 +93,13 @@ class Trial:
 
     def indexed(self, shape: Shape, items: Sequence[object]) -> None:
         """Parts of a tensor are taken: odd where axes are left behind those that are named, if the last is named only
-        to take all of it, or so many are named that they are meant to be all."""
+        to take all of it, or so many are named that they are meant to be all; the first or last along one axis, as of
+        the tokens of a sequence, may well be vectors."""
         named = [item for item in items if item is not None]
-        if shape.rank is None or not all(isinstance(item, Dim | slice) for item in named):
+        if shape.rank is None or not named or not all(isinstance(item, Dim | slice) for item in named):
             return
-        is_all_named = len(named) >= ALL_NAMED or (len(named) > 1 and named[-1] == slice(None))
+        is_one_along_axis = all(item == slice(None) for item in named[:-1]) and _is_one(named[-1])
+        is_all_named = (len(named) >= ALL_NAMED and not is_one_along_axis) or (len(named) > 1 and named[-1] == slice(None))
         self._note(is_all_named and any(map(self.is_tried, shape.head[len(named) :])))
 
     def measured(self, sizes: Sequence[object], start: object) -> None:
@@ -161,6 +163,11 @@ class Trial:
             return False
         first = shape.head[0]
         return isinstance(first, Dim) and any(name in self.given for name in first.names())
+
+
+def _is_one(item: object) -> bool:
+    """Whether an index takes a single one: `0`, `-1:`."""
+    return isinstance(item, Dim) or item == slice(dim(-1), None)
 
 
 def _factors(size: Dim) -> int:
