@@ -872,3 +872,49 @@ def test_only_layers_in_a_record_are_looked_for_far_away(tmp_path: Path) -> None
         assert isinstance(cls, Definition)
         found.append(is_handed_parts(run, cls))
     assert found == [True, False]
+INNERMOST = """
+from torch import nn
+
+class Norm(nn.Module):
+    def __init__(self, size, heads):
+        super().__init__()
+        self.size = size
+
+    def forward(self, x, mask=None):
+        y = x - x.mean(-1, keepdim=True)
+        return y
+"""
+BETWEEN = """
+from innermost import Norm
+from torch import nn
+
+class Block(nn.Module):
+    def __init__(self, size):
+        super().__init__()
+        self.norm = Norm(size, heads={})
+
+    def forward(self, x, mask):
+        return self.norm(x, mask=mask)
+"""
+OUTERMOST = """
+import torch
+from between import Block
+from torch import nn
+
+class Model(nn.Module):
+    def __init__(self, words, size):
+        super().__init__()
+        self.table, self.block = nn.Embedding(words, size), Block(size)
+
+    def forward(self, tokens):
+        B, S = tokens.shape
+        return self.block(self.table(tokens), tokens[:, None] > 0)
+"""
+
+
+@pytest.mark.parametrize(("heads", "shape"), [("4", "[B, S, size]"), ("1", "[...]")])
+def test_who_calls_those_that_call_tells_what_these_do_not_know(tmp_path: Path, heads: str, shape: str) -> None:
+    (tmp_path / "innermost.py").write_text(INNERMOST)
+    (tmp_path / "between.py").write_text(BETWEEN.format(heads))
+    (tmp_path / "outermost.py").write_text(OUTERMOST)
+    assert shapes_of(tmp_path / "innermost.py")(10) == shape  # one head is a special case, not what everybody has

@@ -396,7 +396,8 @@ def _remainder(number: Dim, divisor: Dim) -> Dim:
     if factor is None or small.const == 1:
         return ZERO
     if b == 2 and number.terms and not number.terms[-1][0] and number.terms[-1][1] % 2:
-        even = _shifted(number, -number.terms[-1][1])  # (k + 1) % 2 is 1 - k % 2: windows of k are padded by 2*(k//2) - (k + 1) % 2
+        # (k + 1) % 2 is 1 - k % 2: a sequence is padded by 2*(k//2) - (k + 1) % 2 for windows of k
+        even = _shifted(number, -number.terms[-1][1])
         return factor * (ONE - even + 2 * (even // 2))
     return factor * opaque("%", (number, small))
 

@@ -139,6 +139,18 @@ class Contexts:
         }
         return Contexts(self.path, outside=True, calls=calls)
 
+    def without_optional(self, node: t.FunctionDef) -> Contexts:
+        """The same calls of a function, as if nothing were known of the tensors that may be left out: what is handed on
+        a long way is best known by what is done with it."""
+        optional = {p.name for p in node.args if isinstance(p.default, t.Constant) and p.default.value is None}
+        lost = Tensor(Shape.unknown(NOT_TOLD))
+
+        def told(name: str, value: Value) -> Value:
+            return Maybe(lost, name) if name in optional and isinstance(present(value), Tensor) else value
+
+        calls = [replace(c, names={n: told(n, v) for n, v in c.names.items()}) for c in self.calls.get(node, [])]
+        return Contexts(self.path, outside=True, calls={node: calls})
+
     def _is_trial(self) -> bool:
         """Whether what runs is a function without parameters that nothing calls: `def test(): Model(dim=16)(…)`."""
         root = self.root

@@ -9,13 +9,15 @@ from __future__ import annotations
 from collections.abc import Set
 from dataclasses import dataclass
 
+from kernelscope.dims import dim
 from kernelscope.interp.attempts import attempt
-from kernelscope.interp.contexts import Contexts
+from kernelscope.interp.contexts import Context, Contexts
 from kernelscope.interp.examples import example_in
 from kernelscope.interp.handed_parts import is_handed_parts
 from kernelscope.interp.interpreter import Interpreter
 from kernelscope.interp.order import ENTRIES, FileOrder
 from kernelscope.interp.seeds import Beliefs
+from kernelscope.interp.values import Instance
 from kernelscope.syntax.python import tree as t
 from kernelscope.syntax.python.lower import Scope
 from kernelscope.workspace.modules import Definition
@@ -23,6 +25,8 @@ from kernelscope.workspace.modules import Definition
 MAX_FILES = 2
 """Calling files that are looked at for one function."""
 MAX_SITES = 12
+MAX_LEVELS = 3
+"""How far those are away who know what they give: who calls, who calls those, and so on, each in a file of its own."""
 STEPS, FEWEST_STEPS = 60_000, 4_000
 """How far callers in other files are followed for one function: the functions of a file that others may call share
 the first, each has the second at least, and what was begun is followed to its end."""
@@ -83,15 +87,52 @@ class Elsewhere:
         return True
 
     def _tell(self, scope: Scope, definition: Definition) -> None:
+        """Note the calls in the files that make them; where these do not know what they give either, those that come of
+        what calls theirs."""
         assert isinstance(scope.node, t.FunctionDef)
-        steps = 0
-        for path, sites in self._calling(definition).items():
-            for caller in self._callers_in(path, sites):
+        contexts, node = self.run.contexts, scope.node
+        own, nearest = list(contexts.calls.get(node, [])), list[Context]()
+        level, seen, steps = [definition], {definition.node}, 0
+        for distance in range(MAX_LEVELS):
+            contexts.calls[node] = list(own)
+            above: list[Definition] = []
+            for caller in (caller for called in level for caller in self._callers(called)):
                 if steps > self._most:
-                    return
-                followed = self._follow(path, caller)
+                    break
+                path, model = caller
+                followed = self._follow(path, model)
                 steps += followed.steps
-                self.run.contexts.take(scope.node, followed.contexts)
+                found = followed.contexts.without_optional(node) if distance else followed.contexts
+                contexts.take(node, found)
+                contexts.calls[node] = [c for c in contexts.calls[node] if not self._is_special(c)]
+                if model.owner is not None and model.owner not in seen:
+                    seen.add(model.owner)
+                    above.append(_called(path, model))
+            nearest = nearest if distance else contexts.calls[node]
+            if any(call.tells_ranks for call in contexts.of(node)):
+                return
+            level = above
+        contexts.calls[node] = nearest  # who is further away knows no more
+
+    def _is_special(self, call: Context) -> bool:
+        """Whether the object was made with 1 where everybody has to give a number, such as one head: sizes coincide
+        there that elsewhere do not."""
+        receiver = call.receiver
+        if not isinstance(receiver, Instance) or receiver.made_with is None:
+            return False
+        init = self.run.classes.attribute(receiver.cls, "__init__")
+        if not isinstance(init, Definition) or not isinstance(init.node, t.FunctionDef):
+            return False
+        args, kwargs = receiver.made_with
+        given = {**dict(zip((p.name for p in init.node.args[1:]), args, strict=False)), **kwargs}
+        return any(p.default is None and given.get(p.name) == dim(1) for p in init.node.args[1:])
+
+    def _callers(self, definition: Definition) -> list[tuple[str, Scope]]:
+        return [
+            (path, caller)
+            for path, sites in self._calling(definition).items()
+            for caller in self._callers_in(path, sites)
+        ]
 
     def _calling(self, definition: Definition) -> dict[str, set[t.Stmt]]:
         """The nearest other files that call it, and the functions there in which they do."""

@@ -99,7 +99,8 @@ class Trial:
         if shape.rank is None or not named or not all(isinstance(item, Dim | slice) for item in named):
             return
         is_one_along_axis = all(item == slice(None) for item in named[:-1]) and _is_one(named[-1])
-        is_all_named = (len(named) >= ALL_NAMED and not is_one_along_axis) or (len(named) > 1 and named[-1] == slice(None))
+        is_full = len(named) > 1 and named[-1] == slice(None)
+        is_all_named = is_full or (len(named) >= ALL_NAMED and not is_one_along_axis)
         self._note(is_all_named and any(map(self.is_tried, shape.head[len(named) :])))
 
     def measured(self, sizes: Sequence[object], start: object) -> None:
