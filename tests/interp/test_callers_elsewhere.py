@@ -872,6 +872,8 @@ def test_only_layers_in_a_record_are_looked_for_far_away(tmp_path: Path) -> None
         assert isinstance(cls, Definition)
         found.append(is_handed_parts(run, cls))
     assert found == [True, False]
+
+
 INNERMOST = """
 from torch import nn
 

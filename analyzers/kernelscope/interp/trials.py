@@ -17,6 +17,7 @@ TOO_ODD = "rank"
 ALL_NAMED = 3
 """Who indexes so many axes, or more, means all that there are."""
 MORE_THAN_A_COLUMN = 2
+LAST = slice(dim(-1), None)
 
 
 @dataclass(slots=True)
@@ -93,12 +94,12 @@ class Trial:
 
     def indexed(self, shape: Shape, items: Sequence[object]) -> None:
         """Parts of a tensor are taken: odd where axes are left behind those that are named, if the last is named only
-        to take all of it, or so many are named that they are meant to be all; the first or last along one axis, as of
-        the tokens of a sequence, may well be vectors."""
+        to take all of it, or so many are named that they are meant to be all; the last along one axis, `x[:, :, -1:]`
+        as of the tokens of a sequence, may well be a vector."""
         named = [item for item in items if item is not None]
         if shape.rank is None or not named or not all(isinstance(item, Dim | slice) for item in named):
             return
-        is_one_along_axis = all(item == slice(None) for item in named[:-1]) and _is_one(named[-1])
+        is_one_along_axis = all(item == slice(None) for item in named[:-1]) and named[-1] == LAST
         is_full = len(named) > 1 and named[-1] == slice(None)
         is_all_named = is_full or (len(named) >= ALL_NAMED and not is_one_along_axis)
         self._note(is_all_named and any(map(self.is_tried, shape.head[len(named) :])))
@@ -164,11 +165,6 @@ class Trial:
             return False
         first = shape.head[0]
         return isinstance(first, Dim) and any(name in self.given for name in first.names())
-
-
-def _is_one(item: object) -> bool:
-    """Whether an index takes a single one: `0`, `-1:`."""
-    return isinstance(item, Dim) or item == slice(dim(-1), None)
 
 
 def _factors(size: Dim) -> int:
