@@ -27,6 +27,8 @@ EXPECTED = (-32800, -32801, -32802, -32803, -32601)
 """Cancelled, changed meanwhile, nothing of the kind at this place, not offered to this client."""
 PATIENCE = 120
 """Seconds after which a request counts as unanswered."""
+STEADY = 15
+"""For so many seconds numbers stay as they are, once a folder is indexed: a busy machine may rest in between."""
 FAULT = 1
 """The kind of a message in the log that tells of a fault."""
 SUFFIXES = {".py": "python", ".cu": "cuda-cpp", ".cuh": "cuda-cpp", ".cpp": "cpp", ".h": "cpp"}
@@ -211,7 +213,7 @@ def killed(folder: Path, cache: str, kills: int, chance: random.Random) -> None:
 def found(folder: Path, cache: str) -> dict[str, int]:
     """How many symbols a server finds once their numbers stay as they are."""
     client, before, same = Client(folder, cache), {}, 0
-    while same < 4:
+    while same < STEADY:
         time.sleep(1)
         now = {query: count_of(client, query) for query in ("forward", "kernel", "main")}
         same, before = (same + 1 if now == before else 0), now
