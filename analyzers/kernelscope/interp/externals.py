@@ -18,12 +18,14 @@ from kernelscope.interp.calls import call
 from kernelscope.interp.interpreter import Interpreter
 from kernelscope.interp.limits import NoSuchWay
 from kernelscope.interp.operators import Quotient
+from kernelscope.interp.records import fields_of, is_record
 from kernelscope.interp.registered_ops import registered
 from kernelscope.interp.trials import Trial
 from kernelscope.interp.uses import SIZED
 from kernelscope.interp.values import (
     Alike,
     Arguments,
+    Class,
     Copied,
     Flag,
     Instance,
@@ -31,6 +33,7 @@ from kernelscope.interp.values import (
     LayerMethod,
     Number,
     Opaque,
+    Open,
     Scope,
     Sequential,
     TensorMethod,
@@ -45,8 +48,9 @@ from kernelscope.ops.torch.creation import OF_ONE_TYPE
 from kernelscope.tensor import DTYPES, NUMPY, DType, Fields, Several, Shape, Size, Tensor, Unknown
 
 COPIES = {"copy.deepcopy", "copy.copy"}
+CHANGED_COPIES = {"dataclasses.replace", "copy.replace", "attrs.evolve", "attr.evolve"}
 TRANSPARENT = {
-    *COPIES,
+    *COPIES, *CHANGED_COPIES,
     "torch.utils.checkpoint.checkpoint", "torch.compile", "torch.jit.script", "torch.jit.trace", "functools.wraps",
     "torch.jit.annotate", "typing.cast", "torch.jit.export",
     "torch.nn.utils.weight_norm", "torch.nn.utils.spectral_norm", "torch.nn.utils.parametrizations.weight_norm",
@@ -356,6 +360,8 @@ def _transparent(run: Interpreter, name: str, args: Arguments, kwargs: Keywords,
         return call(run, args[0], args[1:], {k: v for k, v in kwargs.items() if k != "use_reentrant"}, span)
     if name in COPIES:
         return _copied(args[0])
+    if name in CHANGED_COPIES:
+        return _changed_copy(run, args[0], kwargs, span)
     return args[-1] if name.endswith(("cast", "annotate")) else args[0]
 
 
@@ -368,6 +374,22 @@ def _copied(value: Value) -> Value:
             return Instance(value.cls, dict(value.attributes), True, made_with=value.made_with, usual=value.usual)
         case _:
             return value
+
+
+def _changed_copy(run: Interpreter, value: Value, changes: Keywords, span: Any) -> Value:
+    """A record made anew of what another holds, but for what is given."""
+    if isinstance(changes, Open):
+        return Unknown("a copy of which it is not known what is changed", span)
+    match value:
+        case Opaque():
+            return Copied(value, changes)
+        case Copied():
+            return Copied(value.of, {**value, **changes})
+        case Instance(is_module=False, is_ready=True) if is_record(run, value.cls):
+            held = {name: value.attributes[name] for name in fields_of(run, value.cls) if name in value.attributes}
+            return call(run, Class(value.cls), [], {**held, **changes}, span)
+        case _:
+            return Unknown("a copy of what is not known", span)
 
 
 def _container(run: Interpreter, short: str, args: Arguments, kwargs: Keywords) -> Value:
