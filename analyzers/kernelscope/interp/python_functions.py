@@ -41,6 +41,7 @@ from kernelscope.interp.values import (
     Value,
 )
 from kernelscope.ops import Module
+from kernelscope.syntax.python import tree as t
 from kernelscope.tensor import Tensor, Unknown
 from kernelscope.workspace.modules import Definition
 from kernelscope.workspace.modules import External as OutsideName
@@ -61,9 +62,14 @@ def _getattr(run: Interpreter, args: Arguments, kwargs: Keywords, span: Any) -> 
         return Maybe(found, found.name)
     if isinstance(found, Opaque) and len(args) > 2 and isinstance(args[2], bool):
         return Flag(name=f"{found.name} is true")
-    if isinstance(found, Unknown) and len(args) > 2:
+    if isinstance(found, Unknown) and len(args) > 2 and not _is_stored(args[0], args[1]):
         return args[2]
     return found
+
+
+def _is_stored(value: Value, name: str) -> bool:
+    """Whether an object holds something under a name, though it is not known what: it is no default then."""
+    return isinstance(value, Instance) and name in value.attributes
 
 
 def _is_made_of(run: Interpreter, instance: Instance, kinds: tuple[Value, ...]) -> Value:
@@ -120,16 +126,48 @@ def _isinstance(run: Interpreter, args: Arguments, kwargs: Keywords, span: Any) 
 
 def _hasattr(run: Interpreter, args: Arguments, kwargs: Keywords, span: Any) -> Value:
     """Whether an object has an attribute: known where it stored it, or its class defines it; it has none where only its
-    constructor stores it, and does not with the sizes and switches that the user gave."""
+    constructor stores it, and does not with the sizes and switches that the user gave, nor while it is made where
+    nothing in its classes stores it."""
     if run.certain or len(args) != 2 or not isinstance(args[0], Instance) or not isinstance(args[1], str):
         return Flag()
     prepare(run, args[0])
     if args[1] in args[0].attributes or isinstance(run.classes.attribute(args[0].cls, args[1]), Definition):
         return True
+    if _is_being_made(args[0]) and _is_stored_by_none(run, args[0].cls, args[1]):
+        return False
     is_decided = (
         run.configuration is not None and args[0].is_module and not run.classes.is_stored_later(args[0].cls, args[1])
     )
     return False if is_decided and run.classes.storing(args[0].cls, args[1]) else Flag()
+
+
+def _is_being_made(instance: Instance) -> bool:
+    """Whether an object's constructor is running: nobody else has it yet."""
+    return instance.is_module and not instance.is_ready and instance.initialise is None and instance.like is None
+
+
+def _is_stored_by_none(run: Interpreter, cls: Definition, name: str) -> bool:
+    """Whether no class that an object is of stores an attribute, as far as all of them can be read."""
+    if run.classes.storing(cls, name):
+        return False
+    for base in run.classes.mro(cls):
+        if isinstance(base, OutsideName):
+            if base.dotted not in ("torch.nn.Module", "object"):
+                return False
+        elif not isinstance(base, Definition) or any(_stores_by_name(node) for node in t.walk(base.node)):
+            return False
+    return True
+
+
+def _stores_by_name(node: t.Node) -> bool:
+    """Whether something is stored here under a name that is put together or comes from elsewhere."""
+    match node:
+        case t.Call(func=t.Name(id="setattr") | t.Attribute(attr="update" | "setattr" | "__setattr__")):
+            return True
+        case t.FunctionDef(name="__getattr__" | "__setattr__" | "__getattribute__"):
+            return True
+        case _:
+            return False
 
 
 def _partial(run: Interpreter, args: Arguments, kwargs: Keywords, span: Any) -> Value:
