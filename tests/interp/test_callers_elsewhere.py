@@ -920,3 +920,58 @@ def test_who_calls_those_that_call_tells_what_these_do_not_know(tmp_path: Path, 
     (tmp_path / "between.py").write_text(BETWEEN.format(heads))
     (tmp_path / "outermost.py").write_text(OUTERMOST)
     assert shapes_of(tmp_path / "innermost.py")(10) == shape  # one head is a special case, not what everybody has
+BACKENDS = """
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+import torch
+
+class Backend(ABC):
+    def attend(self, q, k, v, layer):
+        return self.decode(q, k, v, layer) if layer.decodes else self.extend(q, k, v, layer)
+
+    def decode(self, q, k, v, layer):
+        raise NotImplementedError()
+
+    @abstractmethod
+    def extend(self, q, k, v, layer):
+        ...
+
+class Plain(Backend):
+    def decode(self, q, k, v, layer):
+        return torch.softmax(q * k, -1) * v
+
+    def extend(self, q, k, v, layer):
+        return torch.sigmoid(q * k) * v
+
+@dataclass
+class Batch:
+    seq_lens: torch.Tensor
+    backend: Backend = None
+"""
+ATTENDING = """
+import torch
+from backends import Batch
+from torch import nn
+
+class Attention(nn.Module):
+    def __init__(self, heads: int, width: int):
+        super().__init__()
+        self.heads, self.width = heads, width
+        self.qkv = nn.Linear(heads * width, 3 * heads * width)
+        self.out = nn.Linear(heads * width, heads * width)
+
+    def forward(self, positions: torch.Tensor, hidden_states: torch.Tensor, batch: Batch):
+        q, k, v = self.qkv(hidden_states).chunk(3, -1)
+        o = batch.backend.attend(q, k, v, self)
+        return self.out(o)
+"""
+
+
+def test_methods_that_a_class_leaves_to_others_are_what_those_do(tmp_path: Path) -> None:
+    (tmp_path / "backends.py").write_text(BACKENDS)
+    (tmp_path / "attention.py").write_text(ATTENDING)
+    document = Analysis([tmp_path]).document("dataflow", Target(tmp_path / "attention.py", None, "Attention.forward"))
+    text = to_text(document).text
+    assert text.count("[T, H*W]") == 4
+    assert "is not followed" not in text

@@ -22,6 +22,7 @@ from kernelscope.interp.joins import as_given
 from kernelscope.interp.limits import OBJECT_STEPS, OutOfBudget
 from kernelscope.interp.open_shapes import part_of
 from kernelscope.interp.outside_names import external
+from kernelscope.interp.overridden import overridden
 from kernelscope.interp.promised_objects import promised_attribute
 from kernelscope.interp.registries import looked_up, named_key
 from kernelscope.interp.sequences import Mapping, element_at, is_callable
@@ -292,6 +293,8 @@ def instance_attribute(run: Interpreter, instance: Instance, name: str) -> Value
             return method
         return _stored_elsewhere(run, instance, name) if is_open else held
     found = run.classes.attribute(instance.cls, name)
+    if (other := overridden(run, instance, found)) is not None:
+        return other
     value = _class_attribute(run, found, instance)
     if isinstance(value, Unknown):
         if (held := held_under(instance, name)) is not None:

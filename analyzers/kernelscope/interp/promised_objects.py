@@ -12,6 +12,7 @@ from __future__ import annotations
 from kernelscope.interp.agreement import NOT_TOLD
 from kernelscope.interp.annotations import class_of, is_optional, is_tensor
 from kernelscope.interp.interpreter import Interpreter
+from kernelscope.interp.records import ENUMERATIONS, derives
 from kernelscope.interp.shape_texts import in_comment, in_sentence, only_a_shape
 from kernelscope.interp.values import Maybe, Opaque, Value
 from kernelscope.syntax.python import tree as t
@@ -38,9 +39,23 @@ def promised_attribute(run: Interpreter, holder: Opaque, name: str) -> Value | N
     if (told := _tensors_of(run, cls).get(name)) is not None:
         return Maybe(told.value, f"{holder.name}.{name}") if isinstance(told, Maybe) else told
     found = run.classes.attribute(cls, name)
+    if (part := _part(run, cls, name)) is not None:
+        return Opaque(f"{holder.name}.{name}", cls=part)
     is_method = isinstance(found, Definition) and isinstance(found.node, t.FunctionDef)
     held = instance_attribute(run, seeded_instance(run, cls), name)
     return held if is_method or isinstance(held, Tensor) else None
+
+
+def _part(run: Interpreter, cls: Definition, name: str) -> Definition | None:
+    """The plain class that a field is declared to be an object of: `backend: Backend`."""
+    for base in run.classes.mro(cls):
+        for field in base.node.body if isinstance(base, Definition) and isinstance(base.node, t.ClassDef) else ():
+            if isinstance(field, t.AnnAssign) and isinstance(field.target, t.Name) and field.target.id == name:
+                assert isinstance(base, Definition)
+                part = class_of(run, base.path, field.annotation)
+                is_plain = part is not None and not run.classes.is_module(part)
+                return part if is_plain and not derives(run, part, ENUMERATIONS) else None
+    return None
 
 
 def _tensors_of(run: Interpreter, cls: Definition) -> dict[str, Value]:
