@@ -22,7 +22,7 @@ def test_architecture(golden: Callable[[Path, str], None]) -> None:
     rows = rendered.text.split("\n")
     assert max(map(len, rows)) <= 100
     linked = {rows[link.row][link.column : link.end_column].strip() for link in rendered.links}
-    assert {"TinyLLM", "Attention", "embed_tokens"} <= linked
+    assert {"TinyLLM", "Attention", "Embedding"} <= linked
 
 
 def test_the_picture_is_exported_with_its_frames() -> None:

@@ -88,3 +88,12 @@ def test_a_claim_of_a_card_that_names_its_line_is_linked_there_and_nowhere_else(
     rendered = to_text(d.Document("Kernel", (d.Card((rows,)),)), 60)
     text = rendered.text.split("\n")
     assert [text[link.row][link.column : link.end_column] for link in rendered.links] == ["L12", "no line"]
+
+
+def test_of_a_box_of_several_lines_the_first_is_the_link() -> None:
+    boxes = (Box("a", ("Linear", "q_proj")), Box("b", ("gelu", "act")))
+    where = Location(Path("/m.py"), 3, 1)
+    diagram = d.Diagram(Graph(boxes, (Edge("a", "b", "[B, S]"),)), {"a": where, "b": where})
+    rendered = to_text(d.Document("Flow", (diagram,), "dataflow"))
+    rows = rendered.text.split("\n")
+    assert [rows[link.row][link.column : link.end_column] for link in rendered.links] == ["Linear", "gelu"]

@@ -21,6 +21,8 @@ from kernelscope.diagrams.table import Cell, table
 from kernelscope.explain import document as d
 from kernelscope.results import Location
 
+ROWS_OF_ONE = 3
+"""Words of one key are those of one box where there are no more rows between them: its lines, and what leaves it."""
 _FRAME = " ─═│║┌┐└┘├┤┬┴┼╔╗╚╝╞╡╪╭╮╰╯┄┆╌╎▼▲►◄-|+"
 """What boxes are drawn with, and the blanks around their words."""
 
@@ -252,11 +254,17 @@ def to_svg(document: d.Document) -> str:
 
 
 def drawn(diagram: d.Diagram, width: int) -> d.Picture:
-    """A diagram in characters, with a region for all its words whose place in source is known."""
+    """A diagram in characters, with a region for the first words of each box whose place in source is known: editors
+    underline links, and pictures in which each line is underlined are hard to read."""
     drawing = draw(diagram.graph, width=width)
-    regions = (
-        d.Region(r.row, r.column, r.width, 1, diagram.places[r.key]) for r in drawing.regions if r.key in diagram.places
-    )
+    regions: list[d.Region] = []
+    last: dict[str, int] = {}
+    for r in sorted(drawing.regions, key=lambda r: (r.row, r.column)):
+        if r.key not in diagram.places:
+            continue
+        if r.row - last.get(r.key, -ROWS_OF_ONE - 1) > ROWS_OF_ONE:
+            regions.append(d.Region(r.row, r.column, r.width, 1, diagram.places[r.key]))
+        last[r.key] = r.row
     return d.Picture(drawing.text, tuple(regions))
 
 
