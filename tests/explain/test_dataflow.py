@@ -51,9 +51,12 @@ def test_boxes_lead_to_the_source() -> None:
     text = to_text(dataflow(FIXTURES / "decoder.py", "Layer"))
     source = (FIXTURES / "decoder.py").read_text().splitlines()
     rows = text.text.split("\n")
-    named = {rows[x.row][x.column : x.end_column]: source[x.location.line - 1] for x in text.links}
-    assert "self.to_q(x)" in named["to_q"]
-    assert "self.down(" in named["down"]
+    below = {
+        rows[x.row + 1][max(0, x.column - 2) : x.end_column + 2].strip("│ "): source[x.location.line - 1]
+        for x in text.links
+    }
+    assert "self.to_q(x)" in below["to_q"]
+    assert "self.down(" in below["down"]
 
 
 def test_in_a_constructor_what_it_makes_is_meant() -> None:

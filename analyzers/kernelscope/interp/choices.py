@@ -15,8 +15,10 @@ from msgspec.structs import replace
 
 from kernelscope.dims import Dim, Facts
 from kernelscope.interp.agreement import OTHER_RANKS, agreed, joined
+from kernelscope.interp.attributes import prepare
 from kernelscope.interp.calls import MAX_OUTCOMES, call
 from kernelscope.interp.interpreter import Interpreter
+from kernelscope.interp.records import is_record
 from kernelscope.interp.sequences import is_callable
 from kernelscope.interp.trace import Attempt, Trace
 from kernelscope.interp.values import (
@@ -57,6 +59,8 @@ def call_choice(run: Interpreter, choice: Choice, args: Arguments, kwargs: Keywo
     """What a call gives whichever of the callables is chosen. Raises ShapeError where each contradicts itself."""
     found = _of_each(run, choice, args, kwargs, span, None)
     results = [result for _, result, _ in found]
+    if (record := _common_record(run, choice, results, results[0])) is not None:
+        return record
     if all(is_callable(r) for r in results):
         return Choice([*results, *choice.entries[MAX_CHOICES:]], choice.is_of_table)
     result, kinds = _chosen(choice, results), _kinds(choice, found)
@@ -66,6 +70,21 @@ def call_choice(run: Interpreter, choice: Choice, args: Arguments, kwargs: Keywo
         kinds = kinds[:1]  # one layer, for data of any number of dims
     run.outcomes = (result, kinds) if 1 < len(kinds) <= MAX_OUTCOMES else None
     return result
+
+
+def _common_record(run: Interpreter, choice: Choice, results: list[Value], one: Value) -> Instance | None:
+    """What records of one class have in common, which all of the callables give: what `one` of them holds, each field
+    as far as the others agree."""
+    records = [result for result in results if isinstance(result, Instance) and not result.is_module]
+    if not isinstance(one, Instance) or len(records) != len(results) or len({id(r.cls.node) for r in records}) != 1:
+        return None
+    if not is_record(run, one.cls):
+        return None
+    for record in records:
+        prepare(run, record)
+    columns = {name: [r.attributes.get(name) for r in records] for name in one.attributes}
+    held = {name: column[0] if len(column) == 1 else _chosen(choice, column) for name, column in columns.items()}
+    return Instance(one.cls, held, True, made_with=one.made_with)
 
 
 def _kinds(choice: Choice, found: list[_Found]) -> list[Value]:
@@ -84,6 +103,9 @@ def traced_choice(
     found = _of_each(run, choice, args, kwargs, span, trace)
     attempt, own, _ = min(found, key=lambda entry: entry[0].lost)
     results = [result for _, result, _ in found]
+    if isinstance(own, Instance) and (record := _common_record(run, choice, results, own)) is not None:
+        held = {name: trace.as_of(value, own.attributes[name]) for name, value in record.attributes.items()}
+        return trace.settled(attempt, choice, Instance(record.cls, held, True, made_with=record.made_with), own)
     if all(is_callable(r) for r in results):
         return trace.settled(attempt, choice, Choice(results), own)
     result = trace.settled(attempt, choice, _chosen(choice, results), own)

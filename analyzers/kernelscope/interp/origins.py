@@ -83,6 +83,9 @@ class Origins:
                 return Alike(self.made(step, value.element), value.count)
             case Maybe():
                 return Maybe(self.made(step, value.value), value.name)
+            case Instance(is_module=False, is_ready=True) if step.kind == "choice":  # one that stands for several
+                value.attributes.update({name: self.made(step, v) for name, v in value.attributes.items()})
+                return value
             case _:
                 return value
 

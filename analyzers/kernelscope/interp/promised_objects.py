@@ -53,8 +53,9 @@ def _part(run: Interpreter, cls: Definition, name: str) -> Definition | None:
             if isinstance(field, t.AnnAssign) and isinstance(field.target, t.Name) and field.target.id == name:
                 assert isinstance(base, Definition)
                 part = class_of(run, base.path, field.annotation)
-                is_plain = part is not None and not run.classes.is_module(part)
-                return part if is_plain and not derives(run, part, ENUMERATIONS) else None
+                if part is None or run.classes.is_module(part) or derives(run, part, ENUMERATIONS):
+                    return None
+                return part
     return None
 
 
