@@ -8,6 +8,7 @@ import pytest
 from kernelscope.analysis import Analysis
 from kernelscope.explain import document as d
 from kernelscope.explain.host_pseudocode import host_code
+from kernelscope.explain.render import to_text
 from kernelscope.results import Target
 from kernelscope.syntax.python.lower import parse_module
 
@@ -130,3 +131,17 @@ def test_shapes_counts_and_effects_are_told(tmp_path: Path) -> None:
         if isinstance(block, d.Paragraph)
         for line in block.lines
     )
+
+
+def test_what_an_object_holds_is_not_a_variable_of_the_same_name(tmp_path: Path) -> None:
+    path = tmp_path / "m.py"
+    path.write_text(
+        "class M:\n"
+        "    def forward(self, x, group=None):\n"
+        "        if group is None:\n"
+        "            group = self.group\n"
+        "        return self.width * x\n"
+    )
+    text = to_text(Analysis([tmp_path]).document("pseudocode", Target(path, None, "M.forward"))).text
+    assert "group = self.group" in text
+    assert "return width * x" in text

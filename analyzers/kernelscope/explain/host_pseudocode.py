@@ -15,6 +15,7 @@ from kernelscope.explain.document import Block, Code, Line, Paragraph
 from kernelscope.explain.pseudocode import INDENT, MAX_LINE, CodeWriter, parameters, wrapped
 from kernelscope.explain.tensor_hover import names_in_order
 from kernelscope.interp.findings import Seen
+from kernelscope.interp.uses import Uses
 from kernelscope.interp.values import as_size
 from kernelscope.patterns.flow import Flow, Node, outlives
 from kernelscope.patterns.pattern import Pattern
@@ -51,6 +52,7 @@ def host_code(
     names = DimNames(shapes, names_in_order(module, function.name_span.start), bindings)
     writer = _HostWriter(module, path, names, seen, dict(_effects(flow, names)) if flow is not None else {})
     writer.receiver = function.args[0].name if function.args and function.args[0].name in ("self", "cls") else ""
+    writer.taken = Uses(function).bindings.keys()
     given = [(p.name, writer.shape_at(p.name_span)) for p in function.args if p.name != writer.receiver]
     writer.line(0, f"{function.name}({parameters(function, writer)}):", function)
     if told := " · ".join(f"{name} {shape}" for name, shape in given if shape):

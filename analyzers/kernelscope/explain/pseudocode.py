@@ -5,7 +5,7 @@ Works on the tree alone. Shapes come from whoever knows them, as a function from
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Set
 from pathlib import Path
 
 from kernelscope.explain.document import Line
@@ -63,6 +63,8 @@ class CodeWriter:
         self.path = path
         self.shape_of = shape_of
         self.receiver = ""
+        self.taken: Set[str] = frozenset()
+        """Variables of the function: what the receiver holds under such a name is another thing."""
         self.lines: list[Line] = []
 
     def line(self, indent: int, text: str, node: t.Node, comment: str = "") -> None:
@@ -261,7 +263,8 @@ class CodeWriter:
         name = t.dotted(node)
         if name is not None:
             if self.receiver and name.startswith(f"{self.receiver}."):
-                return name.removeprefix(f"{self.receiver}.")
+                held = name.removeprefix(f"{self.receiver}.")
+                return name if held.partition(".")[0] in self.taken else held
             for namespace in NAMESPACES:
                 if name.startswith(namespace):
                     return name.removeprefix(namespace)
