@@ -66,6 +66,8 @@ def call_choice(run: Interpreter, choice: Choice, args: Arguments, kwargs: Keywo
     result, kinds = _chosen(choice, results), _kinds(choice, found)
     if run.trace is None and len(kinds) < len(results):  # what is seen by the way is not worth following each
         kinds = kinds[:1]
+    if choice.is_of_table and isinstance(result, Tensor):
+        kinds = kinds[:1]  # others of the table give a tensor, whatever else one of them may give
     if are_for_any_axes(choice.entries):
         kinds = kinds[:1]  # one layer, for data of any number of dims
     run.outcomes = (result, kinds) if 1 < len(kinds) <= MAX_OUTCOMES else None
