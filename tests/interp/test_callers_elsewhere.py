@@ -920,6 +920,8 @@ def test_who_calls_those_that_call_tells_what_these_do_not_know(tmp_path: Path, 
     (tmp_path / "between.py").write_text(BETWEEN.format(heads))
     (tmp_path / "outermost.py").write_text(OUTERMOST)
     assert shapes_of(tmp_path / "innermost.py")(10) == shape  # one head is a special case, not what everybody has
+
+
 BACKENDS = """
 from abc import ABC, abstractmethod
 from dataclasses import dataclass

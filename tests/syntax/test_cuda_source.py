@@ -189,6 +189,11 @@ __global__ void lonely(int* p) { p[0] = 1; }
     assert not kernel.body.has_error
 
 
+def test_of_two_heads_in_front_of_one_body_the_last_is_its_own() -> None:
+    source = parse(b"__global__\n__global__ void copy(float *out) {\n  out[0] = [[ ;\n  if (\n}\n")
+    assert [kernel.name for kernel in kernels(source)] == ["copy"]
+
+
 def test_kernels_made_by_macros_are_functions_of_their_use() -> None:
     data = b"""#define KERNEL(name, op) \\
   __global__ void name(float* x) { x[threadIdx.x] = op; }

@@ -84,15 +84,12 @@ class Function:
 
 
 def functions(source: CudaSource) -> tuple[Function, ...]:
-    """All functions with a body, in source order."""
+    """All functions with a body, in source order; of two half-typed heads in front of one body the last is its own."""
     found = [made for node in source.declaring.get("function_definition", ()) if (made := _function(source, node))]
     bodies = {function.body.start_byte: function for function in found}
-    for function in _unread_kernels(source, bodies):
-        old = bodies.get(function.body.start_byte)
-        if old is not None:
-            found.remove(old)
-        found.append(function)
-    return tuple(sorted(found, key=lambda f: (f.name_span.start, f.body.start_byte)))
+    unread = {function.body.start_byte: function for function in _unread_kernels(source, bodies)}
+    read = [function for function in found if function.body.start_byte not in unread]
+    return tuple(sorted((*read, *unread.values()), key=lambda f: (f.name_span.start, f.body.start_byte)))
 
 
 def _function(source: CudaSource, node: Node) -> Function | None:
