@@ -867,7 +867,7 @@ def test_only_layers_in_a_record_are_looked_for_far_away(tmp_path: Path) -> None
     for name, text in (("record", HANDED), ("layer", by_itself)):
         path = tmp_path / f"{name}.py"
         path.write_text(text)
-        run = Interpreter(Workspace(Files([tmp_path])))
+        run = Interpreter(Workspace(Files([str(tmp_path)])))
         cls = run.workspace.modules.resolve(str(path), "Mix")
         assert isinstance(cls, Definition)
         found.append(is_handed_parts(run, cls))
