@@ -155,8 +155,7 @@ def common_instance(run: Interpreter, common: Generality, instances: list[Instan
     fractions = {name for g in arguments for name, value in g.items() if _is_fraction(value)}
     names |= _own_sizes(common, node, {name: value for name, value in names.items() if name not in fractions})
     if common.examples:
-        asked = {param.name for param in node.args if param.default is None}
-        names = {name: _example(name, value, 1 if name in asked else 2) for name, value in names.items()}
+        names = {name: _example(name, value) for name, value in names.items()}
     usual = {name for i in instances for name in i.usual}
     instance = Instance(first.cls, usual=usual, is_module=True)
     _made_by(run, instance, init, names)
@@ -211,10 +210,10 @@ def _number(default: t.Expr | None) -> int:
             return 0
 
 
-def _example(name: str, value: Value, least: int) -> Value:
-    """An argument of which the few callers of other files give an example: others give other numbers, and more. What
-    may be left out is 1 on purpose."""
-    if isinstance(value, Dim) and (value.const or 0) >= least:
+def _example(name: str, value: Value) -> Value:
+    """An argument of which the few callers of other files give an example: others give other numbers, and more. 1 is
+    none by chance."""
+    if isinstance(value, Dim) and (value.const or 0) > 1:
         return Opaque(name, value.const)
     return Open(value) if type(value) is dict else value
 
