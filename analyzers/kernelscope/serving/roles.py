@@ -30,7 +30,7 @@ def roles(source: PythonSource) -> Iterator[Claim]:
         chosen = _given_back(source, scope, {name for name, _, _ in parted.values()})
         value = f"disaggregated: prefill and decode go to instances of their own: {said}{chosen}"
         places = (*(source.at(statement) for _, _, statement in parted.values()), source.at(scope.node))
-        yield Claim(f"{scope.qualified_name} disaggregation", value, places)
+        yield Claim(f"{scope.qualified_name} disaggregation", value, places, confidence="heuristic")
 
 
 def _parted(source: PythonSource, scope: Scope) -> dict[str, tuple[str, t.ListComp, t.Assign]]:
