@@ -23,7 +23,7 @@ from kernelscope.kernels.cuda.lookup import functions_meant
 from kernelscope.kernels.cuda.operations import Behaviour, behaviour
 from kernelscope.kernels.cuda.overloads import may_mean
 from kernelscope.kernels.cuda.shared_memory import SharedMemory, shared_memory
-from kernelscope.kernels.cuda.units import Unit, Units
+from kernelscope.kernels.cuda.units import KEPT_UNITS, Unit, Units
 from kernelscope.results import Location, Span
 from kernelscope.syntax.cuda.expressions import split_arguments
 from kernelscope.syntax.cuda.functions import Function, FunctionKind
@@ -212,8 +212,22 @@ class Kernels:
             return ()
         kept = self._launches.get(path)
         if kept is None or kept[0] is not unit:
+            self._forget(path)
+            while len(self._launches) >= KEPT_UNITS:
+                self._forget(next(iter(self._launches)))
             self._launches[path] = kept = (unit, launches(unit))
         return kept[1]
+
+    def _forget(self, path: str) -> None:
+        """Let go of what was found in a file as it was: an edit makes another unit of it, with launches of its own."""
+        kept = self._launches.pop(path, None)
+        if kept is None:
+            return
+        self._launches_by_name.pop(path, None)
+        old = kept[0]
+        self._called = {key: held for key, held in self._called.items() if all(unit is not old for unit in held[1])}
+        self._handed_over = {key: held for key, held in self._handed_over.items() if held[0] is not old}
+        self._facts = {key: held for key, held in self._facts.items() if held[0][0] is not old}
 
     def _launches_by(self, path: str, name: str) -> list[Launch]:
         """The launches of a file that say this name."""
