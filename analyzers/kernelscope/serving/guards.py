@@ -16,8 +16,9 @@ from kernelscope.syntax.python import tree as t
 from kernelscope.syntax.python.lower import Module
 
 Kind = TypeVar("Kind", bound=t.Node)
-KEPT = 3_000
-"""Nodes whose parts are kept: many recognisers look at the same function one after the other."""
+KEPT = 1_000
+"""Nodes whose parts are kept: many recognisers look at the functions of one file one after the other. Edits leave what
+they were among them, until so many others were looked at."""
 KEPT_CLASSES = 100
 """The same of classes, which hold all that is in them."""
 MAX_TEST = 400
