@@ -1113,3 +1113,98 @@ def test_what_is_noted_for_gradients_and_what_gives_what_it_was_given_is_no_box(
     into = {lines[e.source] for e in graph.edges if lines[e.target] == "LayerNorm norm"}
     assert len(into) == 1
     assert {lines[e.target] for e in graph.edges if lines[e.source] == "LayerNorm norm"} == {"output"}
+
+
+PROMPTED = """
+class Prompts(nn.Module):
+    def __init__(self, width: int):
+        super().__init__()
+        self.width = width
+        self.register_buffer("waves", torch.randn(2, width))
+        self.here = nn.Embedding(1, width)
+        self.down = nn.Conv2d(1, width, 2, stride=2)
+        self.nothing = nn.Embedding(1, width)
+
+    def places(self, where):
+        where = where.clone()
+        where[:, :, 0] = where[:, :, 0] / 7
+        found = torch.sin(where.to(torch.float) @ self.waves)
+        return found + self.here.weight
+
+    def forward(self, points, boxes, masks=None):
+        told = torch.empty((2, 0, self.width))
+        if points is not None:
+            where, labels = points
+            told = torch.cat([told, self.places(where)], dim=1)
+        if boxes is not None:
+            told = torch.cat([told, self.places(boxes.reshape(-1, 2, 2))], dim=1)
+        if masks is not None:
+            dense = self.down(masks)
+        else:
+            dense = self.nothing.weight.reshape(1, -1, 1, 1).expand(2, -1, 4, 4)
+        return told, dense
+"""
+
+
+def test_places_that_are_written_and_multiplied_by_weights_are_data(tmp_path: Path) -> None:
+    graph = graph_of(tmp_path, PROMPTED, "Prompts")
+    titles = {b.key: b.lines for b in graph.boxes}
+    above: dict[tuple[str, ...], set[tuple[str, ...]]] = {}
+    for edge in graph.edges:
+        above.setdefault(titles[edge.target], set()).add(titles[edge.source])
+    assert ("concat",) in above["output: told",]
+    todo, seen = [("output: told",)], set[tuple[str, ...]]()
+    while todo:
+        for line in above.get(todo.pop(), set()) - seen:
+            seen.add(line)
+            todo.append(line)
+    assert {("points",), ("boxes",)} <= seen, "both are part of what is told"
+    assert box(graph, "output: dense").notes == ("or weight: [1, W]",), "what is returned where there are no masks"
+
+
+CROSSED = """
+class Cross(nn.Module):
+    def __init__(self, width: int, other: int):
+        super().__init__()
+        self.norm = nn.LayerNorm(width)
+        self.query, self.key = nn.Linear(width, width), nn.Linear(width, width)
+
+    def attend(self, x, xa=None):
+        return self.query(x), self.key(x if xa is None else xa)
+
+    def forward(self, x: torch.Tensor, xa: torch.Tensor | None = None):
+        batch, length, width = x.shape
+        return self.attend(self.norm(x), xa)
+"""
+
+
+def test_what_one_of_two_values_is_has_the_shape_that_it_has_where_it_is_made(tmp_path: Path) -> None:
+    graph = graph_of(tmp_path, CROSSED, "Cross")
+    titles = {b.key: b.lines for b in graph.boxes}
+    labels = {(titles[e.source], titles[e.target]): e.label for e in graph.edges}
+    norm = ("LayerNorm", "norm")
+    assert labels[norm, ("Linear", "key")] == labels[norm, ("Linear", "query")] != ""
+    assert (("xa",), ("Linear", "key")) in labels
+
+
+TIMED = """
+class Waves(nn.Module):
+    def forward(self, when):
+        return torch.stack([torch.sin(when), torch.cos(when)], dim=-1)
+
+class Timed(nn.Module):
+    def __init__(self, width: int):
+        super().__init__()
+        self.up, self.waves = nn.Linear(width, width), Waves()
+
+    def forward(self, x: torch.Tensor, when):
+        return self.up(x), self.waves(when) * 2
+"""
+
+
+def test_what_is_made_of_an_input_that_turns_out_to_be_data_is_drawn_too(tmp_path: Path) -> None:
+    graph = graph_of(tmp_path, TIMED, "Timed")
+    titles = {b.key: b.lines[0] for b in graph.boxes}
+    lines = {(titles[e.source], titles[e.target]) for e in graph.edges}
+    assert {("when", "sin"), ("when", "cos"), ("stack", "× 2")} <= lines
+    assert titles[next(e.target for e in graph.edges if titles[e.source] == "× 2")].startswith("output")

@@ -6,7 +6,6 @@ Views, copies and bookkeeping are no boxes; what they do shows in the shapes on 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Set
-from functools import cached_property
 
 from kernelscope.explain.flow_expressions import Expression, expressions
 from kernelscope.interp.values import Function, Instance
@@ -53,21 +52,29 @@ class Boxes:
         self.patterns = patterns
         self.limit = limit
         self.live = flow.live()
-        self.main = self._main()
-        self.opened: set[Node] = {flow.root}
+        self._depth = depth
+        self._by_operator = by_operator
+        self.take(())
+
+    def take(self, inputs: Iterable[Node]) -> None:
+        """Chooses the boxes, where these inputs are data besides those that are told to be by what is done with them:
+        what is made of them is drawn, too."""
+        self.main = self._main(inputs)
+        self.opened: set[Node] = {self.flow.root}
         self.expressions: dict[Node, Expression] = {}
         self._within: dict[Node, Node] = {}
-        self._open(depth)
-        if not by_operator:
+        self._main_calls = {outer for node in self.main for outer in node.ancestors()}
+        self._open(self._depth)
+        if not self._by_operator:
             self.expressions = expressions(self.boxes())
             self._within = {n: top for top, found in self.expressions.items() for n in found.nodes if n is not top}
         self.drawn = set(self.boxes())
 
     # -- what counts -------------------------------------------------------------------------------------
 
-    def _main(self) -> set[Node]:
+    def _main(self, inputs: Iterable[Node]) -> set[Node]:
         """What depends on the data itself; the rest are masks, positions, tables and weights."""
-        found = set(self._main_inputs())
+        found = {*self._main_inputs(), *inputs}
         for node in sorted(self.flow.nodes, key=lambda n: n.number):
             if node.is_creation or _is_mask(node) or _is_test(node):
                 continue
@@ -100,9 +107,8 @@ class Boxes:
                 return False
             if user.operator == "add":
                 alike.update(n for n in _origins(user) if n.step.kind == "input")
-            if user.step.operator is not None and (
-                user.is_view or user.operator == "cat" or self._is_scaled(alike, user)
-            ):
+            is_moved = user.is_view or user.operator == "cat" or user.step.kind == "store"
+            if is_moved or self._is_scaled(alike, user):
                 todo += user.users
                 is_data = is_data or _takes_data(user, seen | {node})
             else:
@@ -185,7 +191,7 @@ class Boxes:
         return not drawn or (len(drawn) == 1 and _is_part(drawn[0]))
 
     def _may_open(self, node: Node) -> bool:
-        if node.is_atomic or node in self.patterns or node not in self.main_calls:
+        if node.is_atomic or node in self.patterns or node not in self._main_calls:
             return False
         if isinstance(node.step.target, Function) and not any(_is_work(inner) for inner in node.walk()):
             return False
@@ -199,11 +205,6 @@ class Boxes:
         count = ways(self.flow.trace, node.step.result)
         is_followed = any(c.step.kind != "unfollowed" for c in node.children if self.is_drawn(c))
         return count > MOST_WAYS or (count > 1 and not is_followed)
-
-    @cached_property
-    def main_calls(self) -> set[Node]:
-        """Calls with something of the data inside."""
-        return {outer for node in self.main for outer in node.ancestors()}
 
     def box_of(self, node: Node) -> Node:
         """The box that shows a node: the outermost shut call around it, or itself."""

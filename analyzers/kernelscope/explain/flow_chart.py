@@ -20,7 +20,7 @@ from kernelscope.explain.source_order import names_in_file
 from kernelscope.interp.steps import tensors_in
 from kernelscope.interp.values import Value, as_size
 from kernelscope.ops import Module
-from kernelscope.patterns.flow import Flow, Node, Use
+from kernelscope.patterns.flow import Flow, Node, Use, dependencies
 from kernelscope.patterns.pattern import Pattern
 from kernelscope.patterns.recognition import recognise
 from kernelscope.results import Location, ViewOptions
@@ -155,8 +155,10 @@ class Chart:
         takes = {box: self._takes(box) for box in self.boxes}
         grounds = [n for found in takes.values() for n in _grounds(found)]
         grounds += [n for found in takes.values() for _, origins in found for n in self._instead(origins)]
+        grounds += [n for origins in self.returned() for n in _made_of(origins)]
         if grounds := [n for n in grounds if n not in self.choice.main]:
-            self.choice.main.update(grounds)
+            self.choice.take(grounds)
+            self.boxes = self.choice.boxes()
             takes = {box: self._takes(box) for box in self.boxes}
         taken = {o.node for found in takes.values() for _, origins in found for o in origins}
         taken |= {o.node for origins in self.returned() for o in origins}
@@ -336,7 +338,7 @@ class Chart:
             origin = link.origin
             alike = len(views[self._value(link)]) == 1
             shown = link.use.value if alike or origin.is_part else origin.value
-            if len(link.use.nodes) > 1 and origin.node in link.use.nodes and origin.node.step.kind == "input":
+            if len(link.use.nodes) > 1 and not origin.is_part and _is_direct(link):
                 shown = link.whole  # not what it and the others have in common
             name = self._part(link) if origin.is_part else self._called(origin)
             several = len(values[origin.node]) > 1 and not (origin.node.is_source and not origin.is_part)
@@ -374,29 +376,48 @@ class Chart:
         self, lines: list[Edge], before: Mapping[Node, set[Node]], direct: Mapping[Node, set[Node]]
     ) -> list[Box]:
         """A box for each output; the last one stands for all the others where there are many."""
-        named: list[tuple[str, dict[Node, None], str]] = []
+        named: list[tuple[str, dict[Node, None], str, tuple[str, ...]]] = []
         for output, origins in zip(self.flow.outputs, self.returned(), strict=True):
             shown = [o.node for o in self._latest(origins, self.flow.root, before, direct) if o.node in self._key_of]
             if shown:
                 name = output.name or (self._name(output.value) if len(self.flow.outputs) > 1 else "")
-                named.append((name, dict.fromkeys(shown), self._shape(output.value)))
+                named.append((name, dict.fromkeys(shown), self._shape(output.value), tuple(self._others(origins))))
         apart = named if len(named) <= MAX_OUTPUTS else named[: MAX_OUTPUTS - 1]
         boxes: list[Box] = []
-        for number, (name, shown, shape) in enumerate(named):
+        for number, (name, shown, shape, others) in enumerate(named):
             key = f"out{min(number, len(apart))}"
             lines += [Edge(self._key_of[node], key, shape) for node in shown]
             if number < len(apart):
-                boxes.append(Box(key, (f"output: {name}" if name else "output",), kind="output"))
-        if rest := [name for name, _, _ in named[len(apart) :]]:
+                boxes.append(Box(key, (f"output: {name}" if name else "output",), others, kind="output"))
+        if rest := [name for name, *_ in named[len(apart) :]]:
             told = (_listed(rest),) if all(rest) else ()
             boxes.append(Box(f"out{len(apart)}", (f"{len(rest)} more outputs", *told), kind="output"))
         return boxes
+
+    def _others(self, origins: list[Origin]) -> Iterator[str]:
+        """Weights that are returned where nothing is computed."""
+        weights = {o.node: self._shape(o.value) for o in origins if o.is_note and o.node.step.kind == "weight"}
+        return (f"or {node.step.name}{shape and f': {shape}'}" for node, shape in weights.items())
+
+
+def _is_direct(link: Link) -> bool:
+    """Whether a box takes a value as it leaves its origin, not a view of it."""
+    origin = link.origin.node
+    return any(node is origin or origin in node.ancestors() for node in link.use.nodes)
 
 
 def _grounds(taken: list[tuple[Use, list[Origin]]]) -> list[Node]:
     """The inputs that a box is made of which takes nothing else but notes: it stands on something."""
     origins = [o for _, found in taken for o in found]
     return [o.node for o in origins if o.node.step.kind == "input"] if all(o.is_note for o in origins) else []
+
+
+def _made_of(origins: list[Origin]) -> list[Node]:
+    """The inputs that something returned is computed of where nothing of it is shown."""
+    computed = [o.node for o in origins if not (o.node.is_source or o.node.is_creation)]
+    if not all(o.is_note for o in origins):
+        return []
+    return [n for n in dependencies(computed) if n.step.kind == "input"]
 
 
 def _listed(names: list[str]) -> str:
