@@ -10,15 +10,13 @@ import hashlib
 import heapq
 import os
 import threading
-import time
 from collections.abc import Callable, Iterable, Iterator
 from enum import IntEnum
 from pathlib import Path
-from typing import NamedTuple
 
 import msgspec
 
-from kernelscope.results import IndexProgress, LeftOut
+from kernelscope.results import LeftOut
 from kernelscope.turns import give_way
 from kernelscope.workspace.definitions import names_of
 from kernelscope.workspace.facts import EMPTY_NAMES, FileFacts, decode_facts, decode_names
@@ -26,13 +24,16 @@ from kernelscope.workspace.files import CUDA_SUFFIXES, WATCHED_SUFFIXES, Entry, 
 from kernelscope.workspace.folders import Folders
 from kernelscope.workspace.mentions import Mentions
 from kernelscope.workspace.pool import scan_all
+from kernelscope.workspace.progress import Progress, Report
 from kernelscope.workspace.reading import Version
 from kernelscope.workspace.store import Row, Store
 from kernelscope.workspace.symbols import Match, SymbolTable
+from kernelscope.workspace.whole_index import Stamp, pack, unpacked
 from kernelscope.workspace.worker import Scanned, Wanted, facts_or_none, scan_bytes
 
 WRITE_ROWS = 400
-PROGRESS_SECONDS = 0.2
+MANY_ROWS = 400
+"""So many are read at a start besides what is kept as a whole."""
 MAX_SMALL_CHANGE = 32
 KEPT_FACTS = 400
 MAX_SCANNED_AT_ONCE = 1 << 20
@@ -51,17 +52,7 @@ class Stage(IntEnum):
     """Facts of all files."""
 
 
-Progress = Callable[[IndexProgress], None]
 _PHASES = {Wanted.NAMES: "names", Wanted.OPERATORS: "kernels and bindings", Wanted.FACTS: "calls"}
-
-
-class _Stamp(NamedTuple):
-    """The content of a file that is known, and what is known of it."""
-
-    size: int
-    mtime_ns: int
-    rank: int
-    has_facts: bool
 
 
 class Index:
@@ -77,7 +68,7 @@ class Index:
         """The same for facts of files with kernels, launches or registrations."""
         self._cache_dir = cache_dir
         self._store: Store | None = None
-        self._stamps: dict[str, _Stamp] = {}
+        self._stamps: dict[str, Stamp] = {}
         self._failed: dict[str, str] = {}
         self._kept: dict[str, tuple[Version, FileFacts]] = {}
         self._open_names: dict[str, Version] = {}
@@ -101,7 +92,7 @@ class Index:
     def run(self, progress: Progress | None = None, cancelled: Callable[[], bool] = lambda: False) -> None:
         """Brings the index up to date with the disk; `generation` tells whether anything differed."""
         with self._running:
-            report = _Report(progress)
+            report = Report(progress)
             self._load()
             report.tell(0, len(self._stamps), _PHASES[Wanted.NAMES])
             entries = {entry.path: entry for entry in self.files.walk(cancelled)}
@@ -133,6 +124,7 @@ class Index:
             if not cancelled():
                 self.stage = Stage.FACTS
                 report.done(len(entries))
+                self._keep_whole()
 
     def update(self, paths: Iterable[str]) -> None:
         """Files that changed, came or went; returns at once and follows in the background (see `settle`).
@@ -220,7 +212,8 @@ class Index:
         """What the cache knows, the first time; the walk that follows finds out what of it has changed."""
         if self._stamps:
             return
-        for known in self.store().known():
+        after = self._take_whole()
+        for known in self.store().known(after):
             give_way()
             try:
                 names = decode_names(known.names) if known.names else EMPTY_NAMES
@@ -228,10 +221,31 @@ class Index:
                 continue
             if known.path not in self._open_names:
                 self.table.put(known.path, names)
-            self._stamps[known.path] = _Stamp(known.size, known.mtime_ns, known.priority, known.has_facts)
+            self._stamps[known.path] = Stamp(known.size, known.mtime_ns, known.priority, known.has_facts)
             if known.error:
                 self._failed[known.path] = known.error
         self._is_loaded = bool(self._stamps)
+
+    def _take_whole(self) -> int:
+        """What was known when all of it was last written; the number of the last row that is in it."""
+        kept = self.store().whole()
+        whole = unpacked(kept[1]) if kept is not None else None
+        if kept is None or whole is None:
+            return 0
+        self.table.take(whole.names)
+        self._stamps, self._failed = whole.stamps, whole.failed
+        for path in self.store().gone(kept[0].gone):
+            self.table.drop(path)
+            self._stamps.pop(path, None)
+            self._failed.pop(path, None)
+        return kept[0].file
+
+    def _keep_whole(self) -> None:
+        """Writes all that is known as one blob, when much of it is not in the one that is there."""
+        store = self.store()
+        state, kept = store.state(), store.whole_state()
+        if not store.in_memory and (kept is None or sum(state) - sum(kept) > MANY_ROWS):
+            store.put_whole(state, pack(store.known()))
 
     def _is_current(self, entry: Entry) -> bool:
         stamp = self._stamps.get(entry.path)
@@ -250,7 +264,7 @@ class Index:
         stamp = self._stamps.get(path)
         return stamp is not None and not stamp.has_facts and path not in self._failed
 
-    def _scan(self, files: list[Entry], wanted: Wanted, report: _Report, cancelled: Callable[[], bool]) -> None:
+    def _scan(self, files: list[Entry], wanted: Wanted, report: Report, cancelled: Callable[[], bool]) -> None:
         """Scans files and keeps what was found, some hundred at a time."""
         rows: list[Scanned] = []
         for row in self._scanned(files, wanted, report, cancelled):
@@ -261,7 +275,7 @@ class Index:
         self._save(rows)
 
     def _scanned(
-        self, files: list[Entry], wanted: Wanted, report: _Report, cancelled: Callable[[], bool]
+        self, files: list[Entry], wanted: Wanted, report: Report, cancelled: Callable[[], bool]
     ) -> Iterator[Scanned]:
         """Rows of files as they come; what they tell is known from then on, and kept by `_save` only."""
         for count, row in enumerate(scan_all([(entry.path, entry.size) for entry in files], wanted, cancelled)):
@@ -272,14 +286,14 @@ class Index:
     def _take(self, row: Scanned) -> bool:
         """Puts a row into the table; False when it tells nothing that is worth keeping."""
         if row.names is None:  # ranked only
-            self._stamps[row.path] = _Stamp(row.size, row.mtime_ns, row.priority, False)
+            self._stamps[row.path] = Stamp(row.size, row.mtime_ns, row.priority, False)
             return False
         if row.names or row.path not in self._stamps:
             try:
                 self.table.put(row.path, decode_names(row.names) if row.names else EMPTY_NAMES)
             except msgspec.MsgspecError:
                 return False
-        self._stamps[row.path] = _Stamp(row.size, row.mtime_ns, row.priority, row.facts is not None)
+        self._stamps[row.path] = Stamp(row.size, row.mtime_ns, row.priority, row.facts is not None)
         if row.error:
             self._failed[row.path] = row.error
         else:
@@ -463,23 +477,3 @@ class Index:
     def _scan_now(self, path: str) -> FileFacts | None:
         data = self.files.read(path)
         return facts_or_none(path, data) if isinstance(data, bytes) and len(data) <= MAX_SCANNED_AT_ONCE else None
-
-
-class _Report:
-    """Passes progress on, a few times a second."""
-
-    def __init__(self, progress: Progress | None) -> None:
-        self._progress = progress
-        self._last = 0.0
-
-    def tell(self, done: int, total: int, phase: str) -> None:
-        if time.monotonic() - self._last >= PROGRESS_SECONDS:
-            self.now(done, total, phase)
-
-    def now(self, done: int, total: int, phase: str) -> None:
-        self._last = time.monotonic()
-        if self._progress:
-            self._progress(IndexProgress(done, total, phase))
-
-    def done(self, total: int) -> None:
-        self.now(total, total, "done")

@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 
 from kernelscope import __version__
 
-SCHEMA = 39
+SCHEMA = 40
 BUSY_SECONDS = 0.5
 PAGE_ROWS = 200
 UNUSED_SECONDS = 30 * 86_400
@@ -28,8 +28,11 @@ _SUFFIXES = ("", "-wal", "-shm")
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS files (
-    path TEXT PRIMARY KEY, size INTEGER, mtime_ns INTEGER, priority INTEGER, error TEXT, names BLOB, has_facts INTEGER
+    id INTEGER PRIMARY KEY AUTOINCREMENT, path TEXT UNIQUE, size INTEGER, mtime_ns INTEGER, priority INTEGER,
+    error TEXT, names BLOB, has_facts INTEGER
 );
+CREATE TABLE IF NOT EXISTS gone (id INTEGER PRIMARY KEY AUTOINCREMENT, path TEXT);
+CREATE TABLE IF NOT EXISTS whole (id INTEGER PRIMARY KEY, file INTEGER, gone INTEGER, blob BLOB);
 CREATE TABLE IF NOT EXISTS facts (
     path TEXT PRIMARY KEY, size INTEGER, mtime_ns INTEGER, priority INTEGER, called BLOB, facts BLOB
 );
@@ -38,7 +41,11 @@ CREATE TABLE IF NOT EXISTS made (
     kind TEXT, path TEXT, size INTEGER, mtime_ns INTEGER, blob BLOB, PRIMARY KEY (kind, path)
 );
 """
-"""Names lie apart from the facts, which are twenty times as large: a start reads all names and no facts."""
+"""Names lie apart from the facts, which are twenty times as large: a start reads all names and no facts.
+
+It reads them from one blob, `whole`, and what came or went since: rows of `files` and `gone` with greater numbers.
+"""
+_COLUMNS = "path, size, mtime_ns, priority, error, names, has_facts"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +74,13 @@ class Known(NamedTuple):
     has_facts: bool
 
 
+class State(NamedTuple):
+    """Of the rows: the numbers of the file that was put last, and of the one that was dropped last."""
+
+    file: int
+    gone: int
+
+
 _Statement = tuple[str, Sequence[tuple[object, ...]]]
 """SQL, and the values of each time that it is executed."""
 
@@ -83,10 +97,36 @@ class Store:
     def in_memory(self) -> bool:
         return self.path == ":memory:"
 
-    def known(self) -> list[Known]:
-        """All rows without facts."""
-        query = "SELECT path, size, mtime_ns, priority, error, names, has_facts FROM files"
-        return [Known._make(row) for row in self._select(query)]
+    def known(self, after: int = 0) -> list[Known]:
+        """The rows without facts whose numbers are greater."""
+        return [Known._make(row) for row in self._select(f"SELECT {_COLUMNS} FROM files WHERE id > ?", (after,))]
+
+    def gone(self, after: int = 0) -> list[str]:
+        """Files that were dropped since, and may have come again."""
+        return [path for (path,) in self._select("SELECT path FROM gone WHERE id > ?", (after,))]
+
+    def whole(self) -> tuple[State, bytes] | None:
+        """All that was known, as one blob, and the state that it is of."""
+        for file, gone, blob in self._select("SELECT file, gone, blob FROM whole"):
+            return State(file, gone), blob
+        return None
+
+    def whole_state(self) -> State | None:
+        """The state that the blob is of; None where there is none."""
+        return next((State(*row) for row in self._select("SELECT file, gone FROM whole")), None)
+
+    def state(self) -> State:
+        """The numbers of what was put and dropped last."""
+        file = self._select("SELECT max(id) FROM files")
+        gone = self._select("SELECT max(id) FROM gone")
+        return State(file[0][0] or 0 if file else 0, gone[0][0] or 0 if gone else 0)
+
+    def put_whole(self, state: State, blob: bytes) -> None:
+        """Keeps what `known` told, as it was in a state or later."""
+        self._write(
+            ("INSERT OR REPLACE INTO whole VALUES (0, ?, ?, ?)", [(state.file, state.gone, blob)]),
+            ("DELETE FROM gone WHERE id <= ?", [(state.gone,)]),
+        )
 
     def facts(self, path: str) -> tuple[int, int, bytes] | None:
         """Size, time and facts of a file."""
@@ -113,7 +153,7 @@ class Store:
         files = [(r.path, r.size, r.mtime_ns, r.priority, r.error, r.names, r.facts is not None) for r in rows]
         facts = [(r.path, r.size, r.mtime_ns, r.priority, r.called, r.facts) for r in rows if r.facts is not None]
         self._write(
-            ("INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?, ?)", files),
+            (f"INSERT OR REPLACE INTO files ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)", files),
             ("INSERT OR REPLACE INTO facts VALUES (?, ?, ?, ?, ?, ?)", facts),
             ("DELETE FROM facts WHERE path = ?", bare),
         )
@@ -132,7 +172,11 @@ class Store:
 
     def drop(self, paths: Iterable[str]) -> None:
         gone = [(path,) for path in paths]
-        self._write(("DELETE FROM files WHERE path = ?", gone), ("DELETE FROM facts WHERE path = ?", gone))
+        self._write(
+            ("DELETE FROM files WHERE path = ?", gone),
+            ("DELETE FROM facts WHERE path = ?", gone),
+            ("INSERT INTO gone (path) VALUES (?)", gone),
+        )
 
     def close(self) -> None:
         with self._lock, contextlib.suppress(sqlite3.Error):

@@ -8,10 +8,10 @@ from __future__ import annotations
 import heapq
 import re
 import threading
-from bisect import bisect_right
 from dataclasses import dataclass
 
 from kernelscope.workspace.facts import DefKind, FileNames, Name, rows
+from kernelscope.workspace.packed_names import NOTHING, PackedNames
 
 MAX_EXAMINED = 20_000
 MAX_QUERY = 100
@@ -43,25 +43,34 @@ class Match:
 
 
 class SymbolTable:
-    """All names of the workspace. Adding is cheap; the flat table is joined again when next searched."""
+    """All names of the workspace. Adding is cheap; what was added is put into the text when it is next searched."""
 
     def __init__(self) -> None:
-        self._files: dict[str, FileNames] = {}
+        self._base = NOTHING
+        self._changed: dict[str, FileNames | None] = {}
+        """What is not in the text yet; None of a file that goes."""
         self._changes = 0
         self._lock = threading.Lock()
-        self._flat = _Flat({}, 0)
+        self._flat = _Flat(NOTHING, 0)
 
     def __len__(self) -> int:
-        return sum(len(names.kinds) for names in self._files.values())
+        return len(self._joined().packed)
+
+    def take(self, names: PackedNames) -> None:
+        """Begin with these; what was put before stays."""
+        with self._lock:
+            self._base = names
+            self._changes += 1
 
     def put(self, path: str, names: FileNames) -> None:
         with self._lock:
-            self._files[path] = names
+            self._changed[path] = names
             self._changes += 1
 
     def drop(self, path: str) -> None:
         with self._lock:
-            if self._files.pop(path, None) is not None:
+            if path in self._changed or self._base.holds(path):
+                self._changed[path] = None
                 self._changes += 1
 
     def defining(self, name: str) -> list[str]:
@@ -106,31 +115,29 @@ class SymbolTable:
         flat = self._flat
         if flat.changes != self._changes:
             with self._lock:
-                files, changes = dict(self._files), self._changes
-            flat = _Flat(files, changes)
+                base, changed, changes = self._base, dict(self._changed), self._changes
+            flat = _Flat(base.changed(changed) if changed else base, changes)
             with self._lock:
                 if self._flat.changes < changes:
                     self._flat = flat
+                if self._base is base:
+                    self._base = flat.packed
+                    newer = {p: n for p, n in self._changed.items() if p not in changed or changed[p] is not n}
+                    self._changed = newer
         return flat
 
 
 class _Flat:
     """The names of all files as one text, in the order of the paths. Never changes once made."""
 
-    def __init__(self, files: dict[str, FileNames], changes: int) -> None:
+    def __init__(self, packed: PackedNames, changes: int) -> None:
         self.changes = changes
         """How often names had been put or dropped."""
-        self.files = files
-        self.names: dict[str, tuple[Name, ...]] = {}
+        self.packed = packed
+        self.names: dict[int, tuple[Name, ...]] = {}
         """Names in rows, of the files that matched so far."""
         self._named: dict[str, list[int]] = {}
-        self.paths = sorted(files)
-        self.offsets: list[int] = []
-        offset = 1
-        for path in self.paths:
-            self.offsets.append(offset)
-            offset += len(files[path].names)
-        self.text = b"\n" + b"".join(files[path].names for path in self.paths)
+        self.text = packed.text
         self.lower = self.text.lower()
 
     def named(self, name: str) -> list[int]:
@@ -155,8 +162,8 @@ class _Flat:
     def subsequences(self, needle: bytes) -> list[int]:
         """Where names hold the letters of the needle in order."""
         letters = [re.escape(needle[i : i + 1]) for i in range(len(needle))]
-        pattern = re.compile(b"(?<=\n)" + b"".join(b"(?>[^\n]*?%b)" % letter for letter in letters))
-        return [match.start() for match, _ in zip(pattern.finditer(self.lower), range(MAX_EXAMINED), strict=False)]
+        pattern = re.compile(b"\n" + b"".join(b"[^\n%b]*%b" % (letter, letter) for letter in letters))
+        return [found.start() + 1 for found, _ in zip(pattern.finditer(self.lower), range(MAX_EXAMINED), strict=False)]
 
     def first(self, count: int) -> list[int]:
         """Where the first names of the table begin."""
@@ -171,13 +178,12 @@ class _Flat:
 
     def at(self, position: int) -> Match:
         """The definition whose name holds this position."""
-        file = max(bisect_right(self.offsets, position) - 1, 0)
-        path = self.paths[file]
-        index = self.files[path].names.count(b"\n", 0, position - self.offsets[file])
-        names = self.names.get(path)
+        file = self.packed.file_at(position)
+        index = self.text.count(b"\n", self.packed.begin(file), position)
+        names = self.names.get(file)
         if names is None:
-            names = self.names[path] = rows(self.files[path])
-        return Match(path, names[index])
+            names = self.names[file] = rows(self.packed.names(file))
+        return Match(self.packed.paths[file], names[index])
 
 
 def _one_line(query: str) -> str:

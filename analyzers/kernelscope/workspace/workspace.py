@@ -12,12 +12,13 @@ from kernelscope.queries import Queries, Question
 from kernelscope.results import FoundSymbol, LeftOut, Location, Symbol
 from kernelscope.workspace.classes import Classes
 from kernelscope.workspace.files import Files
-from kernelscope.workspace.index import Index, Progress
+from kernelscope.workspace.index import Index
 from kernelscope.workspace.instances import Instances
 from kernelscope.workspace.kept import Kept
 from kernelscope.workspace.modules import Modules
 from kernelscope.workspace.outline import SYMBOL_KINDS, outline
 from kernelscope.workspace.pool import facts_beside
+from kernelscope.workspace.progress import Progress
 from kernelscope.workspace.usages import Usages
 
 
