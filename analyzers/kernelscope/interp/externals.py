@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from typing import Any
@@ -76,6 +76,8 @@ NUMBERS = Dim | Number | Quotient | float | bool
 LEGACY = {f"torch.{name}": dtype for name, dtype in OF_ONE_TYPE.items()}
 LITERALS = ("torch.tensor", "torch.as_tensor", "jax.numpy.array", "jax.numpy.asarray")
 """Operators that make tensors of Python's values."""
+OF_VALUES = ("new_tensor", "new")
+"""Methods that do."""
 CONTAINERS = {"Sequential", "ModuleList", "ModuleDict", "ParameterList", "ParameterDict", "Parameter", "Buffer"}
 
 
@@ -94,8 +96,10 @@ def call_tensor_method(run: Interpreter, target: TensorMethod, args: Arguments, 
             return _unpacked_method(target, list(spread))
         args = [shape]
     name = target.full
-    if target.name == "new_tensor" and args and isinstance(args[0], Alike):
+    if target.name in OF_VALUES and len(args) == 1 and isinstance(args[0], Alike):
         return _tensor_of(args[0], {"dtype": target.value.dtype})
+    if target.name == "tolist" and target.value.shape.dims:
+        return _listed(target.value.shape.dims, target.value.dtype)
     op = ops.find(name)
     if op is None:
         name = f"{ARRAY}.{target.name}"
@@ -321,6 +325,16 @@ def _tensor_of(values: Alike, kwargs: Keywords) -> Value:
         return Tensor(Shape.unknown("what the elements of the list are is not known"))
     dtype = kwargs.get("dtype")
     return Tensor(Shape(tuple(sizes)), dtype if isinstance(dtype, DType) else Unknown("the kind of a list's numbers"))
+
+
+def _listed(sizes: Sequence[Size], dtype: DType | Unknown) -> Value:
+    """The numbers in a tensor as nested lists."""
+    values: Value = Number(
+        "the values of a tensor depend on the data", isinstance(dtype, Unknown) or not dtype.is_float
+    )
+    for size in reversed(sizes):
+        values = Alike(values, size if isinstance(size, Dim) else None)
+    return values
 
 
 def _plain_numbers(value: Value) -> Value:

@@ -16,7 +16,7 @@ from kernelscope.interp.conditions import condition, is_as_made
 from kernelscope.interp.expressions import conditional, evaluate
 from kernelscope.interp.interpreter import Interpreter
 from kernelscope.interp.joins import Join
-from kernelscope.interp.loops import any_number_of_rounds, one_round
+from kernelscope.interp.loops import any_number_of_rounds, is_of_other_length, one_round
 from kernelscope.interp.operators import binary
 from kernelscope.interp.otherwise import leave_open, name_numbers
 from kernelscope.interp.proven_ranks import of_assertion, of_unpacking
@@ -369,6 +369,8 @@ def _branch(run: Interpreter, scope: Scope, node: t.If, returns: Returns, rest: 
                 return execute(run, scope, rest, returns), True
         return first_ended and second_ended, False
     join = Join(run.symbols, scope, test.name, since=since, facts=(first.known.facts, second.known.facts))
+    if scope.loops and not node.orelse:
+        second.names |= {n: v for n, v in first.names.items() if is_of_other_length(second.names.get(n), v)}
     apart = differing(first.names, second.names, rest) if rest else set[str]()
     if not apart or not run.may_fork():
         meet(run, scope, first, second, join, known)

@@ -187,9 +187,9 @@ class Join:
     def _tensor(self, name: str, one: Tensor, other: Tensor) -> Tensor:
         first, second = one.shape.dims, other.shape.dims
         if first is None and second is not None and one.shape.reason == NOT_TOLD:
-            first = _alike(one.shape, len(second))
+            first = _alike(one.shape, second)
         if second is None and first is not None and other.shape.reason == NOT_TOLD:
-            second = _alike(other.shape, len(first))
+            second = _alike(other.shape, first)
         if first is None and second is not None and not one.shape.least_rank:
             return self._either(name, other)
         if second is None and first is not None and not other.shape.least_rank:
@@ -307,12 +307,16 @@ def _is_fixed(size: Dim) -> bool:
     return all("." in name for name in size.names())
 
 
-def _alike(given: Shape, rank: int) -> tuple[Size, ...] | None:
-    """The sizes of what a caller gives, when it is of the kind that the function puts in its place."""
+def _alike(given: Shape, sizes: tuple[Size, ...]) -> tuple[Size, ...] | None:
+    """The sizes of what a caller gives, when it is of the kind that the function puts in its place: of as many dims and
+    the same batch."""
     tail = given.tail or ()
-    if given.least_rank > rank:
+    if given.least_rank > len(sizes):
         return None
-    return (*given.head, *[Unknown(NOT_TOLD)] * (rank - given.least_rank), *tail)
+    untold: list[Size] = [UNTOLD] * (len(sizes) - given.least_rank)
+    if untold and not given.head and _begins_with_batch(sizes):
+        untold[0] = sizes[0]
+    return (*given.head, *untold, *tail)
 
 
 def as_given(value: Value, depth: int = 0, called: str = "") -> Value:

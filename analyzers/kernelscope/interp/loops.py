@@ -53,7 +53,9 @@ def any_number_of_rounds(run: Interpreter, scope: Scope, go: Callable[[], bool],
             elif name in before and before[name] is not value:
                 if run.trace is not None and not run.quiet:
                     run.trace.carries(before[name], value)
-                scope.names[name] = join.values(name, before[name], value)
+                scope.names[name] = (
+                    value if is_of_other_length(before[name], value) else join.values(name, before[name], value)
+                )
         contents = run.changes.since(mark)
         begun = run.changes.undo(mark)
         run.changes.join(begun, {}, contents, join)
@@ -62,6 +64,12 @@ def any_number_of_rounds(run: Interpreter, scope: Scope, go: Callable[[], bool],
             if isinstance(held, list) and len(held) > len(was):
                 total = None if key in run.changes.uneven else count
                 held[first:] = [_any_number_of(held[len(was) :], join, total)]
+
+
+def is_of_other_length(before: Value, value: Value) -> bool:
+    """Whether a round makes of several values another number of them: `args = layer(*args)`. What follows takes what
+    some round gave, for there is one."""
+    return type(before) is tuple and type(value) is tuple and len(before) != len(value)
 
 
 def _is_layer(part: Value) -> bool:

@@ -17,7 +17,7 @@ from kernelscope.interp.agreement import NOT_TOLD
 from kernelscope.interp.flow import Returns, execute
 from kernelscope.interp.interpreter import Interpreter
 from kernelscope.interp.limits import OutOfBudget
-from kernelscope.interp.shape_texts import LEFT_OUT
+from kernelscope.interp.shape_texts import LEFT_OUT, SEVERAL_RANKS
 from kernelscope.interp.symbols import sizes_in
 from kernelscope.interp.trials import Trial
 from kernelscope.interp.uses import asked_for_dims
@@ -185,7 +185,8 @@ class _Trials:
         self.prefixes.append(f"{called}_size")
         run, value, surprises = self.run, self.scope.names[name], candidates.surprises
         shape = present(value).shape
-        told = shape.least_rank + (bool(shape.head) and not shape.tail)  # dots behind what is told stand for some axis
+        has_more = bool(shape.head) and not shape.tail and shape.reason != SEVERAL_RANKS
+        told = shape.least_rank + has_more  # dots behind what is told stand for some axis
         least = max(1, told, _without_batch(self.node, name))
         given = sizes_in(self.scope.names.values())
         ranks = sorted((rank for rank in candidates.left if rank >= least), key=lambda rank: candidates.left[rank])
@@ -299,7 +300,7 @@ def _runs(
     """
     frame = Scope(scope.path, scope.function, {**scope.names, **values}, scope.outer)
     start = run.steps
-    known, outer, mark, before = run.known, run.symbols.frame, run.changes.mark(), len(run.findings)
+    known, outer, mark, before, met = run.known, run.symbols.frame, run.changes.mark(), len(run.findings), len(run.met)
     batched = WITHOUT_BATCH.set(False)
     run.quiet += 1
     run.contexts.within += 1
@@ -330,7 +331,7 @@ def _runs(
         run.symbols.trial = None
         run.known, run.symbols.frame, run.calls, run.nested = known, outer, calls, 0
         run.tried += run.steps - start
-        del run.findings[before:]
+        del run.findings[before:], run.met[met:]
 
 
 def _with_rank(value: Value, called: str, rank: int, words: Mapping[str, str] = NO_WORDS) -> Value:

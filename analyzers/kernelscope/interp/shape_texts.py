@@ -5,6 +5,7 @@ Reads text only. Brackets hold other things as well, `(x1, y1, x2, y2)` or `(int
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -72,6 +73,7 @@ PRIME = re.compile(r"(?<=\w)'(?!\w)")
 ELLIPSIS = re.compile(r"\.\.\.|…|\*\w*|spatial_?(?:dims|dimensions|shape|sizes)", re.IGNORECASE)
 """What stands for any number of sizes: dots, `*`, `*batch`, or a word that says so."""
 LEFT_OUT = "documentation leaves dims out"
+SEVERAL_RANKS = "documentation gives two numbers of dims"
 BROADCAST = "#"
 """Before a size that is there, or is 1: `(#batch, time, size)`."""
 ONE_OF = re.compile(r"\w+ (?:or|/|\|) \w+")
@@ -112,7 +114,8 @@ def in_docstring(text: str, name: str, is_tensor: bool = False) -> Shape | None:
         if not own.strip():  # all is said below
             shape = _bare(more, is_tensor or _speaks_of_tensor(f"{kind} {BARE.sub('', more)}"), at_start=True)
             behind = BEHIND_COLON.search(more) if shape is None and is_tensor else None
-            return shape if behind is None else _bare(more[behind.end() :], is_tensor, at_start=True)
+            shape = shape if behind is None else _bare(more[behind.end() :], is_tensor, at_start=True)
+            return _of_cases(more) if shape is None and is_tensor else shape
         if is_tensor and (only := _vector(own, text)) is not None:
             return only
         if GOES_ON.search(own) is not None or (more.startswith(("(", "[", "`")) and BARE.search(own) is None):
@@ -122,6 +125,16 @@ def in_docstring(text: str, name: str, is_tensor: bool = False) -> Shape | None:
         rf"(?<![\w.]){re.escape(name)}`?\s*(?:\([^\n]*?|:[^\n]*?)" + OF_SHAPE.pattern, text, re.IGNORECASE
     )
     return None if within is None else _only(within, text)
+
+
+def _of_cases(text: str) -> Shape | None:
+    """What the shapes have in common that a text gives of one tensor: `token ids (batch, length) if embedded, features
+    (batch, length, mels) otherwise`."""
+    found = [_only(brackets, text) for brackets in BARE.finditer(text)]
+    shapes = [shape for shape in found if shape is not None and _names_sizes(shape, is_tensor=False)]
+    if len(shapes) != 2 or len(found) != 2 or SEVERAL.search(text):
+        return None
+    return either(*shapes)
 
 
 def with_colons(text: str) -> str:
@@ -278,11 +291,20 @@ def _only(found: re.Match[str], text: str) -> Shape | None:
 
 
 def either(shape: Shape, other: Shape | None) -> Shape | None:
-    """One of two shapes, if both have as many dims: a size is left out that is called by two words."""
-    if other is None or shape.dims is None or other.dims is None or len(shape.dims) != len(other.dims):
+    """What one of two shapes is in any case: of two with as many dims what both call alike, and a size that is called
+    by two words is left out; of others the sizes in front that they have in common."""
+    if other is None or shape.dims is None or other.dims is None:
         return None
-    sizes = zip(shape.dims, other.dims, strict=True)
-    return Shape(tuple(one if one == another else Unknown("documentation gives two sizes") for one, another in sizes))
+    sizes = [
+        one if one == another else Unknown("documentation gives two sizes")
+        for one, another in zip(shape.dims, other.dims, strict=False)
+    ]
+    if len(shape.dims) == len(other.dims):
+        return Shape(tuple(sizes))
+    alike = tuple(
+        itertools.takewhile(lambda size: not isinstance(size, Unknown) or isinstance(size, PerhapsOne), sizes)
+    )
+    return Shape(alike, (), SEVERAL_RANKS) if alike else None
 
 
 def shape_in_brackets(text: str) -> Shape | None:

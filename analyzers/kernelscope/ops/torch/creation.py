@@ -163,6 +163,13 @@ def tensor_of(*args: Value, data: Value = None, dtype: Value = None, **options: 
     return Tensor(Shape(shape), asked or _kind(value), place(options.get("device")))
 
 
+@rule("T.new", kind="movement", label="a new tensor of the same dtype")
+def new(self: Value, *args: Value, dtype: Value = None, device: Value = None) -> Tensor:
+    """Sizes, or the values: a nested list or another tensor."""
+    own = tensor(self)
+    return Tensor(_legacy(args), own.dtype, own.place)
+
+
 OF_ONE_TYPE = {
     "Tensor": "float32",
     "FloatTensor": "float32",
@@ -179,12 +186,23 @@ def _declare_legacy(name: str, dtype: str) -> None:
     @rule(f"t.{name}", name=name, kind="movement", label=f"a tensor of {dtype}")
     def legacy(*args: Value) -> Tensor:
         """Sizes, or the values: a nested list or an array."""
-        if len(args) == 1 and isinstance(args[0], Tensor | Unknown):
-            array = args[0]
-            return Tensor(array.shape if isinstance(array, Tensor) else Shape.unknown(array.reason), DTYPES[dtype])
-        if len(args) == 1 and is_sequence(args[0]):
-            return Tensor(Shape(_lengths(args[0])), DTYPES[dtype])
-        return Tensor(Shape(sizes(args)) if args else Shape.of(0), DTYPES[dtype])
+        return Tensor(_legacy(args), DTYPES[dtype])
+
+
+def _legacy(args: tuple[Value, ...]) -> Shape:
+    """The shape of what is made of sizes, of values in a nested list, or of an array."""
+    if not args:
+        return Shape.of(0)
+    values = args[0]
+    if len(args) > 1 or not (isinstance(values, Tensor | Unknown) or is_sequence(values)):
+        return Shape(sizes(args))
+    if isinstance(values, Tensor):
+        return values.shape
+    if isinstance(values, Unknown):
+        return Shape.unknown(values.reason)
+    if isinstance(values, tuple) and any(isinstance(v, Dim) and v.const is None for v in items(values)):
+        return asked(args)  # `x.new(y.size())`: a tuple of sizes that is no `Size` would be values
+    return Shape(_lengths(values))
 
 
 for _name, _dtype in OF_ONE_TYPE.items():
