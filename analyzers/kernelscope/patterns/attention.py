@@ -79,7 +79,7 @@ def _is_more(node: Node) -> bool:
 def _fused(leaf: Node) -> tuple[list[Clue], list[str]]:
     kwargs = leaf.step.kwargs
     grouped = [GROUPED] if kwargs.get("enable_gqa") is True else []
-    traits = ["fused", *grouped, *_heads(leaf), *_latent(leaf.uses[1:3]), *_normed(leaf)]
+    traits = ["fused", *grouped, *_heads(leaf), *_latent(leaf.uses[:3]), *_normed(leaf)]
     if kwargs.get("is_causal") is True or kwargs.get("causal") is True:
         traits.append(CAUSAL)
     window = kwargs.get("window_size")
@@ -106,7 +106,7 @@ def _written_out(leaf: Node, inside: set[Node]) -> tuple[list[Clue], list[str]] 
         Clue(outs[0], "times the values"),
     ]
     masks = [n for n in before if n not in scores and not n.is_source]
-    heads = (*_heads(scores[0]), *_heads(outs[0]), *_latent([scores[0].uses[1], outs[0].uses[1]]))
+    heads = (*_heads(scores[0]), *_heads(outs[0]), *_latent([*scores[0].uses[:2], outs[0].uses[1]]))
     traits = ["materialised", *heads, *_normed(scores[0]), *mask_traits(masks)]
     return clues, traits
 
@@ -146,10 +146,13 @@ def _heads(product: Node) -> Iterator[str]:
                 return
 
 
-def _latent(keys_and_values: Sequence[Use]) -> Iterator[str]:
-    """Keys and values that are unfolded from one short vector: a projection of a projection, the same for both."""
-    shorts = [{low for n in _projections(use.nodes) for low in _narrower(n)} for use in keys_and_values]
-    if len(shorts) > 1 and set.intersection(*shorts):
+def _latent(operands: Sequence[Use]) -> Iterator[str]:
+    """Keys and values that are unfolded from one short vector: a projection of a projection, the same for both.
+
+    What the queries are made of as well is no such vector, but what attention is given: it may be short, too.
+    """
+    shorts = [{low for n in _projections(use.nodes) for low in _narrower(n)} for use in operands]
+    if len(shorts) > 2 and set.intersection(*shorts[1:]) - shorts[0]:
         yield "latent keys and values"
 
 
