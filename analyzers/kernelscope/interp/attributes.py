@@ -19,6 +19,7 @@ from kernelscope.interp.changes import Changes
 from kernelscope.interp.families import held_under
 from kernelscope.interp.interpreter import Interpreter
 from kernelscope.interp.joins import as_given
+from kernelscope.interp.kernel_writes import launch
 from kernelscope.interp.limits import OBJECT_STEPS, OutOfBudget
 from kernelscope.interp.open_shapes import part_of
 from kernelscope.interp.outside_names import external
@@ -474,6 +475,8 @@ def subscript(run: Interpreter, value: Value, index: Value, span: Any) -> Value:
             return value.element
         case Choice():
             return _of_any([subscript(run, entry, index, span) for entry in value.followed])
+        case Function() if (found := launch(run.workspace.modules, value.definition)) is not None:
+            return found
         case Unknown(reason=reason):
             if reason == ELEMENT and isinstance(index, str):
                 return Number(ELEMENT)  # a setting of one kind

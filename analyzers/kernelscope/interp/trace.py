@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from kernelscope import ops
 from kernelscope.dims import NO_FACTS
+from kernelscope.interp.kernel_writes import Launch
 from kernelscope.interp.origins import Origins
 from kernelscope.interp.steps import Given, Step, Test, tensors_in
 from kernelscope.interp.values import (
@@ -266,17 +267,27 @@ class Trace(Origins):
 
         Memory without contents is given to be filled. A call whose result nobody takes is made for what it changes:
         that is told of the tensors that this function made, and where a library is given none of them of its inputs.
+        What a kernel writes its own code tells.
         """
         if step.is_for_backward:
+            return
+        if isinstance(step.target, Launch) and step.target.writes:
+            for value in step.target.written(step.args, step.kwargs):
+                self._changes(step, self.latest(value))
             return
         empty = [given for given in step.given if self._is_made_by(given.value, _is_empty)]
         made = [given for given in step.given if step.is_statement and self._is_made_by(given.value, _computes)]
         inputs = [given for given in step.given if _is_of_library(step) and self._is_made_by(given.value, _is_input)]
         for given in empty or made or inputs:
             if isinstance(given.value, Tensor) or step.is_statement:
-                step.changes.append(given.value)
-                self._changed(step, given.value, changed := self.made(step, given.value))
-                step.result = changed if isinstance(step.result, Unknown) else step.result
+                self._changes(step, given.value)
+
+    def _changes(self, step: Step, value: Value) -> None:
+        """A call that is not followed changes a tensor."""
+        if isinstance(value, Tensor) or self.origins(value):
+            step.changes.append(value)
+            self._changed(step, value, changed := self.made(step, value))
+            step.result = changed if isinstance(step.result, Unknown) else step.result
 
     def _is_made_by(self, value: Value, kind: Callable[[Step], bool]) -> bool:
         """Whether a value is, but for how it is viewed, what a step of a kind gave."""
