@@ -1208,3 +1208,50 @@ def test_what_is_made_of_an_input_that_turns_out_to_be_data_is_drawn_too(tmp_pat
     lines = {(titles[e.source], titles[e.target]) for e in graph.edges}
     assert {("when", "sin"), ("when", "cos"), ("stack", "× 2")} <= lines
     assert titles[next(e.target for e in graph.edges if titles[e.source] == "× 2")].startswith("output")
+
+
+TWO_ENDS = """
+class Ends(nn.Module):
+    def __init__(self, width: int, more: bool = False):
+        super().__init__()
+        self.up, self.more = nn.Linear(width, width), more
+
+    def widen(self, masks):
+        return self.up(masks)
+
+    def forward(self, masks: torch.Tensor):
+        masks, scores = self.widen(masks), torch.sigmoid(masks)
+        wide = self.widen(masks)
+        if self.more:
+            areas = wide.sum(-1)
+            return wide, scores, areas, masks
+        return wide, scores, masks
+"""
+
+
+def test_outputs_are_called_as_the_return_with_so_many_calls_them(tmp_path: Path) -> None:
+    graph = graph_of(tmp_path, TWO_ENDS, "Ends")
+    told = [b.lines[0].removeprefix("output: ") for b in graph.boxes if b.kind == "output"]
+    assert told == ["wide", "scores", "masks"]
+
+
+HELD = """
+class Held:
+    def __init__(self, tensors, mask: torch.Tensor | None):
+        self.tensors, self.mask = tensors, mask
+
+class Places(nn.Module):
+    def __init__(self, width: int):
+        super().__init__()
+        self.rows = nn.Embedding(50, width)
+
+    def forward(self, held: Held):
+        x = held.tensors
+        h, w = x.shape[-2:]
+        return self.rows(torch.arange(w)).unsqueeze(0).repeat(h, 1, 1)
+"""
+
+
+def test_the_last_sizes_of_what_an_object_holds_have_names(tmp_path: Path) -> None:
+    graph = graph_of(tmp_path, HELD, "Places")
+    assert [edge.label for edge in graph.edges][-1] == "[h, w, W]"

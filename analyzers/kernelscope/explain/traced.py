@@ -38,10 +38,17 @@ def guesses(flow: Flow) -> tuple[str, ...]:
     return (f"≈ rank and sizes of {names} rest on the names of inputs: the code does not tell them",) if names else ()
 
 
-def _returned(function: t.FunctionDef) -> tuple[str, ...]:
-    """What a function calls the values that it returns: `return hidden, residual`; empty where its ways differ."""
-    found = {_names(node.value) for node in t.walk(*function.body) if isinstance(node, t.Return)}
-    return found.pop() if len(found) == 1 else ()
+def _returned(function: t.FunctionDef) -> tuple[tuple[str, ...], ...]:
+    """What a function calls the values that it returns, for each number of them: `return hidden, residual`; what its
+    ways call differently has no name."""
+    found: dict[int, list[tuple[str, ...]]] = {}
+    for node in t.walk(*function.body):
+        if isinstance(node, t.Return) and (names := _names(node.value)):
+            found.setdefault(len(names), []).append(names)
+    return tuple(
+        tuple(of_all.pop() if len(of_all := set(told)) == 1 else "" for told in zip(*ways, strict=True))
+        for ways in found.values()
+    )
 
 
 def _names(value: t.Expr | None) -> tuple[str, ...]:

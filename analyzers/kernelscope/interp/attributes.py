@@ -21,7 +21,7 @@ from kernelscope.interp.interpreter import Interpreter
 from kernelscope.interp.joins import as_given
 from kernelscope.interp.kernel_writes import launch
 from kernelscope.interp.limits import OBJECT_STEPS, OutOfBudget
-from kernelscope.interp.open_shapes import part_of
+from kernelscope.interp.open_shapes import last_of, part_of
 from kernelscope.interp.outside_names import external
 from kernelscope.interp.overridden import overridden
 from kernelscope.interp.promised_objects import promised_attribute
@@ -470,7 +470,9 @@ def subscript(run: Interpreter, value: Value, index: Value, span: Any) -> Value:
             found = element_at(value.parts, index, span)
             return Sequential(found) if isinstance(found, list) else found
         case Opaque():
-            return Opaque(f"{value.name}[{index!r}]") if isinstance(index, Dim | str) else Unknown(ELEMENT, span)
+            if isinstance(index, Dim | str):
+                return Opaque(f"{value.name}[{index!r}]")
+            return last_of(value, index) or Unknown(ELEMENT, span)
         case Several():
             return value.element
         case Choice():

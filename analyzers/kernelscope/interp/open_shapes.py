@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from kernelscope.dims import Dim
-from kernelscope.interp.values import Number, Unpacked, Value, as_size
+from kernelscope.interp.values import Number, Opaque, Unpacked, Value, as_size
 from kernelscope.tensor import Shape, Size, Unknown
 
 MOST_DIMS = 8
@@ -30,6 +30,16 @@ def part_of(shape: Shape, index: slice) -> Value:
     if index.step is None and index.start in (None, 0) and stop is not None and abs(stop) <= MOST_DIMS:
         return shape.replace_last(-stop) if stop < 0 else _sizes(shape, range(stop))
     return Unknown(shape.reason or "the rank is not known")
+
+
+def last_of(sizes: Opaque, index: Value) -> tuple[Value, ...] | None:
+    """`x.shape[-2:]` of what may be no tensor of ours: the last sizes, each by its name."""
+    match index:
+        case slice(start=Dim() as start, stop=None, step=None) if sizes.name.endswith(".shape"):
+            count = -(start.const or 0)
+            return tuple(sizes.element(place) for place in range(-count, 0)) if 0 < count <= MOST_DIMS else None
+        case _:
+            return None
 
 
 def joined(left: Sequence[Value], shape: Shape, right: Sequence[Value]) -> Shape:

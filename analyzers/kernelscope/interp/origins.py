@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from kernelscope.interp.changes import Changes
 
 MAX_VIEWS = 8
+SIZE = ".shape["
+"""In the name of a size of what an unknown object holds."""
 
 
 class Origins:
@@ -191,6 +193,8 @@ class Origins:
             latest = self.latest(value)
             self._names.setdefault(id(latest), (latest, name))
         elif isinstance(value, Dim) and value.name is not None and is_of_dim(value.name) and name.strip("_"):
+            self.sizes.setdefault(value.name, name)
+        elif isinstance(value, Opaque) and SIZE in value.name:
             self.sizes.setdefault(value.name, name)
         for tensor in tensors_in(value):
             for step in self.origins(tensor):

@@ -164,8 +164,8 @@ class Output:
 class Flow:
     """The graph of one trace."""
 
-    def __init__(self, trace: Trace, names: Sequence[str] = ()) -> None:
-        """`names` are what the function calls the values that it returns, where it says."""
+    def __init__(self, trace: Trace, names: Sequence[Sequence[str]] = ()) -> None:
+        """`names` are what the function calls the values that it returns, where it says: one for each number of them."""
         self.trace = trace
         self.nodes: list[Node] = []
         self._of: dict[Step, Node] = {}
@@ -263,7 +263,7 @@ class Flow:
             use.carried = [n for made in left for n in self._known(made) if n.number > node.number]
         return found
 
-    def _outputs(self, result: Value, names: Sequence[str]) -> Iterator[Output]:
+    def _outputs(self, result: Value, names: Sequence[Sequence[str]]) -> Iterator[Output]:
         for name, part in _named(result, names):
             for value in tensors_in(part):
                 if isinstance(value, Tensor) or self.trace.origins(value):
@@ -305,12 +305,13 @@ def _is_copying(target: Value) -> bool:
     return operator is not None and operator.name in COPIES
 
 
-def _named(result: Value, names: Sequence[str]) -> list[tuple[str, Value]]:
+def _named(result: Value, names: Sequence[Sequence[str]]) -> list[tuple[str, Value]]:
     """What is returned, part by part, with the names of the fields of a result object or of the variables."""
     if isinstance(result, Instance) and not result.is_module:
         return [(name, value) for name, value in result.attributes.items() if not isinstance(value, Instance)]
-    if isinstance(result, tuple) and len(result) == len(names):
-        return list(zip(names, result, strict=True))
+    if isinstance(result, tuple):
+        called = next((of_all for of_all in names if len(of_all) == len(result)), None)
+        return list(zip(called, result, strict=True)) if called is not None else [("", result)]
     if isinstance(result, dict):
         return [(str(key), value) for key, value in result.items()]
     return [("", result)]
