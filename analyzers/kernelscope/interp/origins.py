@@ -23,6 +23,12 @@ SIZE = ".shape["
 """In the name of a size of what an unknown object holds."""
 
 
+def _is_unnamed(size: Dim | Opaque) -> bool:
+    """Whether the source has no name for a size but that of what it is a size of."""
+    name = size.name or ""
+    return is_of_dim(name) if isinstance(size, Dim) else SIZE in name
+
+
 class Origins:
     """The steps that each value may come from, and the variables' names for them."""
 
@@ -192,10 +198,8 @@ class Origins:
         if isinstance(value, Tensor | Unknown):
             latest = self.latest(value)
             self._names.setdefault(id(latest), (latest, name))
-        elif isinstance(value, Dim) and value.name is not None and is_of_dim(value.name) and name.strip("_"):
-            self.sizes.setdefault(value.name, name)
-        elif isinstance(value, Opaque) and SIZE in value.name:
-            self.sizes.setdefault(value.name, name)
+        elif isinstance(value, Dim | Opaque) and name.strip("_") and _is_unnamed(value):
+            self.sizes.setdefault(value.name or "", name)
         for tensor in tensors_in(value):
             for step in self.origins(tensor):
                 step.bound = step.bound or name

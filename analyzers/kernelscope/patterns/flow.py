@@ -165,7 +165,7 @@ class Flow:
     """The graph of one trace."""
 
     def __init__(self, trace: Trace, names: Sequence[Sequence[str]] = ()) -> None:
-        """`names` are what the function calls the values that it returns, where it says: one for each number of them."""
+        """`names` are what the function calls the values that it returns, where it says, for each number of them."""
         self.trace = trace
         self.nodes: list[Node] = []
         self._of: dict[Step, Node] = {}
