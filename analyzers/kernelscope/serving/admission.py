@@ -17,11 +17,14 @@ from kernelscope.serving.guards import (
     all_guards_text,
     calls,
     guarded,
+    kept_of,
     last_name,
+    last_of,
     own_calls,
     own_of,
 )
 from kernelscope.serving.moves import Move, last_part, moves
+from kernelscope.serving.pieces import by_function
 from kernelscope.serving.preemption import swaps_out
 from kernelscope.serving.queues import OVER, REQUESTS, iterated
 from kernelscope.serving.sections import words
@@ -160,7 +163,7 @@ def _batch_to_its_end(
     return Claim(f"{scope.qualified_name} batching", value, (source.at(ends), source.at(scope.node)))
 
 
-@lru_cache(maxsize=64)
+@kept_of
 def _outliving(function: t.FunctionDef | t.ClassDef) -> dict[str, str]:
     """Names of a function that it stores in its object, with the attribute, that it returns or that it is given.
 
@@ -206,7 +209,7 @@ def _run(function: t.FunctionDef | t.ClassDef, batch: str) -> t.Call | None:
     return next((c for c in found if t.dotted(c.args[0]) == batch), None)
 
 
-@lru_cache(maxsize=64)
+@kept_of
 def _putters(function: t.FunctionDef | t.ClassDef) -> dict[str, tuple[int, str]]:
     """Functions inside that put one of their arguments into a list of the function around: its place, and the list."""
     found: dict[str, tuple[int, str]] = {}
@@ -359,10 +362,10 @@ def _limits(source: PythonSource, scope: Scope, loop: t.While | t.For) -> Iterat
     for statement in t.flat(loop.body):
         if not isinstance(statement, t.If) or not statement.body:
             continue
-        if isinstance(statement.body[-1], t.Continue):
+        if isinstance(last_of(statement.body), t.Continue):
             if isinstance(loop, t.For):
                 yield f"the loop is through, passing over one if {source.quote(statement.test)}"
-        elif isinstance(statement.body[-1], t.Return | t.Break):
+        elif isinstance(last_of(statement.body), t.Return | t.Break):
             yield source.quote(statement.test, MAX_TEST)
         elif (
             statement.orelse
@@ -392,6 +395,7 @@ def _asked(source: PythonSource, scope: Scope, test: t.Expr) -> str:
     return ""
 
 
+@by_function
 def passed_over(source: PythonSource) -> Iterator[Claim]:
     """Loops that may pass a request over only so often: a counter raised at each skip is compared with a limit."""
     for scope in source.module.functions():
@@ -422,6 +426,7 @@ def _moves_requests(function: t.FunctionDef | t.ClassDef) -> bool:
     return any(_moved(loop) is not None for loop in own_of(function, t.For, t.While))
 
 
+@by_function
 def static(source: PythonSource) -> Iterator[Claim]:
     """Loops that run one batch until all of it is finished: `if done.all(): break`, and take nothing in between."""
     for scope in source.module.functions():
@@ -444,7 +449,7 @@ def static(source: PythonSource) -> Iterator[Claim]:
 
 def _all_done(branch: t.If) -> bool:
     """`if finished.all(): break`, `if all(row.done for row in rows): break`."""
-    if not branch.body or not isinstance(branch.body[-1], t.Break | t.Return):
+    if not isinstance(last_of(branch.body), t.Break | t.Return):
         return False
     match branch.test:
         case t.Call(func=t.Attribute(attr="all"), args=[]) | t.Call(func=t.Name(id="all"), args=[_]):

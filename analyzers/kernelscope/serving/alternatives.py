@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 from kernelscope.serving.claims import Claim, PythonSource
 from kernelscope.serving.guards import last_name, own_of
+from kernelscope.serving.pieces import by_function
 from kernelscope.serving.sections import words
 from kernelscope.syntax.python import tree as t
 
@@ -21,6 +22,7 @@ SECTIONS = {
 LEAST = 2
 
 
+@by_function
 def alternatives(source: PythonSource) -> Iterator[tuple[str, Claim]]:
     """`if config.paged: self.pages = Paged(…) elif …: self.cache = Whole(…) else: …`."""
     if source.aside:

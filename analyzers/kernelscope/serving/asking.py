@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from kernelscope.results import Location
 from kernelscope.serving.claims import PythonSource, literal
 from kernelscope.serving.guards import last_name, own_calls, own_of
+from kernelscope.serving.pieces import by_function
 from kernelscope.serving.sections import words
 from kernelscope.syntax.python import tree as t
 
@@ -29,6 +30,7 @@ class Asked:
     location: Location
 
 
+@by_function
 def asked(source: PythonSource) -> Iterator[Asked]:
     """The paths that the functions of a file ask for."""
     if source.aside:

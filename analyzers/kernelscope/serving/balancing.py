@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from kernelscope.serving.affinity import kept_together
 from kernelscope.serving.claims import Claim, PythonSource
 from kernelscope.serving.guards import last_name, own, own_of
+from kernelscope.serving.pieces import by_function
 from kernelscope.serving.sections import words
 from kernelscope.syntax.python import tree as t
 from kernelscope.syntax.python.lower import Scope
@@ -30,6 +31,7 @@ LOADS = {"count", "counts", "load", "loads", "pending", "running", "queue", "que
 MOST_WAYS = 3
 
 
+@by_function
 def balancing(source: PythonSource) -> Iterator[Claim]:
     """Claims about the choice of a replica, from one file."""
     if source.aside:

@@ -12,6 +12,7 @@ from kernelscope.results import Location
 from kernelscope.serving.c_functions import CSource
 from kernelscope.serving.claims import PythonSource, literal
 from kernelscope.serving.guards import last_name, own_calls
+from kernelscope.serving.pieces import by_function
 from kernelscope.serving.routes import DECORATORS
 from kernelscope.syntax.python import tree as t
 
@@ -105,6 +106,7 @@ def _native_files(call: t.Call) -> list[str]:
     return found
 
 
+@by_function
 def loaders(source: PythonSource) -> Iterator[Loader]:
     """Functions of the program that call the loader of a library that builds native code."""
     for scope in source.module.functions():

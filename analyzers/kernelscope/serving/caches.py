@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 from kernelscope.serving.claims import Claim, PythonSource, literal
 from kernelscope.serving.guards import last_name, own_calls, own_of
+from kernelscope.serving.pieces import by_function
 from kernelscope.serving.sections import words
 from kernelscope.syntax.python import tree as t
 from kernelscope.syntax.python.lower import Scope
@@ -36,6 +37,7 @@ KEPT_STATE = {"cache", "kv", "pool", "page", "pages", "slot", "slots", "memory",
 """Words of what keeps the state of requests."""
 
 
+@by_function
 def paging(source: PythonSource) -> Iterator[Claim]:
     """Slot arithmetic of paged caches: `table[pos // B] * B + pos % B`, and block counts by rounding up."""
     for scope in source.module.functions():
@@ -114,6 +116,7 @@ def _same(one: t.Expr, other: t.Expr) -> bool:
     return t.dotted(one) is not None and t.dotted(one) == t.dotted(other)
 
 
+@by_function
 def buffers(source: PythonSource) -> Iterator[Claim]:
     """Large buffers that are allocated once and kept: attributes and registered buffers, with their layout."""
     for scope in source.module.functions():
@@ -232,6 +235,7 @@ def _counts_blocks(sizes: list[t.Expr], named: list[set[str]]) -> bool:
     return False
 
 
+@by_function
 def rings(source: PythonSource) -> Iterator[Claim]:
     """`position % size` as an index into a cache: a rotating buffer that keeps the last positions.
 
@@ -269,6 +273,7 @@ def _is_turn(node: t.BinOp) -> bool:
     return node.op == "%" and bool(left & POSITIONS) and bool(right & {"size", "window", "len", "length", "capacity"})
 
 
+@by_function
 def sizing(source: PythonSource) -> Iterator[Claim]:
     """Products of four or more factors one of which is an element size: bytes of a cache or buffer."""
     for scope in source.module.functions():

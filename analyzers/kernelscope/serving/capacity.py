@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from kernelscope.serving.claims import Claim, PythonSource
-from kernelscope.serving.guards import assignments, inlined, last_name, own
+from kernelscope.serving.guards import assignments, inlined, last_name, last_of, own
+from kernelscope.serving.pieces import by_function
 from kernelscope.serving.sections import words
 from kernelscope.syntax.python import tree as t
 
@@ -14,6 +15,7 @@ REFUSALS = {"no", "not", "none", "never", "later", "fail", "failed", "failure", 
 """Words of members of enums that say that a request is not taken."""
 
 
+@by_function
 def admissions(source: PythonSource) -> Iterator[Claim]:
     """What must be free before a request is taken: comparisons with a capacity before an exit that gives nothing."""
     for scope in source.module.functions():
@@ -44,7 +46,7 @@ def _besides(source: PythonSource, node: t.If, test: t.Compare) -> str:
 
 def _accepted(source: PythonSource, where: str, node: t.If, known: dict[str, t.Expr]) -> Claim | None:
     """`if fits and few_enough: return True … else: return False`, with what the names stand for."""
-    if not node.orelse or not _refuses(node.orelse[-1]) or not isinstance(node.body[-1], t.Return):
+    if not node.orelse or not _refuses(node.orelse[-1]) or not isinstance(last_of(node.body), t.Return):
         return None
     tests = node.test.values if isinstance(node.test, t.BoolOp) and node.test.op == "and" else [node.test]
     meant = [known.get(t.dotted(test) or "", test) for test in tests]

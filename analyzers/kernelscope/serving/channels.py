@@ -25,6 +25,7 @@ from kernelscope.serving.guards import (
     statements,
     whole,
 )
+from kernelscope.serving.pieces import by_function, mentions
 from kernelscope.serving.sections import words
 from kernelscope.syntax.python import tree as t
 from kernelscope.syntax.python.lower import Scope
@@ -106,9 +107,10 @@ class Link:
         return not self.pattern and any(owner_of(end) != opened for end in (*self.senders, *self.receivers))
 
 
+@by_function
 def channels(source: PythonSource) -> Iterator[Channel]:
     """Ends of channels that a file opens: sockets, queues, pipes, shared memory."""
-    if not any(name.encode() in source.text.data for name in (*SOCKETS, *QUEUES)):
+    if not mentions(source, *SOCKETS, *QUEUES):
         return
     for scope in source.module.functions():
         for statement, guards in statements(scope.node):
@@ -210,6 +212,7 @@ def _is_concurrent(source: PythonSource, name: str) -> bool:
     return first in contexts
 
 
+@by_function
 def uses(source: PythonSource) -> Iterator[Use]:
     """What functions put into or take from something that may be a channel."""
     if source.aside:

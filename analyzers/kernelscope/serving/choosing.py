@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 from kernelscope.serving.claims import Claim, PythonSource
 from kernelscope.serving.guards import assignments, guards_text, last_name, own, own_calls, own_of, statements
+from kernelscope.serving.pieces import by_function
 from kernelscope.serving.preemption import removed
 from kernelscope.serving.queues import REQUESTS
 from kernelscope.serving.sections import hits, words
@@ -32,6 +33,7 @@ def choices(source: PythonSource) -> Iterator[Claim]:
     yield from _moved_between_levels(source)
 
 
+@by_function
 def _least(source: PythonSource) -> Iterator[Claim]:
     """`first = min(self.inbox, key=…)`, taken out of the queue and returned or handed on."""
     for scope in source.module.functions():
@@ -55,6 +57,7 @@ def _least(source: PythonSource) -> Iterator[Claim]:
             yield Claim(f"{scope.qualified_name} order", value, (source.at(call), source.at(taken)))
 
 
+@by_function
 def _policies(source: PythonSource) -> Iterator[Claim]:
     """`if self.policy == P.LPM and len(queue) > 128: return P.FCFS`: which policy is in force when."""
     if not hits("serving.scheduling", source.path.stem):
@@ -76,6 +79,7 @@ def _policies(source: PythonSource) -> Iterator[Claim]:
             )
 
 
+@by_function
 def _levels(source: PythonSource) -> Iterator[Claim]:
     """`for level in range(len(self.queues)): if len(self.queues[level]) > 0: return self.queues[level].popleft()`."""
     for scope in source.module.functions():
@@ -93,6 +97,7 @@ def _levels(source: PythonSource) -> Iterator[Claim]:
             yield Claim(f"{scope.qualified_name} order", value, places)
 
 
+@by_function
 def _gone_through_by_level(source: PythonSource) -> Iterator[Claim]:
     """`for queue in reversed(self.queues): if queue: …`, where an element joins the queue at an index of its own."""
     for scope in source.module.functions():
@@ -165,6 +170,7 @@ def _put_by_level(around: t.ClassDef | t.FunctionDef, queues: str) -> t.Call | N
     return None
 
 
+@by_function
 def _moved_between_levels(source: PythonSource) -> Iterator[Claim]:
     """`letter.set_level(letter.level + 1)` under a test of time, and `letter.set_level(0)` of those that waited."""
     for scope in source.module.functions():

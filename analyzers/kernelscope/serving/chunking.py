@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from kernelscope.serving.claims import Claim, PythonSource
-from kernelscope.serving.guards import EXITS, assignments, calls, last_name, own, own_of, statements
+from kernelscope.serving.guards import EXITS, assignments, calls, last_name, last_of, own, own_of, statements
+from kernelscope.serving.pieces import by_function
 from kernelscope.serving.sections import words
 from kernelscope.syntax.python import tree as t
 from kernelscope.syntax.python.lower import Scope
@@ -32,6 +33,7 @@ ANSWERS = {"new", "output", "completion", "generate", "generated", "response", "
 """Words of what a request may still bring forth: a limit leaves that, too, but cuts no prompt."""
 
 
+@by_function
 def chunks(source: PythonSource) -> Iterator[Claim]:
     """`min(budget, remaining)` tokens of a request are taken and the rest later: chunked prefill."""
     for scope in source.module.functions():
@@ -75,6 +77,7 @@ def chunks(source: PythonSource) -> Iterator[Claim]:
             yield Claim(f"{scope.qualified_name} chunked prefill", value, (source.at(statement), source.at(scope.node)))
 
 
+@by_function
 def portions_by_test(source: PythonSource) -> Iterator[Claim]:
     """`if rest <= budget: n = rest else: n = budget`: the lesser of both, written as a test."""
     for scope in source.module.functions():
@@ -207,7 +210,7 @@ def _only_first(source: PythonSource, function: t.FunctionDef | t.ClassDef, oper
                 pass
             case _:
                 continue
-        if {t.dotted(small.left), t.dotted(small.comparators[0])} == names and isinstance(node.body[-1], EXITS):
+        if {t.dotted(small.left), t.dotted(small.comparators[0])} == names and isinstance(last_of(node.body), EXITS):
             chosen_name = source.quote(chosen)
             end = f"the loop ends `if {source.quote(node.test)}` once {chosen_name} is not empty"
             return f"; only for the first sequence of a batch, as {end}"
@@ -248,6 +251,7 @@ def _effect(source: PythonSource, method: t.FunctionDef) -> str:
             return ""
 
 
+@by_function
 def pieces(source: PythonSource) -> Iterator[Claim]:
     """`for start in range(0, n, size): part = prompt[start : start + size]` around a call: prompts go in pieces."""
     for scope in source.module.functions():

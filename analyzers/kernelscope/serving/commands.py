@@ -12,6 +12,7 @@ from dataclasses import replace
 from kernelscope.serving.claims import PythonSource, literal
 from kernelscope.serving.guards import last_name
 from kernelscope.serving.parameters import Parameter, parameters
+from kernelscope.serving.pieces import by_function
 from kernelscope.serving.registries import ENUM_BASES
 from kernelscope.syntax.python import tree as t
 
@@ -27,6 +28,7 @@ def settable(source: PythonSource) -> list[Parameter]:
     return sorted(found, key=lambda parameter: parameter.location)
 
 
+@by_function
 def _options(source: PythonSource) -> Iterator[Parameter]:
     for scope in source.module.functions():
         if not isinstance(scope.node, t.FunctionDef) or not any(map(_makes_command, scope.node.decorator_list)):

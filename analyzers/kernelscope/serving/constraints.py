@@ -14,6 +14,7 @@ from kernelscope.serving.c_functions import CSource, matching
 from kernelscope.serving.claims import MAX_SOURCE, PythonSource, literal
 from kernelscope.serving.guards import Guard, guard_text, last_name
 from kernelscope.serving.parameters import FIELD_CALLS
+from kernelscope.serving.pieces import by_function
 from kernelscope.serving.sections import words
 from kernelscope.syntax.python import tree as t
 
@@ -55,35 +56,45 @@ class Constraint:
 def constraints(source: PythonSource) -> Iterator[Constraint]:
     """Constraints that one Python file enforces, in source order."""
     yield from _bounds(source)
-    bodies = [("", source.module.body), *((s.qualified_name, s.node.body) for s in source.module.functions())]
-    for where, body in bodies:
-        todo = [(statement, True, "") for statement in body]
-        chained: set[t.Stmt] = set()
-        while todo:
-            statement, always, when = todo.pop(0)
-            match statement:
-                case t.Assert() if "__name__" not in source.quote(statement.test):
-                    message = literal(statement.msg)
-                    text = message if isinstance(message, str) else _fstring(source, statement.msg)
-                    for found in _enforced(source, statement.test, True, "assert", text, where):
-                        yield replace(found, always=always, when=when)
-                case t.If():
-                    if (refused := _refused(source, statement)) is not None:
-                        for found in _enforced(source, statement.test, False, *refused, where):
-                            yield replace(found, always=always, when=" and ".join(filter(None, (when, found.when))))
-                    if statement not in chained and (chosen := _choice(source, statement, where)) is not None:
-                        yield replace(chosen, when=when)
-                    if len(statement.orelse) == 1:
-                        chained.add(statement.orelse[0])
-                    inner = [(s, False, _within(source, when, Guard(statement.test, True))) for s in statement.body]
-                    other = Guard(statement.test, False)
-                    todo[:0] = [*inner, *((s, False, _within(source, when, other)) for s in statement.orelse)]
-                case t.For() | t.While():
-                    todo[:0] = [(inner, False, when) for inner in statement.body]
-                case t.With() | t.Try():
-                    todo[:0] = [(inner, always, when) for inner in statement.body]
-                case _:
-                    pass
+    yield from _demanded(source, "", source.module.body)
+    yield from _in_functions(source)
+
+
+@by_function
+def _in_functions(source: PythonSource) -> Iterator[Constraint]:
+    for scope in source.module.functions():
+        yield from _demanded(source, scope.qualified_name, scope.node.body)
+
+
+def _demanded(source: PythonSource, where: str, body: list[t.Stmt]) -> Iterator[Constraint]:
+    """What a body of statements demands."""
+    todo = [(statement, True, "") for statement in body]
+    chained: set[t.Stmt] = set()
+    while todo:
+        statement, always, when = todo.pop(0)
+        match statement:
+            case t.Assert() if "__name__" not in source.quote(statement.test):
+                message = literal(statement.msg)
+                text = message if isinstance(message, str) else _fstring(source, statement.msg)
+                for found in _enforced(source, statement.test, True, "assert", text, where):
+                    yield replace(found, always=always, when=when)
+            case t.If():
+                if (refused := _refused(source, statement)) is not None:
+                    for found in _enforced(source, statement.test, False, *refused, where):
+                        yield replace(found, always=always, when=" and ".join(filter(None, (when, found.when))))
+                if statement not in chained and (chosen := _choice(source, statement, where)) is not None:
+                    yield replace(chosen, when=when)
+                if len(statement.orelse) == 1:
+                    chained.add(statement.orelse[0])
+                inner = [(s, False, _within(source, when, Guard(statement.test, True))) for s in statement.body]
+                other = Guard(statement.test, False)
+                todo[:0] = [*inner, *((s, False, _within(source, when, other)) for s in statement.orelse)]
+            case t.For() | t.While():
+                todo[:0] = [(inner, False, when) for inner in statement.body]
+            case t.With() | t.Try():
+                todo[:0] = [(inner, always, when) for inner in statement.body]
+            case _:
+                pass
 
 
 def _within(source: PythonSource, when: str, test: Guard) -> str:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from kernelscope.results import Location
 from kernelscope.serving.claims import PythonSource
 from kernelscope.serving.guards import last_name, own_of
+from kernelscope.serving.pieces import by_function
 from kernelscope.syntax.python import tree as t
 
 QUEUES = 4
@@ -35,6 +36,7 @@ class Deal:
     location: Location
 
 
+@by_function
 def deals(source: PythonSource) -> Iterator[Deal]:
     """The functions of a file that deal tasks to queues by an index."""
     for scope in source.module.functions():

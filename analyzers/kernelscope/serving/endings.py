@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from kernelscope.serving.claims import Claim, PythonSource
 from kernelscope.serving.guards import Guard, all_guards_text, own_of, statements
 from kernelscope.serving.lifecycle import REQUESTS
+from kernelscope.serving.pieces import by_function
 from kernelscope.serving.sections import words
 from kernelscope.syntax.python import tree as t
 
@@ -28,6 +29,7 @@ MOST_GUARDS = 2
 LONGEST_TEST = 110
 
 
+@by_function
 def endings(source: PythonSource) -> Iterator[Claim]:
     """Per function the ends that it gives requests, where a test decides them."""
     if source.aside:

@@ -12,6 +12,7 @@ from kernelscope.results import Location
 from kernelscope.serving.claims import Claim, PythonSource
 from kernelscope.serving.guards import calls, inside, last_name, own_calls
 from kernelscope.serving.parameters import Parameter
+from kernelscope.serving.pieces import by_function
 from kernelscope.serving.sections import words
 from kernelscope.syntax.python import tree as t
 
@@ -41,6 +42,7 @@ def endpoints(parameters: Iterable[Parameter]) -> Iterator[Claim]:
             yield Claim(f"{owner} host and port", value, where)
 
 
+@by_function
 def addresses(source: PythonSource) -> Iterator[Claim]:
     """Address strings with what returns or holds them."""
     for scope in source.module.functions():

@@ -9,7 +9,8 @@ import re
 from collections.abc import Iterator
 
 from kernelscope.serving.claims import Claim, PythonSource
-from kernelscope.serving.guards import inside, last_name, own_of
+from kernelscope.serving.guards import inside, inside_of, last_name, own_of
+from kernelscope.serving.pieces import by_function
 from kernelscope.serving.sections import words
 from kernelscope.syntax.python import tree as t
 from kernelscope.syntax.python.lower import Scope
@@ -29,12 +30,13 @@ KEYS = {"kv", "prefix", "radix", "block", "blocks", "page", "pages"}
 SORTED_SETS = {"SortedSet", "SortedList", "SortedDict", "SortedKeyList"}
 
 
+@by_function
 def evictions(source: PythonSource) -> Iterator[Claim]:
     """Evictions by a heap over leaves or an ordered map, with the order's key."""
     for scope in source.module.functions():
         if not isinstance(scope.node, t.FunctionDef):
             continue
-        calls = [n for n in inside(scope.node) if isinstance(n, t.Call)]
+        calls = list(inside_of(scope.node, t.Call))
         names = [(t.dotted(c.func) or "").rpartition(".")[2] for c in calls]
         spoken = {*words(scope.qualified_name), *words(source.path.stem)}
         if "heappop" in names and "heapify" in names and FREEING & spoken:
@@ -172,7 +174,7 @@ def _least_index(source: PythonSource, scope: Scope) -> Iterator[Claim]:
 
 def _sorted_sets(source: PythonSource) -> Iterator[Claim]:
     """`self.x = SortedSet(key=…)` of which `self.x.pop(0)` gives the victim."""
-    for scope in source.module.classes():
+    for scope in source.module.classes() if any(n.encode() in source.text.data for n in SORTED_SETS) else ():
         nodes = inside(scope.node)
         made: dict[str | None, tuple[t.Assign | t.AnnAssign, t.Call]] = {}
         for node in nodes:
@@ -224,7 +226,7 @@ def stacks_of_ids(source: PythonSource) -> Iterator[Claim]:
     for scope in source.module.classes():
         taken: dict[str, t.Subscript] = {}
         returned: dict[str, t.Subscript] = {}
-        for node in inside(scope.node):
+        for node in inside_of(scope.node, t.Subscript, t.Assign):
             match node:
                 case t.Subscript(
                     value=t.Attribute() as array,
@@ -259,7 +261,7 @@ def maps_of_ids(source: PythonSource) -> Iterator[Claim]:
     for scope in source.module.classes():
         taken: dict[str | None, t.Expr] = {}
         stored: dict[str | None, dict[object, t.Assign]] = {}
-        for node in inside(scope.node):
+        for node in inside_of(scope.node, t.Subscript, t.Call, t.Assign):
             match node:
                 case t.Subscript(
                     value=t.Call(func=t.Attribute(attr="nonzero" | "flatnonzero" | "argwhere"), args=[array, *_]),

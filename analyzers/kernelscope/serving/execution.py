@@ -21,6 +21,7 @@ from kernelscope.serving.guards import (
     own_of,
     statements,
 )
+from kernelscope.serving.pieces import by_function
 from kernelscope.serving.sections import words
 from kernelscope.syntax.python import tree as t
 
@@ -93,6 +94,7 @@ def _captures(name: str) -> bool:
     return first == ("capture",) and bool((GRAPHS | {"runner"}) & set(words(name)))
 
 
+@by_function
 def graph_conditions(source: PythonSource) -> Iterator[Claim]:
     """`use_graph = self.enabled and batch.is_decode and …`, or `use_graph = True` under such a test."""
     for scope in source.module.functions():
@@ -117,6 +119,7 @@ def graph_conditions(source: PythonSource) -> Iterator[Claim]:
                 )
 
 
+@by_function
 def switched_off(source: PythonSource) -> Iterator[Claim]:
     """`GRAPHS = None` or `self.use_graphs = False` under a test: what rules graphs out."""
     for scope in source.module.functions():
@@ -183,6 +186,7 @@ def _names(node: t.Expr) -> list[str]:
     return [name for n in t.walk(node) if isinstance(n, t.Name | t.Attribute) and (name := t.dotted(n)) is not None]
 
 
+@by_function
 def replays(source: PythonSource) -> Iterator[Claim]:
     """Where a captured graph is replayed, and when the program runs eagerly instead."""
     for scope in source.module.functions():
@@ -229,6 +233,7 @@ def launches(source: PythonSource) -> Iterator[Claim]:
                     pass
 
 
+@by_function
 def compiled(source: PythonSource) -> Iterator[Claim]:
     """Functions handed to a compiler by a decorator: what they compute is fused by it."""
     for scope in source.module.functions():
@@ -243,6 +248,7 @@ def compiled(source: PythonSource) -> Iterator[Claim]:
             yield Claim(f"{scope.qualified_name} fused by {name}", value, (source.at(decorator), source.at(scope.node)))
 
 
+@by_function
 def compiled_calls(source: PythonSource) -> Iterator[Claim]:
     """`f = torch.compile(f, mode=…)`: what is compiled, how, and whether that records CUDA graphs."""
     for scope in source.module.functions():
@@ -271,6 +277,7 @@ def _operations(source: PythonSource, function: t.FunctionDef) -> str:
     return "; ".join(parts[:8])
 
 
+@by_function
 def placeholders(source: PythonSource) -> Iterator[Claim]:
     """Requests and pages that stand for nothing: made once, used where a batch or an index must be filled up."""
     for scope in source.module.functions():
@@ -321,6 +328,7 @@ def _stands_for_nothing(name: str) -> bool:
     return bool({"dummy", "placeholder", "null", "fake"} & said) or ("padding" in said and bool(PADDED & said))
 
 
+@by_function
 def spares(source: PythonSource) -> Iterator[Claim]:
     """`pages = n + 1` handed to an allocation, with what points at the last one: a spare that padding writes to."""
     for scope in source.module.functions():

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from kernelscope.serving.claims import Claim, PythonSource
 from kernelscope.serving.condensing import SILENT
 from kernelscope.serving.guards import calls, guarded, guards_text, last_name, own_of
+from kernelscope.serving.pieces import by_function
 from kernelscope.serving.sections import words
 from kernelscope.syntax.python import tree as t
 from kernelscope.syntax.python.lower import Scope
@@ -25,6 +26,7 @@ WAITS = {"sleep", "wait"}
 EMPTY = {"empty"}
 
 
+@by_function
 def failures(source: PythonSource) -> Iterator[Claim]:
     """Claims about the handlers of a file."""
     if source.aside:

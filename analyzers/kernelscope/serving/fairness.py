@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 from kernelscope.serving.claims import Claim, PythonSource
 from kernelscope.serving.guards import own_of
+from kernelscope.serving.pieces import by_function
 from kernelscope.serving.queues import REQUESTS
 from kernelscope.serving.sections import words
 from kernelscope.syntax.python import tree as t
@@ -18,6 +19,7 @@ TAKES = {"pop", "popleft", "get", "get_nowait"}
 QUEUES = REQUESTS | {"queue", "queues", "req", "reqs", "waiting", "pending"}
 
 
+@by_function
 def fairness(source: PythonSource) -> Iterator[Claim]:
     """Choices of an owner by what it got, from one file."""
     if source.aside:

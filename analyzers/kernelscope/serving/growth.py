@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from kernelscope.serving.claims import Claim, PythonSource
 from kernelscope.serving.guards import assignments, last_name, own_of
+from kernelscope.serving.pieces import by_function
 from kernelscope.serving.sections import words
 from kernelscope.syntax.python import tree as t
 
@@ -16,6 +17,7 @@ HELD = {"k", "v", "key", "keys", "value", "values", "cache", "kv"}
 """Words of what a cache holds."""
 
 
+@by_function
 def growth(source: PythonSource) -> Iterator[Claim]:
     """`self.keys = torch.cat([self.keys, new], dim=-2)` in a class that is a cache."""
     for scope in source.module.functions():

@@ -5,26 +5,38 @@ Reads the tree alone; whether a condition can hold is not asked.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, wraps
 from operator import itemgetter
-from typing import TypeVar, cast
+from typing import Protocol, TypeVar, cast
 
 from kernelscope.serving.claims import PythonSource
+from kernelscope.serving.pieces import looked_at_all, looked_below
+from kernelscope.syntax.python import looks
 from kernelscope.syntax.python import tree as t
 from kernelscope.syntax.python.lower import Module
 
 Kind = TypeVar("Kind", bound=t.Node)
+Defined = TypeVar("Defined", t.FunctionDef, t.ClassDef, t.FunctionDef | t.ClassDef)
+Made = TypeVar("Made")
 KEPT = 1_000
-"""Nodes whose parts are kept: many recognisers look at the functions of one file one after the other. Edits leave what
-they were among them, until so many others were looked at."""
-KEPT_CLASSES = 100
-"""The same of classes, which hold all that is in them."""
+"""Definitions whose parts are kept: many recognisers look at those of one file one after the other."""
+KEPT_STATEMENTS = 20_000
+"""Other nodes whose calls are kept, for as long as a file is read."""
 MAX_TEST = 400
 """Longest test, in characters: what admits a request holds several limits at once, and the last one counts, too."""
 EXITS = (t.Return, t.Raise, t.Continue, t.Break)
 COMPOUND = (t.If, t.For, t.While, t.With, t.Try, t.Match)
+
+
+class _Keeping(Protocol):
+    """Something that keeps what it made."""
+
+    def cache_clear(self) -> None: ...
+
+
+_KEEPING: list[_Keeping] = []
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,13 +120,40 @@ def guard_text(source: PythonSource, guard: Guard) -> str:
             return f"not ({source.quote(guard.test, MAX_TEST)})"
 
 
-@lru_cache(maxsize=1)
 def whole(module: Module) -> tuple[t.Node, ...]:
     """All nodes of a file, before those below them: several recognisers look everywhere."""
+    looked_at_all()
+    return _whole(module.itself)
+
+
+@lru_cache(maxsize=1)
+def _whole(module: Module) -> tuple[t.Node, ...]:
     return tuple(t.walk(*module.body))
 
 
-@lru_cache(maxsize=KEPT)
+def forget() -> None:
+    """Nothing is kept of the file that was read last: what edits make old would stay with it."""
+    for kept in _KEEPING:
+        kept.cache_clear()
+    _whole.cache_clear()
+    _calls.cache_clear()
+
+
+def kept_of(make: Callable[[Defined], Made]) -> Callable[[Defined], Made]:
+    """What is asked of a definition over and over, made once while a file is read; who asks has looked at its body."""
+    keeping = lru_cache(maxsize=KEPT)(make)
+    _KEEPING.append(keeping)
+
+    @wraps(make)
+    def looked_up(node: Defined) -> Made:
+        if looks.watching is not None:
+            looks.watching(node.span.start)
+        return keeping(node)
+
+    return looked_up
+
+
+@kept_of
 def own(node: t.FunctionDef | t.ClassDef) -> tuple[t.Node, ...]:
     """The nodes of a definition's body in source order, without the bodies of definitions inside it."""
     found: list[t.Node] = []
@@ -132,42 +171,71 @@ def own(node: t.FunctionDef | t.ClassDef) -> tuple[t.Node, ...]:
     return tuple(found)
 
 
-@lru_cache(maxsize=KEPT)
+@kept_of
 def _by_kind(node: t.FunctionDef | t.ClassDef) -> dict[type[t.Node], list[tuple[int, t.Node]]]:
+    return _grouped(own(node))
+
+
+def _grouped(nodes: tuple[t.Node, ...]) -> dict[type[t.Node], list[tuple[int, t.Node]]]:
     found: dict[type[t.Node], list[tuple[int, t.Node]]] = {}
-    for place, each in enumerate(own(node)):
+    for place, each in enumerate(nodes):
         found.setdefault(type(each), []).append((place, each))
     return found
 
 
 def own_of(node: t.FunctionDef | t.ClassDef, *kinds: type[Kind]) -> Iterator[Kind]:
     """The nodes of some kinds among `own`, in source order: most recognisers ask for few of all that there are."""
-    known = _by_kind(node)
+    return _of_kinds(_by_kind(node), *kinds)
+
+
+def _of_kinds(known: dict[type[t.Node], list[tuple[int, t.Node]]], *kinds: type[Kind]) -> Iterator[Kind]:
     rows = [row for kind in kinds for row in known.get(kind, ())]
     if len(kinds) > 1:
         rows.sort(key=itemgetter(0))
     return (cast("Kind", each) for _, each in rows)
 
 
-@lru_cache(maxsize=KEPT)
 def inside(node: t.FunctionDef | t.ClassDef) -> tuple[t.Node, ...]:
     """All nodes of a definition's body in source order, those of definitions inside it too."""
+    looked_below(node)
+    return _inside(node)
+
+
+@kept_of
+def _inside(node: t.FunctionDef | t.ClassDef) -> tuple[t.Node, ...]:
     return tuple(t.walk(*node.body))
 
 
-@lru_cache(maxsize=KEPT)
+def inside_of(node: t.FunctionDef | t.ClassDef, *kinds: type[Kind]) -> Iterator[Kind]:
+    """The nodes of some kinds among `inside`, in source order."""
+    looked_below(node)
+    return _of_kinds(_inside_by_kind(node), *kinds)
+
+
+@kept_of
+def _inside_by_kind(node: t.FunctionDef | t.ClassDef) -> dict[type[t.Node], list[tuple[int, t.Node]]]:
+    return _grouped(_inside(node))
+
+
+@kept_of
 def own_calls(node: t.FunctionDef | t.ClassDef) -> tuple[t.Call, ...]:
     """The calls of a definition, not of the definitions inside it."""
     return tuple(own_of(node, t.Call))
 
 
-@lru_cache(maxsize=KEPT)
 def calls(node: t.Node) -> tuple[t.Call, ...]:
     """All calls in a node, in source order."""
+    if node.__class__ is t.FunctionDef or node.__class__ is t.ClassDef:
+        looked_below(node)
+    return _calls(node)
+
+
+@lru_cache(maxsize=KEPT_STATEMENTS)
+def _calls(node: t.Node) -> tuple[t.Call, ...]:
     return tuple(found for found in t.walk(node) if isinstance(found, t.Call))
 
 
-@lru_cache(maxsize=KEPT)
+@kept_of
 def statements(function: t.FunctionDef | t.ClassDef) -> tuple[tuple[t.Stmt, tuple[Guard, ...]], ...]:
     """The simple statements of a definition with their guards."""
     return tuple(guarded(function.body))
@@ -176,7 +244,7 @@ def statements(function: t.FunctionDef | t.ClassDef) -> tuple[tuple[t.Stmt, tupl
 def repeated_while(function: t.FunctionDef | t.ClassDef, node: t.Node) -> Guard | None:
     """The test of the innermost `while` around a node, which holds whenever its body begins; not `while True`."""
     place = node.span.start
-    around = [n for n in own_of(function, t.While) if n.body[0].span.start <= place < n.body[-1].span.end]
+    around = [n for n in own_of(function, t.While) if n.body and n.body[0].span.start <= place < n.body[-1].span.end]
     inner = max(around, key=lambda n: n.span.start, default=None)
     return None if inner is None or isinstance(inner.test, t.Constant) else Guard(inner.test, True)
 
@@ -201,12 +269,17 @@ def calls_in_loops(body: list[t.Stmt], loops: tuple[t.For, ...] = ()) -> Iterato
                 pass
 
 
+def last_of(body: list[t.Stmt]) -> t.Stmt | None:
+    """The last statement of a block; none of one that is being typed and holds a comment only."""
+    return body[-1] if body else None
+
+
 def last_name(node: t.Expr) -> str:
     """The last part of what is called or named: `f` of `a.b.f`, also of `a[0].f`."""
     return node.attr if isinstance(node, t.Attribute) else node.id if isinstance(node, t.Name) else ""
 
 
-@lru_cache(maxsize=KEPT)
+@kept_of
 def assignments(function: t.FunctionDef | t.ClassDef) -> dict[str, t.Expr]:
     """Names and attributes that a function binds exactly once, with what they are bound to."""
     found: dict[str, t.Expr] = {}
@@ -234,9 +307,14 @@ def assignments(function: t.FunctionDef | t.ClassDef) -> dict[str, t.Expr]:
     return {name: value for name, value in found.items() if name not in several}
 
 
-@lru_cache(maxsize=KEPT_CLASSES)
 def received(cls: t.ClassDef) -> dict[str, dict[str, t.Expr]]:
     """By method, the object's attributes, or elements of them, that its parameters get from the class's own calls."""
+    looked_below(cls)
+    return _received(cls)
+
+
+@kept_of
+def _received(cls: t.ClassDef) -> dict[str, dict[str, t.Expr]]:
     methods = {method.name: [p.name for p in method.args[1:]] for method in cls.methods()}
     found: dict[str, dict[str, t.Expr]] = {}
     for method in cls.methods():

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from kernelscope.serving.chunking import ANSWERS, DRAFTS, MEDIA
 from kernelscope.serving.claims import Claim, PythonSource
 from kernelscope.serving.guards import last_name, own_of
+from kernelscope.serving.pieces import by_function
 from kernelscope.serving.sections import hits, words
 from kernelscope.syntax.python import tree as t
 
@@ -19,6 +20,7 @@ LEFT = {"idle", "budget", "left", "remaining", "free", "chunk", "quota"}
 """Words of how many tokens still fit."""
 
 
+@by_function
 def halves(source: PythonSource) -> Iterator[Claim]:
     """`prompt[:budget]` for this step and `prompt[budget:]` for the next, in a function of scheduling."""
     for scope in source.module.functions():

@@ -13,6 +13,7 @@ from kernelscope.results import Location
 from kernelscope.serving.channels import Channel, Use
 from kernelscope.serving.claims import PythonSource, literal
 from kernelscope.serving.guards import last_name, own_calls, own_of
+from kernelscope.serving.pieces import by_function
 from kernelscope.serving.sections import words
 from kernelscope.syntax.python import tree as t
 
@@ -42,6 +43,7 @@ class Renamed:
     alias: str
 
 
+@by_function
 def handed(source: PythonSource) -> Iterator[Handed]:
     """What a file gives to functions that may be a channel."""
     if source.aside:
@@ -67,6 +69,7 @@ def _given(call: t.Call) -> tuple[str, list[t.Expr]]:
             return last_name(call.func), call.args
 
 
+@by_function
 def renamed(source: PythonSource) -> Iterator[Renamed]:
     """Arguments and entries that are called otherwise than what they hold: `inbox=orders`, `{"inbox": orders}`."""
     if source.aside:

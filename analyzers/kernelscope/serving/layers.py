@@ -12,6 +12,7 @@ from collections.abc import Iterator
 
 from kernelscope.serving.claims import Claim, PythonSource
 from kernelscope.serving.guards import all_guards_text, assignments, calls, last_name, statements
+from kernelscope.serving.pieces import by_function
 from kernelscope.serving.sections import words
 from kernelscope.syntax.python import tree as t
 
@@ -38,6 +39,7 @@ ROPE, CACHE = {"rope", "rotary"}, {"cache", "kv", "kvcache"}
 WRITES = {"update", "store", "write", "append", "set", "put", "copy", "index_copy_", "index_put_", "scatter"}
 
 
+@by_function
 def orders(source: PythonSource) -> Iterator[tuple[str, Claim]]:
     """The steps of forward passes and of functions that pass values from call to call, with what their order says."""
     if source.aside:
@@ -183,6 +185,7 @@ def _rope(source: PythonSource, where: str, steps: list[tuple[str, t.Call, str]]
     yield Claim(f"{where} rope and cache", value, (source.at(steps[rope][1]), source.at(steps[written][1])))
 
 
+@by_function
 def fused_residuals(source: PythonSource) -> Iterator[Claim]:
     """Functions that add a residual, keep the sum, and normalise it, returning both."""
     for scope in source.module.functions():

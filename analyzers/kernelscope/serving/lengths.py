@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 from kernelscope.serving.claims import Claim, PythonSource, literal
 from kernelscope.serving.guards import last_name, own_calls
+from kernelscope.serving.pieces import by_function
 from kernelscope.serving.sections import words
 from kernelscope.syntax.python import tree as t
 
@@ -19,6 +20,7 @@ LENGTHS = {"len", "lens", "length", "lengths", "seqlen", "seqlens", "token", "to
 PADS = {"pad_sequence", "pad_packed_sequence", "left_pad", "right_pad"}
 
 
+@by_function
 def lengths(source: PythonSource) -> Iterator[Claim]:
     """Calls that take packed sequences, and calls that pad."""
     if source.aside:

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 
 from kernelscope.results import Location
 from kernelscope.serving.claims import PythonSource
-from kernelscope.serving.guards import Guard, calls, guards_text, own_calls, statements
+from kernelscope.serving.guards import Guard, calls, guards_text, kept_of, own_calls, statements
+from kernelscope.serving.pieces import by_function
 from kernelscope.serving.registries import Registry
 from kernelscope.serving.sections import words
 from kernelscope.syntax.python import tree as t
@@ -48,6 +48,7 @@ class Transition:
         return self.state.rpartition(".")[0].rpartition(".")[2]
 
 
+@by_function
 def transitions(source: PythonSource) -> Iterator[Transition]:
     """Stores of `Class.MEMBER` into attributes, in source order: states where the class is an enum."""
     for scope in source.module.functions():
@@ -121,7 +122,7 @@ def _given_states(
             pass
 
 
-@lru_cache(maxsize=256)
+@kept_of
 def _taken(function: t.FunctionDef | t.ClassDef) -> dict[str, str]:
     """Names bound to an element of a queue of the object: `seq = self.waiting.popleft()`, `seq = self.waiting[0]`."""
     found: dict[str, str] = {}

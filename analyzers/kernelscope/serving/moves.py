@@ -23,6 +23,7 @@ from kernelscope.serving.guards import (
     repeated_while,
     statements,
 )
+from kernelscope.serving.pieces import by_function
 from kernelscope.serving.queues import OVER, REQUESTS
 from kernelscope.serving.sections import words
 from kernelscope.syntax.python import tree as t
@@ -69,6 +70,7 @@ class _Step:
     node: t.Expr
 
 
+@by_function
 def moves(source: PythonSource) -> Iterator[Move]:
     """The moves of a file, in source order."""
     if source.aside:

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from typing import TypeGuard
 
 from kernelscope.serving.claims import Claim, PythonSource
-from kernelscope.serving.guards import calls, last_name, own, own_of
+from kernelscope.serving.guards import calls, last_name, last_of, own, own_of
+from kernelscope.serving.pieces import by_function
 from kernelscope.serving.sections import words
 from kernelscope.syntax.python import tree as t
 
@@ -17,6 +18,7 @@ WAITS, LAUNCHES = {"wait", "synchronize", "sync", "join"}, {"run", "launch", "st
 """Words of calls that wait for a device, and of those that give it work."""
 
 
+@by_function
 def overlaps(source: PythonSource) -> Iterator[Claim]:
     """Loops whose results are handled one iteration later."""
     for scope in source.module.functions():
@@ -136,7 +138,7 @@ def _names(targets: list[t.Expr]) -> Iterator[t.Name]:
 
 def _leaves_room(node: t.Node, queue: str | None) -> TypeGuard[t.If]:
     """`if len(queue) < most …: return`."""
-    if not isinstance(node, t.If) or not isinstance(node.body[-1], t.Return):
+    if not isinstance(node, t.If) or not isinstance(last_of(node.body), t.Return):
         return False
     test = node.test.values[0] if isinstance(node.test, t.BoolOp) and node.test.op == "and" else node.test
     match test:
@@ -187,6 +189,7 @@ def _remembered(source: PythonSource, where: str, loop: t.While) -> Iterator[Cla
         yield Claim(f"{where} overlap", text, (source.at(guarded[0]), source.at(statement), source.at(loop)))
 
 
+@by_function
 def switches(source: PythonSource) -> Iterator[Claim]:
     """`if x: one loop, else: another`: what chooses how the program runs."""
     for scope in source.module.functions():

@@ -7,10 +7,12 @@ from collections.abc import Iterator
 from kernelscope.serving.admission import WAITING
 from kernelscope.serving.claims import Claim, PythonSource
 from kernelscope.serving.guards import own_calls, own_of
+from kernelscope.serving.pieces import by_function
 from kernelscope.serving.sections import words
 from kernelscope.syntax.python import tree as t
 
 
+@by_function
 def portions(source: PythonSource) -> Iterator[Claim]:
     """`self.running.extend(waiting[:n])` where the function takes them out of what waits, too."""
     for scope in source.module.functions():

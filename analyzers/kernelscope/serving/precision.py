@@ -12,6 +12,7 @@ from typing import get_args
 
 from kernelscope.serving.claims import Claim, PythonSource
 from kernelscope.serving.guards import last_name, own, own_calls, own_of
+from kernelscope.serving.pieces import by_function
 from kernelscope.serving.sections import words
 from kernelscope.syntax.python import tree as t
 from kernelscope.syntax.python.lower import Scope
@@ -29,6 +30,7 @@ STATEMENTS = get_args(t.Stmt)
 STATISTICS = {"rsqrt", "softmax", "log_softmax", "logsumexp", "var", "mean", "exp", "norm", "cumsum", "sum"}
 
 
+@by_function
 def precisions(source: PythonSource) -> Iterator[Claim]:
     """Functions that compute in float32 what comes in another type, and single calls with a wide dtype."""
     for scope in source.module.functions():
@@ -170,6 +172,7 @@ def _mentions(expr: t.Expr, name: str) -> bool:
     return any(t.dotted(n) == name for n in t.walk(expr) if isinstance(n, t.Name | t.Attribute))
 
 
+@by_function
 def default_dtypes(source: PythonSource) -> Iterator[Claim]:
     """`torch.set_default_dtype(x)`, `torch.autocast(dtype=x)`: in which type tensors are made or computed."""
     for scope in source.module.functions():

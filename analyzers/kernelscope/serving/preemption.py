@@ -18,6 +18,7 @@ from kernelscope.serving.guards import (
     repeated_while,
     statements,
 )
+from kernelscope.serving.pieces import by_function
 from kernelscope.serving.sections import words
 from kernelscope.syntax.python import tree as t
 
@@ -94,6 +95,7 @@ def end_taken(value: t.Expr) -> str:
             return ""
 
 
+@by_function
 def _set_waiting(source: PythonSource) -> Iterator[Claim]:
     """Functions that give up one of their arguments: its cache is freed, and a method of it says that it waits."""
     for scope in source.module.functions():
@@ -116,6 +118,7 @@ def _said(call: t.Call) -> list[str]:
     return list(words(last_name(call.func)))
 
 
+@by_function
 def _forgotten(source: PythonSource) -> Iterator[Claim]:
     """Methods of a request for when it is given up: counts and caches of its own that are set back to nothing."""
     for scope in source.module.functions():

@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 from kernelscope.serving.claims import Claim, PythonSource
-from kernelscope.serving.guards import EXITS, calls, inside, last_name, own_calls, own_of
+from kernelscope.serving.guards import EXITS, calls, inside, last_name, last_of, own_calls, own_of
+from kernelscope.serving.pieces import by_function
 from kernelscope.serving.sections import hits, words
 from kernelscope.syntax.python import tree as t
 from kernelscope.syntax.python.lower import Scope
@@ -31,6 +32,7 @@ LONGEST_LABEL = 3
 """Words of a comment that names a phase."""
 
 
+@by_function
 def preferences(source: PythonSource) -> Iterator[Claim]:
     """Claims about what is tried first, from one file."""
     for scope in source.module.functions():
@@ -206,7 +208,7 @@ def _one_after_the_other(source: PythonSource, node: t.FunctionDef | t.ClassDef,
         return  # what is called after one of them is a part of it
     found: dict[str, t.Call] = {}
     for statement in node.body:
-        if isinstance(statement, t.If) and isinstance(statement.body[-1], EXITS) and found:
+        if isinstance(statement, t.If) and isinstance(last_of(statement.body), EXITS) and found:
             return  # one of them may be all that runs
         for call in _always(statement):
             said = set(words(last_name(call.func)))
@@ -267,7 +269,7 @@ def _loops(source: PythonSource, node: t.FunctionDef | t.ClassDef, where: str) -
                 yield Claim(f"{where} policy", value, (source.at(before[0]), source.at(statement)))
             if queue:
                 before, returned = (statement, queue), False
-        elif isinstance(statement, t.If) and statement.body and isinstance(statement.body[-1], t.Return):
+        elif isinstance(statement, t.If) and isinstance(last_of(statement.body), t.Return):
             returned = True
 
 
@@ -324,7 +326,7 @@ def _top_loops(body: list[t.Stmt]) -> Iterator[t.While | t.For | t.Return]:
         if isinstance(statement, t.While | t.For):
             yield statement
         elif isinstance(statement, t.If):
-            last = statement.body[-1]
+            last = last_of(statement.body)
             yield from (last,) if isinstance(last, t.Return) else _top_loops(statement.body)
 
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from kernelscope.serving.claims import Claim, PythonSource
-from kernelscope.serving.guards import assignments, last_name, own, own_calls, own_of
+from kernelscope.serving.guards import assignments, last_name, last_of, own, own_calls, own_of
+from kernelscope.serving.pieces import by_function
 from kernelscope.serving.sections import words
 from kernelscope.syntax.python import tree as t
 
@@ -20,6 +21,7 @@ CACHED = {"prefix", "prefixes", "cache", "cached", "caches", "tree", "trie", "ra
 """Words of where a prefix is looked for: ends of texts are matched, too."""
 
 
+@by_function
 def lookups(source: PythonSource) -> Iterator[Claim]:
     """Loops that look a chain of hashes up in a map and end at the first miss; verification of a hit by its tokens."""
     for scope in source.module.functions():
@@ -61,7 +63,7 @@ def _asked_once(
                     value = f"prefix lookup in {where}: {source.quote(node)}; a miss where {source.quote(test.test)}"
                     checks = [
                         s for s in function.body[number + 1 :]
-                        if isinstance(s, t.If) and s is not test and isinstance(s.body[-1], t.Return)
+                        if isinstance(s, t.If) and s is not test and isinstance(last_of(s.body), t.Return)
                         and any(isinstance(n, t.Name) and n.id == found for n in t.walk(s.test))
                     ]  # fmt: skip
                     value += "".join(f", and where {source.quote(s.test)}" for s in checks[:MOST_CHECKS])
@@ -201,6 +203,7 @@ def _checks(loop: t.For | t.While, lookup: t.Stmt, found: str) -> list[t.Call]:
             return asked
 
 
+@by_function
 def offered(source: PythonSource) -> Iterator[Claim]:
     """Searches that are given all but the last token: something must be left to compute."""
     for scope in source.module.functions():
@@ -223,6 +226,7 @@ def offered(source: PythonSource) -> Iterator[Claim]:
                     )
 
 
+@by_function
 def shortened(source: PythonSource) -> Iterator[Claim]:
     """Searches that drop the last token of what they are given: `ids = ids[:-1]` before a loop over it."""
     for scope in source.module.functions():
@@ -249,6 +253,7 @@ def shortened(source: PythonSource) -> Iterator[Claim]:
                 )
 
 
+@by_function
 def common(source: PythonSource) -> Iterator[Claim]:
     """`past = common_part(kept_tokens, prompt_tokens)`: as much of a prompt as is kept is not computed again."""
     for scope in source.module.functions():
@@ -268,6 +273,7 @@ def common(source: PythonSource) -> Iterator[Claim]:
                 yield Claim(f"{scope.qualified_name} common prefix", value, (source.at(node), source.at(scope.node)))
 
 
+@by_function
 def equal_runs(source: PythonSource) -> Iterator[Claim]:
     """`same = equal(tokens[:n], kept[:n])`, `cumprod(same)`, `sum`: how many tokens two prompts begin with alike."""
     for scope in source.module.functions():

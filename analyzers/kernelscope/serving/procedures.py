@@ -16,6 +16,7 @@ from kernelscope.results import Location
 from kernelscope.serving.claims import PythonSource, literal
 from kernelscope.serving.condensing import Condenser, Step
 from kernelscope.serving.guards import last_name, own_calls
+from kernelscope.serving.pieces import by_function
 from kernelscope.serving.sections import nearly_as_fitting, of_file, ranked, spoken_of, words
 from kernelscope.serving.stretches import stretches
 from kernelscope.syntax.python import tree as t
@@ -76,8 +77,13 @@ def procedures(source: PythonSource) -> Iterator[Procedure]:
     """The functions of a Python file that do more than one thing; who has no section by its words may get one yet."""
     if source.aside:
         return
-    constants = _constants(source)
     yield from _script(source)
+    yield from _of_functions(source)
+
+
+@by_function
+def _of_functions(source: PythonSource) -> Iterator[Procedure]:
+    constants = _constants(source)
     for scope in source.module.functions():
         node = scope.node
         assert isinstance(node, t.FunctionDef)

@@ -20,6 +20,7 @@ from kernelscope.serving.guards import (
     own_of,
     statements,
 )
+from kernelscope.serving.pieces import by_function, mentions
 from kernelscope.serving.sections import words
 from kernelscope.serving.sharding import is_world
 from kernelscope.syntax.python import tree as t
@@ -37,9 +38,10 @@ SHARES = {"dp", "data", "parallel", "replicas", "size", "ranks", "num", "groups"
 LONGEST = 900
 
 
+@by_function
 def groups(source: PythonSource) -> Iterator[Claim]:
     """The groups and meshes of a file, then what each function that makes several makes them for."""
-    makers = _makers(source)
+    makers = _makers(source) if mentions(source, MAKES_ONE) else frozenset[str]()
     for scope in source.module.functions():
         assert isinstance(scope.node, t.FunctionDef)
         made: dict[str, Location] = {}

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from kernelscope.results import Location
 from kernelscope.serving.claims import PythonSource, literal
 from kernelscope.serving.guards import calls, last_name, own, own_calls, own_of
+from kernelscope.serving.pieces import by_function
 from kernelscope.serving.sections import words
 from kernelscope.syntax.python import tree as t
 from kernelscope.syntax.python.lower import Scope
@@ -65,6 +66,15 @@ class Launcher:
 
 def started(source: PythonSource) -> Iterator[Started]:
     """Processes and threads that a file starts, and the start method that it forces."""
+    yield from _started_in_functions(source)
+    for statement in source.module.body:
+        if not isinstance(statement, t.FunctionDef | t.ClassDef):
+            for call in calls(statement):
+                yield from _by_call(source, call, f"the script {source.path.name}")
+
+
+@by_function
+def _started_in_functions(source: PythonSource) -> Iterator[Started]:
     for scope in source.module.functions():
         for call in own_calls(scope.node):
             found = list(_by_call(source, call, scope.qualified_name))
@@ -78,10 +88,6 @@ def started(source: PythonSource) -> Iterator[Started]:
                 if _goes_on(source, beside, scope):
                     kind, target = SCHEDULES[last_name(call.func)], source.quote(beside)
                     yield Started(kind, target, source.quote(call.func), scope.qualified_name, "", source.at(call))
-    for statement in source.module.body:
-        if not isinstance(statement, t.FunctionDef | t.ClassDef):
-            for call in calls(statement):
-                yield from _by_call(source, call, f"the script {source.path.name}")
 
 
 def _loops_beside(call: t.Call) -> list[t.Expr]:
@@ -213,6 +219,11 @@ def launchers(source: PythonSource) -> Iterator[Launcher]:
     """
     for cls, base in _derived(source):
         yield Launcher(cls.name, "target", STARTERS[last_name(base)])
+    yield from _launching(source)
+
+
+@by_function
+def _launching(source: PythonSource) -> Iterator[Launcher]:
     for scope in source.module.functions():
         for call in own_calls(scope.node) if scope.owner is not None else ():
             last = (t.dotted(call.func) or "").rpartition(".")[2]
@@ -249,6 +260,7 @@ def _place(cls: t.ClassDef, field: str) -> int | None:
     return None
 
 
+@by_function
 def targets(source: PythonSource) -> Iterator[Started]:
     """Functions and classes that constructors are given: processes and actors where the class starts them."""
     for scope in source.module.functions():

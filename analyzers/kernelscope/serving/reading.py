@@ -60,6 +60,7 @@ from kernelscope.serving.failures import failures
 from kernelscope.serving.fairness import fairness
 from kernelscope.serving.fused_calls import fused_calls
 from kernelscope.serving.growth import growth
+from kernelscope.serving.guards import forget
 from kernelscope.serving.halves import halves
 from kernelscope.serving.handing import Handed, Renamed, handed, renamed
 from kernelscope.serving.lengths import lengths
@@ -269,6 +270,13 @@ class Reading:
 
 def read_python(source: PythonSource, whole: bool = True) -> Reading:
     """The records of one Python file: all, or only those of what a system is made of and how that hangs together."""
+    try:
+        return _read_python(source, whole)
+    finally:
+        forget()
+
+
+def _read_python(source: PythonSource, whole: bool) -> Reading:
     reading = Reading(source.path, source.aside, source.text.line_count, _frameworks(source), _imports(source))
     reading.started += reading.told(started, source)
     reading.started += reading.told(running_classes, source)
@@ -337,6 +345,7 @@ def read_c(source: CSource, whole: bool = True) -> Reading:
     reading.routes += reading.told(c_routes, source)
     if whole:
         _read_rest_of_c(reading, source)
+        forget()
     return reading
 
 

@@ -18,6 +18,7 @@ from kernelscope.results import IndexProgress
 from kernelscope.serving.beside import Asked, Beside, can_help, encoded
 from kernelscope.serving.c_functions import CSource
 from kernelscope.serving.claims import PythonSource
+from kernelscope.serving.pieces import Pieces, Watch, watched
 from kernelscope.serving.procedures import is_aside
 from kernelscope.serving.reading import Reading, read_c, read_python
 from kernelscope.serving.system import System, join
@@ -34,6 +35,8 @@ MAKERS = (
 """Whose code decides what a reading holds."""
 _decoder = msgspec.msgpack.Decoder(Reading, dec_hook=lambda _, text: _path(text))
 
+MOST_EDITED = 8
+"""Files that are edited in turn, of which is known what was told of each function."""
 STUB_SUFFIX = ".pyi"
 """Files that tell types only: what they declare is declared elsewhere."""
 
@@ -71,6 +74,7 @@ class Readings:
         self._kept_asked: dict[str, tuple[Version | None, Reading | None]] = {}
         self._whole = _Made(workspace.kept("readings", MAKERS))
         self._before: System | None = None
+        self._edited: dict[str, Pieces] = {}
         self._in_part = _Made(workspace.kept("readings in part", MAKERS))
 
     def system(
@@ -180,6 +184,23 @@ class Readings:
             return None
         if path.endswith(PYTHON_SUFFIXES):
             module = self._workspace.modules.module(path)
-            return read_python(PythonSource(Path(path), module, aside), whole) if module is not None else None
+            if module is None:
+                return None
+            source = PythonSource(Path(path), module, aside)
+            if not whole or path not in files.open_paths():
+                return read_python(source, whole)
+            return self._read_in_pieces(path, source)
         data = files.read(path)
         return read_c(CSource(Path(path), SourceText(data), aside), whole) if isinstance(data, bytes) else None
+
+    def _read_in_pieces(self, path: str, source: PythonSource) -> Reading:
+        """A file that is being edited: what was told of functions that are as they were is not looked for again."""
+        watch = Watch(source.module, self._edited.get(path))
+        with watched(watch):
+            reading = read_python(source)
+        if watch.pieces is not None:
+            self._edited.pop(path, None)
+            self._edited[path] = watch.pieces
+            if len(self._edited) > MOST_EDITED:
+                del self._edited[next(iter(self._edited))]
+        return reading

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 from kernelscope.serving.claims import Claim, PythonSource, literal
 from kernelscope.serving.guards import all_guards_text, last_name, statements
+from kernelscope.serving.pieces import by_function
 from kernelscope.serving.sections import words
 from kernelscope.syntax.python import tree as t
 
@@ -43,6 +44,7 @@ MAX_ANSWER = 120
 MOST_GUARDS = 2
 
 
+@by_function
 def refusals(source: PythonSource) -> Iterator[Claim]:
     """Per function what it refuses, each with the test and the answer."""
     if source.aside:

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 from kernelscope.results import Location
 from kernelscope.serving.claims import Claim, PythonSource, literal
-from kernelscope.serving.guards import inside, own_calls
+from kernelscope.serving.guards import inside_of, own_calls
+from kernelscope.serving.pieces import by_function
 from kernelscope.serving.sections import ranked, words
 from kernelscope.syntax.python import tree as t
 
@@ -89,7 +90,7 @@ def _is_list_of_names(node: t.ClassDef) -> bool:
     """`class JobStatus: START = "START"; OK = "OK"`: an enum in all but its base."""
     if node.bases or not WAYS & set(words(node.name)[-1:]):
         return False
-    members = node.body[1:] if isinstance(node.body[0], t.ExprStmt) else node.body
+    members = node.body[1:] if isinstance(next(iter(node.body), None), t.ExprStmt) else node.body
     return len(members) >= LEAST and all(map(_is_named, members))
 
 
@@ -194,12 +195,13 @@ BUILT_IN = frozenset(name for name, value in vars(builtins).items() if callable(
 """What Python itself brings: a branch that counts or converts makes nothing."""
 
 
+@by_function
 def _factories(source: PythonSource) -> Iterator[Registry]:
     """Chains of `if x == "a": return A(...)` on one subject."""
     for scope in source.module.functions():
         groups: dict[str, list[Entry]] = {}
         local = _local(scope.node)
-        for statement in inside(scope.node):
+        for statement in inside_of(scope.node, t.Match, t.If):
             if isinstance(statement, t.Match):
                 for case in statement.cases:
                     made = _made(source, case.body, local)
@@ -235,7 +237,7 @@ def _asked_for(source: PythonSource, test: t.Expr) -> Iterator[tuple[str, str]]:
 
 def _local(function: t.FunctionDef | t.ClassDef) -> frozenset[str]:
     """The names that a function binds: what they hold is a value, no implementation."""
-    stored = (n for n in inside(function) if isinstance(n, t.Assign | t.For))
+    stored = inside_of(function, t.Assign, t.For)
     targets = (target for n in stored for target in (n.targets if isinstance(n, t.Assign) else [n.target]))
     given = [p.name for p in function.args] if isinstance(function, t.FunctionDef) else []
     return frozenset([*given, *(n.id for target in targets for n in t.walk(target) if isinstance(n, t.Name))])
@@ -295,7 +297,7 @@ def stacks(source: PythonSource) -> Iterator[tuple[str, Claim]]:
 
 
 def _end_used(cls: t.FunctionDef | t.ClassDef, name: str) -> t.Subscript | None:
-    for node in inside(cls):
+    for node in inside_of(cls, t.Subscript):
         match node:
             case t.Subscript(value=t.Attribute(attr=attr), slice=t.UnaryOp() | t.Constant()) if attr == name:
                 return node

@@ -7,11 +7,13 @@ from collections.abc import Iterator
 from kernelscope.serving.admission import REMOVES, WAITING
 from kernelscope.serving.claims import Claim, PythonSource
 from kernelscope.serving.guards import calls, own_calls, own_of
+from kernelscope.serving.pieces import by_function
 from kernelscope.serving.queues import REQUESTS, iterated
 from kernelscope.serving.sections import words
 from kernelscope.syntax.python import tree as t
 
 
+@by_function
 def put_back(source: PythonSource) -> Iterator[Claim]:
     """What is taken out of a queue and not admitted is collected, and put into the queue again after the loop."""
     for scope in source.module.functions():

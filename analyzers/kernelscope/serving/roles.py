@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from kernelscope.serving.balancing import REPLICAS
 from kernelscope.serving.claims import Claim, PythonSource
 from kernelscope.serving.guards import guards_text, own_of, statements
+from kernelscope.serving.pieces import by_function
 from kernelscope.serving.sections import words
 from kernelscope.syntax.python import tree as t
 from kernelscope.syntax.python.lower import Scope
@@ -18,6 +19,7 @@ PHASES = {"prefill": ("prefill", "context"), "decode": ("decod", "generation")}
 """How words of the two halves of a request begin."""
 
 
+@by_function
 def roles(source: PythonSource) -> Iterator[Claim]:
     """Where a file parts its instances into those that prefill and those that decode."""
     if source.aside:

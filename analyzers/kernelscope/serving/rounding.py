@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from kernelscope.serving.claims import Claim, PythonSource
 from kernelscope.serving.execution import has_kernels
 from kernelscope.serving.guards import assignments, inlined, last_name, own_of
+from kernelscope.serving.pieces import by_function
 from kernelscope.serving.sections import words
 from kernelscope.syntax.python import tree as t
 
@@ -19,6 +20,7 @@ OTHERS = {"moe", "expert", "experts", "gemm", "matmul", "tile", "tiles", "kernel
 """Words of functions whose blocks are tiles of a product or groups of a quantisation."""
 
 
+@by_function
 def blocks_needed(source: PythonSource) -> Iterator[Claim]:
     """`needed = math.ceil(tokens / block_size)`."""
     if source.aside:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 from kernelscope.serving.claims import Claim, PythonSource
 from kernelscope.serving.guards import calls, own_of
+from kernelscope.serving.pieces import by_function
 from kernelscope.serving.sections import words
 from kernelscope.syntax.python import tree as t
 
@@ -17,6 +18,7 @@ KEPT = {"past", "cache", "caches", "kv"}
 """Words of keywords that hand on keys and values."""
 
 
+@by_function
 def rounds(source: PythonSource) -> Iterator[Claim]:
     """`for i in range(n): if i == 0: out = model(prompt) else: out = model(token, past_key_values=kept)`."""
     if source.aside:

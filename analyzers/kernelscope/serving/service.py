@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from kernelscope.results import Location
 from kernelscope.serving.claims import Claim, PythonSource, literal
 from kernelscope.serving.guards import assignments, own_of
+from kernelscope.serving.pieces import by_function
 from kernelscope.serving.queues import (
     HEAP,
     ON_TOP,
@@ -43,6 +44,7 @@ WAITS = {"waiting", "pending", "running", "ready", "swapped", "queue"}
 """Those of them that say so wherever they stand."""
 
 
+@by_function
 def orders(source: PythonSource) -> Iterator[Claim]:
     """Where requests are put into an order: `sorted(waiting, key=…)`, `jobs.sort(key=…)`."""
     for scope in source.module.functions():

@@ -14,6 +14,7 @@ from typing import TypeGuard
 from kernelscope.results import Location
 from kernelscope.serving.claims import Claim, PythonSource
 from kernelscope.serving.guards import last_name, own, own_calls, own_of, whole
+from kernelscope.serving.pieces import by_function
 from kernelscope.serving.sections import words
 from kernelscope.syntax.python import tree as t
 
@@ -127,6 +128,7 @@ def _axis(node: t.Expr) -> str:
     return "experts" if "experts" in parts else "intermediate" if "intermediate" in parts else "size"
 
 
+@by_function
 def made(source: PythonSource) -> Iterator[Made]:
     """Parts that classes build in their constructors."""
     for scope in source.module.functions():
@@ -180,6 +182,7 @@ def plans(source: PythonSource) -> Iterator[Plan]:
             yield from rows
 
 
+@by_function
 def _spoken(source: PythonSource) -> Iterator[Plan]:
     """`("attention", "q_proj", "column")` in a list, and `shard(mlp.w1, "colwise")`: a part and its style."""
     for scope in source.module.functions():
@@ -199,6 +202,7 @@ def _spoken(source: PythonSource) -> Iterator[Plan]:
                     yield Plan("", ".".join(named[-2:]), str(styles[0].value), source.at(row[0]))
 
 
+@by_function
 def masked_ids(source: PythonSource) -> Iterator[Claim]:
     """`outside = (ids < self.first) | (ids >= self.end)` with bounds that follow from the rank."""
     if source.aside:
@@ -240,6 +244,7 @@ def _is_own(node: t.Node) -> TypeGuard[t.Attribute]:
     return isinstance(node, t.Attribute) and t.dotted(node.value) == "self"
 
 
+@by_function
 def shares(source: PythonSource) -> Iterator[Claim]:
     """Layers dealt out to ranks: a count of layers divided by the number of ranks."""
     if source.aside:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from kernelscope.serving.claims import Claim, PythonSource
-from kernelscope.serving.guards import inside, own_of
+from kernelscope.serving.guards import inside_of, own_of
+from kernelscope.serving.pieces import by_function
 from kernelscope.serving.sections import words
 from kernelscope.syntax.python import tree as t
 
@@ -31,7 +32,7 @@ def reference_counts(source: PythonSource) -> Iterator[Claim]:
         raised: dict[str, list[t.AugAssign]] = {}
         lowered: dict[str, list[t.AugAssign]] = {}
         said = words(source.path.stem)
-        for node in inside(scope.node):
+        for node in inside_of(scope.node, t.AugAssign):
             match node:
                 case t.AugAssign(target=t.Attribute(attr=attr), op="+" | "-" as op, value=t.Constant(value=1)):
                     owner = (t.dotted(node.target) or "").partition(".")[0]
@@ -46,8 +47,8 @@ def reference_counts(source: PythonSource) -> Iterator[Claim]:
             if UNDER_WAY & set(words(attr)) or any(word.endswith("ing") for word in words(attr)):
                 continue
             zero = [
-                n for n in inside(scope.node)
-                if isinstance(n, t.Compare) and isinstance(n.left, t.Attribute) and n.left.attr == attr
+                n for n in inside_of(scope.node, t.Compare)
+                if isinstance(n.left, t.Attribute) and n.left.attr == attr
                 and n.ops[0] in ("==", "!=", ">", "<=")
                 and isinstance(n.comparators[0], t.Constant) and n.comparators[0].value == 0
             ]  # fmt: skip
@@ -63,9 +64,7 @@ def reference_counts(source: PythonSource) -> Iterator[Claim]:
 
 def _climb(cls: t.FunctionDef | t.ClassDef, attr: str) -> t.While | None:
     """A loop that counts `node.attr` and goes on to `node.parent`-like links of the same name."""
-    for loop in inside(cls):
-        if not isinstance(loop, t.While):
-            continue
+    for loop in inside_of(cls, t.While):
         counted = {
             t.dotted(n.target.value) for n in t.walk(*loop.body)
             if isinstance(n, t.AugAssign) and isinstance(n.target, t.Attribute) and n.target.attr == attr
@@ -78,6 +77,7 @@ def _climb(cls: t.FunctionDef | t.ClassDef, attr: str) -> t.While | None:
     return None
 
 
+@by_function
 def hashes(source: PythonSource) -> Iterator[Claim]:
     """Functions that hash tokens, and whether an earlier hash is chained in."""
     for scope in source.module.functions():

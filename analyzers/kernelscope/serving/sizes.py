@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 from kernelscope.serving.claims import Claim, PythonSource
 from kernelscope.serving.guards import own, own_of
+from kernelscope.serving.pieces import by_function
 from kernelscope.serving.sections import hits, words
 from kernelscope.syntax.python import tree as t
 
@@ -30,6 +31,7 @@ def sizes_of_caches(source: PythonSource) -> Iterator[Claim]:
             yield claim
 
 
+@by_function
 def limits(source: PythonSource) -> Iterator[Claim]:
     """`self.prompt_limit = min(a, b)`: the least of several limits."""
     if source.aside or not (hits("serving.scheduling", source.path.stem) or hits("serving.batching", source.path.stem)):
@@ -48,6 +50,7 @@ def limits(source: PythonSource) -> Iterator[Claim]:
                     pass
 
 
+@by_function
 def derived_sizes(source: PythonSource) -> Iterator[Claim]:
     """Attributes that are arithmetic on other values."""
     if source.aside:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from kernelscope.serving.claims import Claim, PythonSource
 from kernelscope.serving.guards import guards_text, own, own_of, statements
 from kernelscope.serving.lifecycle import REQUESTS, STATUS
+from kernelscope.serving.pieces import by_function
 from kernelscope.serving.sections import words
 from kernelscope.syntax.python import tree as t
 
@@ -14,6 +15,7 @@ PLACES = REQUESTS | {"slot", "slots", "requests", "sequences", "seqs"}
 """Words of what has a place in a batch: workers and connections have states, too."""
 
 
+@by_function
 def slots(source: PythonSource) -> Iterator[Claim]:
     """Two loops of a function over the same places, in one of which a place that waits gets another state."""
     for scope in source.module.functions():
@@ -43,6 +45,7 @@ def slots(source: PythonSource) -> Iterator[Claim]:
             yield Claim(f"{scope.qualified_name} admission", value, places)
 
 
+@by_function
 def places(source: PythonSource) -> Iterator[Claim]:
     """`for i in range(n): if slots[i] is None: slots[i] = request`, and `slots[i] = None` where it is through."""
     for scope in source.module.functions():

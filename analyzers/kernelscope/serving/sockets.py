@@ -13,6 +13,7 @@ from kernelscope.results import Location
 from kernelscope.serving.channels import SOCKETS, Channel, channels, owner_of
 from kernelscope.serving.claims import PythonSource, literal
 from kernelscope.serving.guards import guards_text, last_name, own_calls, statements
+from kernelscope.serving.pieces import by_function
 from kernelscope.serving.sections import words
 from kernelscope.syntax.python import tree as t
 
@@ -70,6 +71,7 @@ def wrappers(source: PythonSource) -> Iterator[Wrapper]:
             yield Wrapper(scope.owner.name, channel.pattern, channel.address, place, channel.location)
 
 
+@by_function
 def wrappings(source: PythonSource) -> Iterator[Wrapping]:
     """Objects that a file makes with something that may be an address."""
     if source.aside:
@@ -116,6 +118,7 @@ def _may_be_address(node: t.Expr) -> bool:
     return isinstance(node, t.JoinedStr) or bool(ADDRESSES & set(words(last_name(node))))
 
 
+@by_function
 def arguments(source: PythonSource) -> Iterator[Argument]:
     """What processes and threads are given that may be an address: `Process(target=f, kwargs={"addr": config.addr})`,
     and by position to functions of the file, `Thread(target=self.take, args=(config.inputs,))`."""

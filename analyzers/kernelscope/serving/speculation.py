@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 from kernelscope.serving.claims import Claim, PythonSource
 from kernelscope.serving.guards import last_name, own_calls, own_of
+from kernelscope.serving.pieces import by_function
 from kernelscope.serving.sections import words
 from kernelscope.syntax.python import tree as t
 from kernelscope.syntax.python.lower import Scope
@@ -23,6 +24,7 @@ DRAFTS = {*GUESSES, "speculation", "speculate", "ngram", "gram", "lookup", "prop
 """Words of functions that guess."""
 
 
+@by_function
 def verifications(source: PythonSource) -> Iterator[Claim]:
     """The functions of a file that accept or turn down guessed tokens."""
     if source.aside:

@@ -12,6 +12,7 @@ from pathlib import Path
 from kernelscope.serving.claims import Claim, PythonSource
 from kernelscope.serving.guards import assignments, guard_text, guarded, guards_text, own_calls, own_of, statements
 from kernelscope.serving.parameters import CONFIGURED, Parameter, self_stores
+from kernelscope.serving.pieces import by_function
 from kernelscope.serving.sections import words
 from kernelscope.syntax.python import tree as t
 from kernelscope.syntax.python.lower import Scope
@@ -35,8 +36,13 @@ class Stored:
 
 def stored(source: PythonSource) -> Iterator[Stored]:
     """Stores into attributes of configurations and classes, by functions that are no methods of theirs."""
-    if source.aside:
-        return
+    if not source.aside:
+        yield from _in_functions(source)
+        yield from _options_set(source)
+
+
+@by_function
+def _in_functions(source: PythonSource) -> Iterator[Stored]:
     for scope in source.module.functions():
         setters = dict(_setters(scope.node))
         for statement, guards in statements(scope.node):
@@ -58,7 +64,6 @@ def stored(source: PythonSource) -> Iterator[Stored]:
             )
             yield Stored(receiver, name, said, scope.owner.name if scope.owner is not None else "")
         yield from _fallbacks(source, scope)
-    yield from _options_set(source)
 
 
 def _options_set(source: PythonSource) -> Iterator[Stored]:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from kernelscope.results import Location
 from kernelscope.serving.claims import Claim, PythonSource
-from kernelscope.serving.guards import own_of
+from kernelscope.serving.guards import last_of, own_of
 from kernelscope.serving.sections import words
 from kernelscope.serving.tries import tries
 from kernelscope.syntax.python import tree as t
@@ -202,7 +202,7 @@ def _makes(source: PythonSource, statement: t.Stmt, at: str, key: str) -> bool:
 def _ends_at_missing(source: PythonSource, loop: t.While | t.For, at: str, key: str) -> bool:
     """`while … and key in at:`, or `if key not in at: break`."""
     tests = [loop.test] if isinstance(loop, t.While) else []
-    tests += [s.test for s in loop.body if isinstance(s, t.If) and isinstance(s.body[-1], t.Break)]
+    tests += [s.test for s in loop.body if isinstance(s, t.If) and isinstance(last_of(s.body), t.Break)]
     return any(
         isinstance(n, t.Compare)
         and n.ops in (["in"], ["not in"])

@@ -7,6 +7,7 @@ from itertools import pairwise
 
 from kernelscope.serving.claims import Claim, PythonSource, literal
 from kernelscope.serving.guards import MAX_TEST, assignments, calls, last_name, own_calls, own_of, repeated_while
+from kernelscope.serving.pieces import by_function
 from kernelscope.serving.preemption import BACK, FREES, FRONT, GIVES_UP, end_taken, receiver, removed, root, swaps_out
 from kernelscope.serving.queues import REQUESTS
 from kernelscope.serving.sections import words
@@ -22,6 +23,7 @@ def victims(source: PythonSource) -> Iterator[Claim]:
     yield from _from_the_end(source)
 
 
+@by_function
 def _handed_over(source: PythonSource) -> Iterator[Claim]:
     """`victim = self.running.pop()` followed by `self.preempt(victim)`: which request is given up."""
     for scope in source.module.functions():
@@ -51,6 +53,7 @@ def _bodies(function: t.FunctionDef | t.ClassDef) -> Iterator[list[t.Stmt]]:
             yield node.orelse
 
 
+@by_function
 def _given_up(source: PythonSource) -> Iterator[Claim]:
     """Loops that take one of an order of requests and release what it holds, in functions that give requests up."""
     for scope in source.module.functions():
@@ -99,6 +102,7 @@ def _queues(call: t.Call, name: str) -> bool:
             return False
 
 
+@by_function
 def _from_the_end(source: PythonSource) -> Iterator[Claim]:
     """`for letter in reversed(self.open): self.swap_out(letter)`: those that came last lose their cache first."""
     for scope in source.module.functions():
@@ -157,6 +161,7 @@ def chosen(function: t.FunctionDef | t.ClassDef) -> Iterator[tuple[str, t.Call, 
                 pass
 
 
+@by_function
 def _ranked(source: PythonSource) -> Iterator[Claim]:
     """`max(self.running, key=…)`, or the first of `sorted(self.running, key=…)`, with the chosen one removed."""
     for scope in source.module.functions():

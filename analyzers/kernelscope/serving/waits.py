@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from kernelscope.results import Location, Span
 from kernelscope.serving.claims import PythonSource
 from kernelscope.serving.guards import all_guards_text, calls, last_name, own, own_of, statements
+from kernelscope.serving.pieces import by_function
 from kernelscope.serving.sections import words
 from kernelscope.syntax.python import tree as t
 
@@ -47,6 +48,12 @@ def syncs(source: PythonSource) -> Iterator[Sync]:
     """The synchronisation of one Python file: device code, host streams and generated source."""
     if source.aside:
         return
+    yield from _in_functions(source)
+    yield from _generated(source)
+
+
+@by_function
+def _in_functions(source: PythonSource) -> Iterator[Sync]:
     for scope in source.module.functions():
         name = scope.qualified_name
         here = source.at(scope.node)
@@ -57,7 +64,6 @@ def syncs(source: PythonSource) -> Iterator[Sync]:
                 )
         yield from _signals(source, name, scope.node, here)
         yield from _streams(source, name, scope.node, here)
-    yield from _generated(source)
 
 
 def _only_waits(loop: t.While) -> bool:
@@ -176,6 +182,7 @@ FETCH = re.compile(
 )
 
 
+@by_function
 def _generated(source: PythonSource) -> Iterator[Sync]:
     """Atomics in strings that hold source: a kernel that fetches its next piece of work."""
     for scope in source.module.functions():

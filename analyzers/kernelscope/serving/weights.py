@@ -9,9 +9,11 @@ from collections.abc import Iterator
 
 from kernelscope.serving.claims import Claim, PythonSource
 from kernelscope.serving.guards import guards_text, statements
+from kernelscope.serving.pieces import by_function
 from kernelscope.syntax.python import tree as t
 
 
+@by_function
 def shared_weights(source: PythonSource) -> Iterator[Claim]:
     """Tied weights of one file, with the condition under which they are tied."""
     for scope in source.module.functions():

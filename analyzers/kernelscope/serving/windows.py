@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from kernelscope.serving.chunking import DRAFTS, PROMPTS
 from kernelscope.serving.claims import Claim, PythonSource
 from kernelscope.serving.guards import assignments, calls, last_name, own_of
+from kernelscope.serving.pieces import by_function
 from kernelscope.serving.sections import words
 from kernelscope.syntax.python import tree as t
 
@@ -17,6 +18,7 @@ LENGTHS = {"len", "length", "num", "total", "remaining", "left"}
 """Words of how much there is."""
 
 
+@by_function
 def windows(source: PythonSource) -> Iterator[Claim]:
     """Prefills that run a part of the prompt and leave the rest for the next round."""
     for scope in source.module.functions():

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 from kernelscope.serving.claims import Claim, PythonSource
 from kernelscope.serving.guards import assignments, inlined, last_name, own, own_calls, own_of
+from kernelscope.serving.pieces import by_function
 from kernelscope.serving.rounding import CEILING, counts_pages
 from kernelscope.serving.sections import words
 from kernelscope.serving.sharding import is_world
@@ -22,6 +23,7 @@ ADDRESSES = {"data_ptr", "untyped_storage", "storage_ptr"}
 ALLOCATORS = {"zeros", "empty", "full", "ones", "zeros_like"}
 
 
+@by_function
 def dealing(source: PythonSource) -> Iterator[Claim]:
     """`queues[i % n].append(task)` is round robin; with a direction that flips at every turn it is zig-zag."""
     for scope in source.module.functions():
@@ -47,6 +49,7 @@ def _index(source: PythonSource, queue: t.Expr, index: t.Expr, known: dict[str, 
     return f"{source.quote(queue)}[{inlined(source, index, known, 1)}]"
 
 
+@by_function
 def tile_counts(source: PythonSource) -> Iterator[Claim]:
     """Numbers of tiles or programs: assignments of products with a ceiling division."""
     if source.aside:
@@ -71,6 +74,7 @@ def tile_counts(source: PythonSource) -> Iterator[Claim]:
 BYTES = {"bool", "bool_", "uint8"}
 
 
+@by_function
 def tables(source: PythonSource) -> Iterator[Claim]:
     """Tables of counters or flags: what synchronises tasks, with its axes."""
     for scope in source.module.functions():
@@ -99,6 +103,7 @@ def _counted(size: str) -> str:
     return " ".join(parts) or size
 
 
+@by_function
 def producers(source: PythonSource) -> Iterator[Claim]:
     """Maps keyed by a buffer's address, set by what writes it and asked by what reads it: dependencies from data."""
     for scope in source.module.functions():

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache, cached_property
 
@@ -137,7 +137,17 @@ class Module:
                     todo.append((node.body, scope.path, node if isinstance(node, t.ClassDef) else None))
         return found
 
-    def functions(self) -> list[Scope]:
+    @property
+    def itself(self) -> Module:
+        """The file of which this is a part; the same where it is whole."""
+        return self
+
+    @property
+    def parses(self) -> bool:
+        """Whether the text parses as it stands."""
+        return self._readable[0] is self.tree and not self.tree.root_node.has_error
+
+    def functions(self) -> Iterable[Scope]:
         return self._functions
 
     def classes(self) -> list[Scope]:

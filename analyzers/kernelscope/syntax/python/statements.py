@@ -273,7 +273,7 @@ def _deferred(raw: Raw, depth: int) -> Callable[[], list[t.Stmt]]:
 
 
 def _function(raw: Raw, depth: int, decorators: list[t.Expr] | None = None, span: Span | None = None) -> t.Stmt:
-    name = raw.child_by_field_name("name")
+    name, inner = raw.child_by_field_name("name"), raw.child_by_field_name("body")
     return t.FunctionDef(
         name=text_of(name) if name else "",
         name_span=span_of(name) if name else span_of(raw),
@@ -283,6 +283,7 @@ def _function(raw: Raw, depth: int, decorators: list[t.Expr] | None = None, span
         is_async=any(child.type == "async" for child in raw.children[:1]),
         span=span or span_of(raw),
         lower_body=_deferred(raw, depth),
+        body_start=inner.start_byte if inner is not None else 0,
     )
 
 

@@ -15,6 +15,7 @@ from typing import Any, Literal, cast
 from msgspec import Struct
 
 from kernelscope.results import Span
+from kernelscope.syntax.python import looks
 
 
 class Name(Struct, eq=False, gc=False):
@@ -395,6 +396,8 @@ class _Definition:
 
     @property
     def body(self) -> list[Stmt]:
+        if looks.watching is not None:
+            looks.watching(self.span.start)
         if self._lower_body is not None:
             self._body = self._lower_body()
             self._lower_body = None
@@ -416,7 +419,7 @@ class _Definition:
 class FunctionDef(_Definition):
     """`def` or `async def`; `span` begins at the first decorator. Parameters are lowered on first access, too."""
 
-    __slots__ = ("_args", "_lower_args", "is_async", "returns")
+    __slots__ = ("_args", "_lower_args", "body_start", "is_async", "returns")
 
     def __init__(
         self,
@@ -428,8 +431,10 @@ class FunctionDef(_Definition):
         is_async: bool,
         span: Span,
         lower_body: Callable[[], list[Stmt]],
+        body_start: int = 0,
     ) -> None:
         super().__init__(name, name_span, decorator_list, span, lower_body)
+        self.body_start = body_start
         self._lower_args: Callable[[], list[Param]] | None = lower_args
         self._args: list[Param] = []
         self.returns = returns
