@@ -6,7 +6,7 @@ a kernel or a link is belongs to the domain packages, which are imported when fi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from kernelscope.kernels.triton.kernel_runs import KernelRuns
     from kernelscope.serving.readings import Readings
     from kernelscope.syntax.python.lower import Module
+    from kernelscope.workspace.reading import Version
 
 
 class Analysis:
@@ -252,8 +253,21 @@ class Analysis:
         """
         return self.runs.catch_up([str(path) for path in opened if is_python(path)], edited, cancelled)
 
-    def answer_ahead(self, path: Path, cancelled: Callable[[], bool]) -> None:
-        """Use a pause: ask what hovers may ask of a file, once for each state of the index; the parts are kept.
+    def basis_of_hovers(self) -> object:
+        """Equal while nothing is edited, announced, indexed or set. What is on the disk is another matter."""
+        return (self, self.files.changes, self.workspace.index.generation, self.workspace.index.stage, self.settings)
+
+    def state_of_hovers(self, path: Path) -> object | None:
+        """The same, once all is known that hovers on a file will ever tell; None before."""
+        is_known = is_python(path) and "runs" in vars(self) and self.runs.is_done(str(path))
+        return self.basis_of_hovers() if is_known and self.navigation.ready_graph() is not None else None
+
+    def read_for_hovers(self, path: Path) -> Mapping[str, Version | None]:
+        """The files that the interpretation of one rests on, as they were."""
+        return self.runs.read(str(path))
+
+    def answer_ahead(self, path: Path, cancelled: Callable[[], bool], ask: Callable[[int], object]) -> None:
+        """Use a pause: `ask` what hovers may ask of a file, once for each state of the index; the answers are kept.
 
         Not again after an edit: it would be done for every pause in typing.
         """
@@ -266,7 +280,7 @@ class Analysis:
             give_way()
             if cancelled():
                 return
-            self.hover(path, offset)
+            ask(offset)
         self._answered[path] = generation
 
     def lenses(self, path: Path) -> Sequence[Lens]:

@@ -62,6 +62,18 @@ class Inbox:
     def waiting(self) -> bool:
         return bool(self._messages)
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether all that was read is done, but for what is patient."""
+        with self._change:
+            return not (self._messages or self._in_hand)
+
+    def touch(self) -> None:
+        """Something was asked that did not come here."""
+        with self._change:
+            self._last = time.monotonic()
+            self._quiet.notify_all()
+
     def put(self, message: object) -> None:
         with self._change:
             self._messages.append(message)

@@ -7,6 +7,7 @@ threads and documents are our own, because pygls' block each other and split lin
 from __future__ import annotations
 
 import itertools
+import json
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -107,8 +108,22 @@ class Protocol(LanguageServerProtocol):
     def send_result(self, number: object, result: object) -> None:
         self.output.send({"jsonrpc": "2.0", "id": number, "result": result})
 
+    def send_now(self, number: object, result: str) -> bool:
+        """The same for a result that is JSON already; False where it would have to wait."""
+        return self.output.send_now(f'{{"jsonrpc":"2.0","id":{json.dumps(number)},"result":{result}}}')
+
     def refuse(self, number: object, code: int, text: str) -> None:
         self.output.send({"jsonrpc": "2.0", "id": number, "error": {"code": code, "message": text}})
+
+    def takes(self, message: Json) -> bool:
+        """Whether a message is a request that may be answered now."""
+        number, is_open = message.get("id"), self.initialized and not self._shutdown
+        return (
+            is_open
+            and isinstance(number, int | str)
+            and not isinstance(number, bool)
+            and is_table(message.get("params"))
+        )
 
     # -- from the client ---------------------------------------------------------------------------------
 

@@ -26,7 +26,7 @@ from kernelscope_server.lean_pygls import LanguageServer, types
 from kernelscope_server.memory import give_back, use_one_heap
 from kernelscope_server.protocol import ERROR, INFORMATION, Handler, NotYet, Protocol, Reply
 from kernelscope_server.traces import ClientTraces
-from kernelscope_server.wire import REQUEST_CANCELLED, End, Writer, is_table, read_message
+from kernelscope_server.wire import REQUEST_CANCELLED, End, Json, Writer, is_table, read_message
 
 FREE_SECONDS = 0.01
 IDLE_SECONDS = 0.25
@@ -71,6 +71,8 @@ class Server(LanguageServer):
         self._held: dict[Hashable, tuple[object, threading.Timer, NotYet]] = {}
         """Requests by their numbers that wait for the index, and take no thread and no turn meanwhile."""
         self._was_held: set[Hashable] = set()
+        self.at_once: dict[str, Callable[[Json], str | None]] = {}
+        """By method: answers as JSON that need no thread of those that take turns; None where there is none."""
         self._texts = 0
         """Counts changes of open documents."""
         self.heard = 0
@@ -232,11 +234,29 @@ class Server(LanguageServer):
             if method == types.CANCEL_REQUEST and is_table(message):
                 self._cancel(message.get("params"))
                 continue
+            if self._answered_at_once(message):
+                continue
             self._inbox.put(message)
             if isinstance(message, End) or method == types.EXIT:
                 self.protocol.output.hurry()
                 time.sleep(EXIT_SECONDS)
                 os._exit(self.protocol.exit_status)
+
+    def _answered_at_once(self, message: object) -> bool:
+        """Answers what is known already on the thread that reads, when nothing was read before that is not done."""
+        method = message.get("method") if is_table(message) else None
+        answer = self.at_once.get(method) if isinstance(method, str) else None
+        if answer is None or not is_table(message) or not self.protocol.takes(message) or not self._inbox.is_empty:
+            return False
+        try:
+            result = answer(cast(Json, message["params"]))
+        except Exception:  # who answers in turn says what is wrong
+            return False
+        if result is None or not self.protocol.send_now(message["id"], result):
+            return False
+        self.heard += 1
+        self._inbox.touch()
+        return True
 
     def _cancel(self, params: object) -> None:
         number = params.get("id") if is_table(params) else None

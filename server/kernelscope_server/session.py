@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import gc
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -57,6 +58,8 @@ class Session:
         self._indexing: Indexing | None = None
         self._is_told = False
         """Whether the client announces what changes on the disk."""
+        self.hover_ahead: Callable[[Path, int], None] = lambda path, offset: None
+        """Answers a hover before it is asked for."""
         self._heard = 0
         """The messages that had come when the disk was looked at again."""
         server.on("initialize", self._initialize)
@@ -172,14 +175,17 @@ class Session:
         """A file that was opened, or in a longer pause one that edits made old, is interpreted before anybody asks."""
         if self._analysis is not None and self.has_time:
             opened = [document.path for document in self.sources()][: -MOST_EXPECTED - 1 : -1]
-            changes = self.changes
+            changes, heard = self.changes, self.server.heard
 
             def is_over() -> bool:
                 return self.changes != changes
 
+            def is_asked() -> bool:
+                return self.changes != changes or self.server.heard != heard
+
             if not self._analysis.catch_up(opened, edited, is_over) and edited:
                 for path in opened:
-                    self._analysis.answer_ahead(path, is_over)
+                    self._analysis.answer_ahead(path, is_asked, partial(self.hover_ahead, path))
 
     def unless_links_come(self, answer: list[Json]) -> list[Json]:
         """An answer; an empty one only when no links between languages are still being read that may tell more."""

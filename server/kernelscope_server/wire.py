@@ -102,6 +102,11 @@ def _poll(stream: BinaryIO) -> select.poll | None:
     return poll
 
 
+def _framed(text: str) -> bytes:
+    body = text.encode("utf-8", "replace")
+    return b"Content-Length: %d\r\n\r\n%b" % (len(body), body)
+
+
 class Writer:
     """Writes messages in order from a thread of its own, so that a client that does not read stops no reading."""
 
@@ -117,9 +122,14 @@ class Writer:
         self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
         self._thread.start()
 
+    def send_now(self, text: str) -> bool:
+        """Writes a message that is JSON already, unless it would have to wait."""
+        data = _framed(text)
+        with self._change:
+            return not self._waiting and not self._is_writing and self._takes(data) and self._put(data)
+
     def send(self, message: Json) -> None:
-        body = json.dumps(message, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
-        data = b"Content-Length: %d\r\n\r\n%b" % (len(body), body)
+        data = _framed(json.dumps(message, ensure_ascii=False, separators=(",", ":")))
         with self._change:
             if not self._waiting and not self._is_writing and self._takes(data):
                 self._put(data)

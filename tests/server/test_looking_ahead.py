@@ -27,7 +27,7 @@ class Asked:
     def catch_up(self, *_: object) -> bool:
         return False
 
-    def answer_ahead(self, path: Path, _: object) -> None:
+    def answer_ahead(self, path: Path, *_: object) -> None:
         self.paths.append(path.stem)
 
 

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from kernelscope.interp.runs import FileRun, FileWork
 from kernelscope.results import Span
 from kernelscope.turns import Guard, Interrupted, away, is_alone
+from kernelscope.workspace.reading import Version
 from kernelscope.workspace.workspace import Workspace
 
 KEPT_RUNS = 32
@@ -101,6 +102,16 @@ class FileRuns:
         """Whether something has to be interpreted before what stands in `span` is known."""
         kept = self._kept.get(path)
         return kept is None or not self._is_of_now(kept) or kept.work.run.waits_for(span)
+
+    def is_done(self, path: str) -> bool:
+        """Whether all of a file is interpreted as it is now."""
+        kept = self._kept.get(path)
+        return kept is not None and kept.work.is_done and self._is_of_now(kept)
+
+    def read(self, path: str) -> Mapping[str, Version | None]:
+        """The files that were looked at for the interpretation of one, as they were."""
+        kept = self._kept.get(path)
+        return kept.work.run.versions if kept is not None else {}
 
     def is_behind(self, path: str) -> bool:
         """Whether an edit made the interpretation of a file old that was there before."""

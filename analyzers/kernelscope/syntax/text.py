@@ -6,12 +6,14 @@ Decoding is lenient and never moves an offset: spans always count the file's own
 from __future__ import annotations
 
 import re
+from array import array
 from bisect import bisect_right
 from functools import cached_property
 from pathlib import Path
 
 from kernelscope.results import Location, Span
 
+_OFFSETS = "Q"
 _LINE_END = re.compile(rb"\r\n|\n|\r")
 BOM = b"\xef\xbb\xbf"
 _IDENTIFIER = re.compile(rb"[A-Za-z0-9_]*")
@@ -67,9 +69,9 @@ class SourceText:
         self.data = data
 
     @cached_property
-    def line_starts(self) -> list[int]:
+    def line_starts(self) -> array[int]:
         """Byte offset of the start of each line; line 1 is the first entry."""
-        return [0, *(m.end() for m in _LINE_END.finditer(self.data))]
+        return array(_OFFSETS, [0, *(m.end() for m in _LINE_END.finditer(self.data))])
 
     def edited(self, start: int, end: int, new: bytes) -> SourceText:
         """The text with the bytes between two offsets replaced; only lines around the edit are counted again."""
@@ -81,7 +83,8 @@ class SourceText:
         after = self.line_of(end)
         stop = (starts[after] if after < len(starts) else len(self.data)) + shift
         found = [m.end() for m in _LINE_END.finditer(text.data, starts[kept - 1], stop)]
-        text.__dict__["line_starts"] = [*starts[:kept], *found, *(s + shift for s in starts[after + 1 :])]
+        moved = [*found, *(s + shift for s in starts[after + 1 :])]
+        text.__dict__["line_starts"] = starts[:kept] + array(_OFFSETS, moved)
         return text
 
     @property

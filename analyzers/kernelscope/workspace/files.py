@@ -9,7 +9,8 @@ import os
 import stat
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -58,6 +59,12 @@ class Entry:
     mtime_ns: int
 
 
+class _Noted(threading.local):
+    """What this thread was told of files, where somebody wants to know."""
+
+    versions: dict[str, Version | None] | None = None
+
+
 class Files:
     """Reads files below and outside the roots; the text of an open document hides the one on disk.
 
@@ -72,6 +79,7 @@ class Files:
         self._edits: dict[str, int] = {}
         self.changes = 0
         """Counts edits of open documents and announced changes: equal numbers mean that neither happened."""
+        self._noted = _Noted()
         self._left_out: dict[str, str] = {}
         self._others: dict[str, str] = {}
 
@@ -101,8 +109,27 @@ class Files:
 
     # -- reading -----------------------------------------------------------------------------------------
 
+    @contextmanager
+    def noting(self) -> Generator[dict[str, Version | None]]:
+        """Inside, the versions of the files that this thread asks for or reads are noted.
+
+        What it makes of them is right for as long as these stay.
+        """
+        outer, own = self._noted.versions, dict[str, Version | None]()
+        self._noted.versions = own
+        try:
+            yield own
+        finally:
+            self._noted.versions = outer
+
     def version(self, path: str) -> Version | None:
         """The version that `read` would return now; None when there is no such regular file."""
+        found = self._version(path)
+        if (noted := self._noted.versions) is not None:
+            noted[path] = found
+        return found
+
+    def _version(self, path: str) -> Version | None:
         edit = self._edits.get(path, 0)
         data = self._open.get(path)
         if data is not None:
@@ -132,6 +159,8 @@ class Files:
     def read(self, path: str) -> bytes | LeftOut:
         """The bytes as they are (any encoding, any line ends), or why they are not to be had."""
         data = self._open.get(path)
+        if self._noted.versions is not None:
+            self.version(path)
         if data is None:
             read = read_bounded(path, self.max_file_bytes)
         else:

@@ -1,0 +1,112 @@
+"""Hovers that were answered, kept while all that they rest on stays: asked again they wait for no thread and no turn.
+
+Kept are the words of an answer; where it stands is worked out anew. Of a file of which more will be known nothing is.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kernelscope.results import Hover, Span
+from kernelscope.syntax.text import identifier_at
+
+from kernelscope_server.documents import OpenDocument
+
+if TYPE_CHECKING:
+    from kernelscope.analysis import Analysis
+
+CHECK_SECONDS = 1.0
+"""So often the disk is asked whether files changed that nobody announced."""
+MOST_FILES = 16
+MOST_ANSWERS = 20_000
+"""Of one file: each is a number, and words that it shares with others."""
+NOTHING = "null"
+
+
+class _OfFile:
+    """Answers in one file, in one state of everything."""
+
+    def __init__(self, state: object, versions: dict[str, object]) -> None:
+        self.state = state
+        self.versions = versions
+        """Of all files that the answers were read from."""
+        self.checked = time.monotonic()
+        self.answers: dict[int, str] = {}
+        """JSON of the words by where the name begins that they are about."""
+        self._words: dict[str, str] = {}
+
+    def put(self, start: int, words: str) -> None:
+        if len(self.answers) < MOST_ANSWERS:
+            self.answers[start] = self._words.setdefault(words, words)
+
+
+class KeptHovers:
+    """By file. For threads of which one works at a time, and for one that asks while none of them does."""
+
+    def __init__(self, words: Callable[[Hover], str]) -> None:
+        self._words = words
+        self._files: dict[Path, _OfFile] = {}
+
+    def clear(self) -> None:
+        """Forget all of them: they would be told otherwise now."""
+        self._files = {}
+
+    def get(self, analysis: Analysis, document: OpenDocument, offset: int, encoding: str) -> str | None:
+        """The answer as JSON; None where it is not kept."""
+        known = self._files.get(document.path)
+        if known is None or (name := _name(document, offset)) is None or not _holds(analysis, known):
+            return None
+        words = known.answers.get(name.start)
+        if words is None or words == NOTHING:
+            return words
+        place = json.dumps(document.range(name.start, name.end, encoding), separators=(",", ":"))
+        return f'{{"contents":{{"kind":"markdown","value":{words}}},"range":{place}}}'
+
+    def ask(self, analysis: Analysis, document: OpenDocument, offset: int) -> Hover | None:
+        """What the analysis says; kept if it will say the same again."""
+        with analysis.files.noting() as read:
+            found = analysis.hover(document.path, offset)
+        state, name = analysis.state_of_hovers(document.path), _name(document, offset)
+        if state is None or name is None or (found is not None and found.span != name):
+            return found
+        known = self._files.pop(document.path, None)
+        if known is None or known.state != state or not _agree(known.versions, read):
+            known = _OfFile(state, dict(analysis.read_for_hovers(document.path)))
+        known.versions.update(read)
+        known.put(name.start, json.dumps(self._words(found), ensure_ascii=False) if found is not None else NOTHING)
+        self._files[document.path] = known
+        if len(self._files) > MOST_FILES:
+            self._files.pop(next(iter(self._files)))
+        return found
+
+    def knows(self, analysis: Analysis, document: OpenDocument, offset: int) -> bool:
+        """Whether the answer is kept."""
+        known, name = self._files.get(document.path), _name(document, offset)
+        return known is not None and name is not None and name.start in known.answers and _holds(analysis, known)
+
+
+def _agree(known: Mapping[str, object], read: Mapping[str, object]) -> bool:
+    """Whether none of the files changed on the disk since others were answered."""
+    return all(known.get(path, version) == version for path, version in read.items())
+
+
+def _holds(analysis: Analysis, known: _OfFile) -> bool:
+    if known.state != analysis.basis_of_hovers():
+        return False
+    if time.monotonic() - known.checked >= CHECK_SECONDS:
+        if any(analysis.files.version(read) != version for read, version in known.versions.items()):
+            return False
+        known.checked = time.monotonic()
+    return True
+
+
+def _name(document: OpenDocument, offset: int) -> Span | None:
+    """The identifier that an offset of the analysed text lies in; right behind one the answer may be another."""
+    found = identifier_at(document.text.data, offset - document.first)
+    if found is None or offset - document.first == found.end:
+        return None
+    return Span(found.start + document.first, found.end + document.first)
