@@ -25,6 +25,9 @@ from kernelscope.interp.values import (
 from kernelscope.syntax.python import tree as t
 from kernelscope.tensor import Unknown
 
+SMALLEST_SIZE = 16
+"""Smaller numbers are windows, steps and factors, which say what is done."""
+
 
 def bind(run: Interpreter, scope: Scope, function: Function, args: Arguments, kwargs: Keywords) -> bool:
     """Bind arguments to parameters as Python does; what is missing gets its default, else is unknown.
@@ -100,4 +103,17 @@ def _default(run: Interpreter, function: Function, param: t.Param, is_open: bool
         value = evaluate(run, Scope(function.definition.path, outer=function.closure), param.default)
     finally:
         run.quiet -= 1
-    return Opaque(param.name, value.const) if is_open and isinstance(value, Dim) else value
+    return _as_example(param.name, value) if is_open else value
+
+
+def _as_example(name: str, value: Value) -> Value:
+    """A default where others may be given: a number, or sizes in a list, of which small numbers say what is done."""
+    match value:
+        case Dim():
+            return Opaque(name, value.const)
+        case tuple() | list() if all(isinstance(v, Dim) for v in value):
+            large = [(v.const or 0) >= SMALLEST_SIZE for v in value]
+            parts = [Opaque(f"{name}[{i}]", v.const) if large[i] else v for i, v in enumerate(value)]
+            return tuple(parts) if isinstance(value, tuple) else parts
+        case _:
+            return value

@@ -15,7 +15,7 @@ from kernelscope.dims import Dim, dim
 from kernelscope.interp import jax_modules
 from kernelscope.interp.agreement import FRACTION, NOT_TOLD
 from kernelscope.interp.annotations import is_tensor, promised, sizes_of
-from kernelscope.interp.argument_binding import bind
+from kernelscope.interp.argument_binding import SMALLEST_SIZE, bind
 from kernelscope.interp.attributes import prepare
 from kernelscope.interp.calls import run_body
 from kernelscope.interp.common_sizes import Vector
@@ -45,9 +45,6 @@ from kernelscope.ops import Module, ShapeError
 from kernelscope.syntax.python import tree as t
 from kernelscope.tensor import Shape, Tensor, Unknown
 from kernelscope.workspace.modules import Definition
-
-SMALLEST_SIZE = 16
-"""Smaller numbers are windows, steps and factors, which say what is done."""
 
 
 def alone(run: Interpreter, definition: Definition) -> Function:
