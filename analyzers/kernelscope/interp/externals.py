@@ -87,6 +87,11 @@ PARTED = ("chunk", "unbind", "tensor_split", "hsplit", "vsplit", "dsplit")
 """Operators whose results are parts of one tensor: what is not known of it is the same in each."""
 
 
+SIZED_ANEW = ("view", "reshape", "expand", "new_zeros", "new_ones", "new_empty")
+"""Methods that give a tensor of the sizes that they are given."""
+MADE_OF_SIZES = ("torch.zeros", "torch.ones", "torch.empty", "torch.rand", "torch.randn")
+
+
 def call_tensor_method(run: Interpreter, target: TensorMethod, args: Arguments, kwargs: Keywords) -> Value:
     if target.name == "get" and target.picked is not None:
         return target.picked
@@ -197,14 +202,16 @@ def _chosen(value: Value) -> Value:
 
 
 def _unpacked_method(target: TensorMethod, args: Arguments) -> Value:
-    """`x.view(*sizes, -1)` where the number of sizes is not known: the last ones may still be."""
-    if target.name in ("view", "reshape", "expand") and isinstance(args[0], Unpacked):
-        tail = [as_size(a) for a in args[1:]]
-        if not any(isinstance(a, Unpacked) for a in tail):
-            lost = Unknown("the size that is left over")
-            sizes = tuple(lost if not isinstance(a, Dim) or a.const == -1 else a for a in tail)
-            return Tensor(Shape((), sizes, "sizes that are unpacked"), target.value.dtype)
-    return Tensor(Shape.unknown("sizes that are unpacked"), target.value.dtype)
+    """`x.view(*sizes, -1)` where the number of sizes is not known: the first and last ones may still be."""
+    shape = open_shapes.around(args) if target.name in SIZED_ANEW else None
+    return Tensor(shape or Shape.unknown("sizes that are unpacked"), target.value.dtype)
+
+
+def _sizes_around(name: str, args: Arguments) -> Shape | None:
+    """`torch.randn((batch, *sizes, width))` where the number of sizes is not known."""
+    if name not in MADE_OF_SIZES:
+        return None
+    return open_shapes.around(args[0] if len(args) == 1 and isinstance(args[0], tuple | list) else args)
 
 
 @cache
@@ -248,7 +255,7 @@ def call_external(run: Interpreter, name: str, args: Arguments, kwargs: Keywords
             return leaves(made, _as_array)
     if plain is not None:
         return plain(run, args, kwargs, span)
-    if (shape := open_shapes.spread(args)) is not None:
+    if (shape := open_shapes.spread(args) or _sizes_around(name, args)) is not None:
         args = [shape]
     if any(isinstance(a, Unpacked) for a in args):
         return Unknown(f"{name} of arguments that are not known", span)

@@ -29,6 +29,7 @@ from kernelscope.interp.values import (
     Number,
     Opaque,
     Open,
+    Unpacked,
     Value,
     as_size,
     original,
@@ -87,9 +88,7 @@ class Generality(CommonSizes):
                 return self._opaque(name, [v if isinstance(v, Opaque) else Unknown("") for v in values])
             columns = self._columns(values, len(first))
             named = hints if len(hints) == len(first) else ()
-            return tuple(
-                self.value(f"{name}_{i}", c, (named[i],) if named else (), depth + 1) for i, c in enumerate(columns)
-            )
+            return tuple(self._part(f"{name}_{i}", c, named[i : i + 1], depth + 1) for i, c in enumerate(columns))
         if all(isinstance(v, list | Alike) for v in solid):
             return self._list(name, values, solid, depth)
         if all(isinstance(v, dict) for v in solid):
@@ -118,7 +117,7 @@ class Generality(CommonSizes):
             case Tensor():
                 return self._tensor(name, values, hints)
             case tuple() if type(value) is tuple:
-                return tuple(self.value(f"{name}_{i}", [v] * self.count, (), depth + 1) for i, v in enumerate(value))
+                return tuple(self._part(f"{name}_{i}", [v] * self.count, (), depth + 1) for i, v in enumerate(value))
             case list():
                 return [self.value(f"{name}_{i}", [v] * self.count, (), depth + 1) for i, v in enumerate(value)]
             case Copied():
@@ -136,6 +135,15 @@ class Generality(CommonSizes):
                 return value.with_first(self._same(name, value.entries[0], hints, depth))
             case _:
                 return value
+
+    def _part(self, name: str, column: list[Value], hints: Sequence[str], depth: int) -> Value:
+        """One part of tuples; where it stands for any number of parts, it does so for all calls."""
+        several = [v.value if isinstance(v, Unpacked) else None for v in column]
+        if all(v is None for v in several):
+            return self.value(name, column, hints, depth)
+        if all(isinstance(v, Alike) for v in several):
+            return Unpacked(self.value(name, several, (), depth))
+        return Unpacked(Unknown("values of which the number is not known"))
 
     def _columns(self, values: Sequence[Value], length: int) -> list[list[Value]]:
         """The parts of tuples, by position."""

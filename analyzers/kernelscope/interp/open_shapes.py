@@ -11,10 +11,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from kernelscope.dims import Dim
-from kernelscope.interp.values import Number, Opaque, Unpacked, Value, as_size
+from kernelscope.interp.values import SPREAD, Number, Opaque, Unpacked, Value, as_size
 from kernelscope.tensor import Shape, Size, Unknown
 
 MOST_DIMS = 8
+LEFT_OVER = Unknown("the size that is left over")
 
 
 def is_open(value: Value) -> bool:
@@ -45,6 +46,18 @@ def last_of(sizes: Opaque, index: Value) -> tuple[Value, ...] | None:
 def joined(left: Sequence[Value], shape: Shape, right: Sequence[Value]) -> Shape:
     """An open shape with sizes before and behind it."""
     return Shape((*map(_size, left), *shape.head), (*(shape.tail or ()), *map(_size, right)), shape.reason)
+
+
+def around(values: Sequence[Value]) -> Shape | None:
+    """The sizes before and behind some of which the number is not known; None where others are not numbers."""
+    places = [index for index, value in enumerate(values) if isinstance(value, Unpacked)]
+    if len(places) != 1:
+        return None
+    sizes = [as_size(value) for index, value in enumerate(values) if index != places[0]]
+    if not all(isinstance(size, Dim | Number) for size in sizes):
+        return None
+    known = [LEFT_OVER if isinstance(size, Dim) and size.const == -1 else _size(size) for size in sizes]
+    return Shape(tuple(known[: places[0]]), tuple(known[places[0] :]), SPREAD.reason)
 
 
 def spread(values: Sequence[Value]) -> Shape | None:
