@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Generator, Hashable, Iterable, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -177,6 +178,20 @@ class Changes:
                 self.uneven[id(container)] = container
             self.before(container)
             _put(container, _joined(first, second, join))
+
+
+@contextmanager
+def as_left(contents: Contents) -> Generator[None]:
+    """Inside, containers hold what they hold at the end of a way: a list that was made there is not empty where it
+    meets that of another way."""
+    before = [(container, container.copy()) for container, _ in contents.values()]
+    for container, content in contents.values():
+        _put(container, content)
+    try:
+        yield
+    finally:
+        for container, content in before:
+            _put(container, content)
 
 
 def _parts_of(container: Container) -> tuple[int, ...]:

@@ -77,7 +77,7 @@ class Form:
         match value:
             case Tensor():
                 dtype = None if isinstance(value.dtype, Unknown) else value.dtype
-                return Tensor, self._shape(value.shape), dtype, value.place
+                return Tensor, self._shape(value.shape), dtype, value.place, value.or_number
             case Dim():
                 return self.size(value)
             case None | bool() | str() | float() | int() | DType() | External() | Builtin() | Flag() | Number():
@@ -226,7 +226,7 @@ class Copy:
         match value:
             case Tensor():
                 shape = self._shape(value.shape)
-                return value if shape is value.shape else Tensor(shape, value.dtype, value.place)
+                return value if shape is value.shape else value.with_shape(shape)
             case Dim():
                 return self.change(value)
             case None | bool() | str() | float() | int() | DType() | External() | Builtin() | Flag() | Number():

@@ -10,7 +10,7 @@ both have the same, new length.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from kernelscope.dims import NO_FACTS, Dim, Facts
@@ -31,6 +31,7 @@ from kernelscope.interp.values import (
     Value,
     as_size,
     original,
+    present,
 )
 from kernelscope.tensor import COUNTLESS, Shape, Size, Tensor, Unknown
 from kernelscope.tensor.size import is_length
@@ -97,12 +98,16 @@ class Join:
             case (Tensor(), Unknown()):
                 return self._instead(other, self._either(name, one))
             case (Dim() | Opaque() | Number() | float(), Tensor()):
-                return other  # a number is broadcast like a tensor without dims
+                return self._or_number(other)  # a number is broadcast like a tensor without dims
             case (Tensor(), Dim() | Opaque() | Number() | float()):
-                return one
+                return self._or_number(one)
             case (Unknown(), tuple()):
                 return other  # a way that is not followed says nothing
             case (tuple(), Unknown()):
+                return one
+            case (Unknown() | Opaque(), dict()) if _holds_tensors(other):
+                return other
+            case (dict(), Unknown() | Opaque()) if _holds_tensors(one):
                 return one
             case (None, _) | (_, None):
                 value = other if one is None else one
@@ -230,6 +235,10 @@ class Join:
             self.symbols.instead.setdefault((id(given), self.scope.frame), (given, either))
         return either
 
+    def _or_number(self, tensor: Tensor) -> Tensor:
+        """A tensor where another way has a number; what rounds of a loop add up is all alike."""
+        return tensor if self.is_of_rounds else replace(tensor, or_number=True)
+
     def _stays(self, size: Dim) -> bool:
         return _is_fixed(size) and size != 0 and not (self.is_of_rounds and size == 1)
 
@@ -285,6 +294,10 @@ class Join:
         if len(own) == 2:
             self.equal.append((own[0], own[1]))
         return own[0] if own else None
+
+
+def _holds_tensors(held: dict[Any, Value]) -> bool:
+    return any(isinstance(present(value), Tensor) for value in held.values())
 
 
 def _begins_with_batch(sizes: Sequence[Size]) -> bool:

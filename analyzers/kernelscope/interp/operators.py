@@ -7,11 +7,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from kernelscope import ops
-from kernelscope.dims import ARITHMETIC, Dim, Facts, difference, dim
+from kernelscope.dims import ARITHMETIC, NO_FACTS, Dim, Facts, difference, dim
 from kernelscope.dims.polynomial import cancel
 from kernelscope.interp.interpreter import Interpreter
 from kernelscope.interp.open_shapes import is_open, joined
@@ -135,6 +135,8 @@ def _tensor_operator(run: Interpreter, op: str, left: Value, right: Value) -> Va
     if run.symbols.trial is not None and isinstance(left, Tensor) and isinstance(right, Tensor) and op != "@":
         run.symbols.trial.combined(left.shape, right.shape)
     if not any(isinstance(v, Number | Flag | Quotient) for v in (left, right)):
+        if (as_beside := _beside_number(op, left, right)) is not None:
+            return as_beside
         one, other = for_op(left), for_op(right)
         return run.operate(lambda facts: ops.operator(op, one, other, facts))
     if op == "@":
@@ -145,6 +147,27 @@ def _tensor_operator(run: Interpreter, op: str, left: Value, right: Value) -> Va
     if isinstance(result, Tensor) and not whole and op not in _COMPARISONS:
         return result.with_dtype(Unknown("the kind of a number is not known"))
     return result
+
+
+def _beside_number(op: str, left: Value, right: Value) -> Value | None:
+    """What comes of a tensor and of one that is a number on another way, as where a layer that skips others is not
+    there: the sizes are those of the first on either way, and nothing tells that the second has them."""
+    if not isinstance(left, Tensor) or not isinstance(right, Tensor) or op == "@":
+        return None
+    always, at_times = (right, left) if left.or_number else (left, right)
+    sizes, others = always.shape.dims, at_times.shape.dims
+    if not at_times.or_number or sizes is None or others is None or len(sizes) < len(others):
+        return None
+    pairs = list(zip(sizes[len(sizes) - len(others) :], others, strict=True))
+    if any(1 in pair and pair != (1, 1) for pair in pairs):
+        return None
+    if always.or_number:
+        if len(sizes) != len(others):
+            return None
+        either = (size if size == other else Unknown("either of two tensors may be a number") for size, other in pairs)
+        always = replace(always, shape=Shape(tuple(either)))
+    result = ops.operator(op, always, always.with_dtype(at_times.dtype), NO_FACTS)
+    return replace(result, or_number=always.or_number) if isinstance(result, Tensor) else None
 
 
 MAX_SHIFT = 64

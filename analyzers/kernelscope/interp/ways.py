@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from msgspec.structs import replace
 
 from kernelscope.dims import Facts
-from kernelscope.interp.changes import Contents
+from kernelscope.interp.changes import Contents, as_left
 from kernelscope.interp.conditions import known_either_way
 from kernelscope.interp.findings import Known
 from kernelscope.interp.interpreter import Interpreter
@@ -58,7 +58,8 @@ def meet(run: Interpreter, scope: Scope, one: Way, other: Way, join: Join, known
     """Go on from what two ways have in common."""
     facts = known_either_way(run, scope, (one.names, one.known.facts), (other.names, other.known.facts))
     join.facts = (one.known.facts, other.known.facts)
-    scope.names = join.names(one.names, other.names)
+    with as_left({**_made_on(one, other), **_made_on(other, one)}):
+        scope.names = join.names(one.names, other.names)
     run.changes.join({**one.before, **other.before}, one.contents, other.contents, join)
     for kept, replaced in join.equal:
         facts = facts.with_equal(kept, replaced)
@@ -67,6 +68,12 @@ def meet(run: Interpreter, scope: Scope, one: Way, other: Way, join: Join, known
         for way in (one, other):
             facts = with_facts_of(run, scope, facts, way, join.since, meant)
     run.known = replace(known, facts=facts)
+
+
+def _made_on(way: Way, other: Way) -> Contents:
+    """What containers hold at the end of a way that changed there only, but for those that the other way names."""
+    named = {id(value) for value in other.names.values()}
+    return {key: held for key, held in way.contents.items() if key not in other.contents and key not in named}
 
 
 def with_facts_of(

@@ -6,7 +6,7 @@ Holds no data and no history; who computed it is kept by the interpreter.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from kernelscope.tensor.dtypes import DType
@@ -39,6 +39,8 @@ class Tensor:
     shape: Shape = ANY_SHAPE
     dtype: DType | Unknown = NO_DTYPE
     place: Place | Unknown | None = None
+    or_number: bool = field(default=False, compare=False)
+    """Whether a way through the code holds a number in its place: what it meets may have any sizes then."""
 
     @property
     def rank(self) -> int | None:
