@@ -87,6 +87,12 @@ drive across-languages \
   --open csrc/silu_and_mul.cu:20 --lang 'CUDA' --command 'Kernelscope: Show Call Path' --expect-tab 'Call path' \
   --expect-editor 'TinyLLM.forward' --expect-readonly --shot call-path \
   --command 'Kernelscope: Export View' --wait 300 --type Mark --key Enter --expect-editor '# Call path' --no-notification
+drive navigation \
+  --open tinyllm/ops.py:11 --inlay '\[' --wait "$settled" --goto 11:24 --wait 300 --key F12 --expect-tab 'silu_and_mul\.cu' \
+  --expect-editor '__global__ void .* silu_and_mul_kernel' --wait 500 --shot operator-kernel \
+  --key Shift+Alt+H --wait 2500 --key ArrowDown --key ArrowRight --wait 2500 --key ArrowDown --key ArrowRight --wait 2500 \
+  --key ArrowDown --key ArrowRight --wait 2500 --key ArrowDown --key ArrowRight --wait 2500 --key ArrowDown \
+  --shot kernel-callers --key Enter --expect-tab 'model\.py' --expect-editor 'class TinyLLM' --no-notification
 drive broken-server --setting "$no_server" \
   --open tinyllm/model.py --expect-notification 'could not start: the Python library a_library_that_is_missing is missing' \
   --expect-notification 'Select Interpreter'
