@@ -23,7 +23,9 @@ CHECK_SECONDS = 1.0
 """So often the disk is asked whether files changed that nobody announced."""
 MOST_FILES = 16
 MOST_ANSWERS = 20_000
-"""Of one file: each is a number, and words that it shares with others."""
+"""Of one file: each is a number, and words that it may share with others."""
+MOST_LETTERS = 1_000_000
+"""Of the words of one file: links that lead to where the name stands make each of them different."""
 NOTHING = "null"
 
 
@@ -38,10 +40,13 @@ class _OfFile:
         self.answers: dict[int, str] = {}
         """JSON of the words by where the name begins that they are about."""
         self._words: dict[str, str] = {}
+        self._letters = 0
 
     def put(self, start: int, words: str) -> None:
-        if len(self.answers) < MOST_ANSWERS:
-            self.answers[start] = self._words.setdefault(words, words)
+        known = self._words.get(words)
+        self._letters += len(words) if known is None else 0
+        if len(self.answers) < MOST_ANSWERS and self._letters < MOST_LETTERS:
+            self.answers[start] = self._words[words] = known or words
 
 
 class KeptHovers:

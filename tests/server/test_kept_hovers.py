@@ -103,6 +103,13 @@ def test_after_a_change_on_the_disk_answers_are_kept_anew(kept: Kept) -> None:
     assert kept.get("helper(y") != "not kept"
 
 
+def test_few_letters_are_kept_of_one_file(kept: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept.ask("helper(y")
+    monkeypatch.setattr(kept_hovers, "MOST_LETTERS", 10)
+    kept.ask("y =")
+    assert kept.get("y =") == "not kept" != kept.get("helper(y")
+
+
 def test_nothing_is_kept_before_a_file_is_interpreted(tmp_path: Path) -> None:
     kept = Kept(tmp_path)
     kept.analysis.runs._kept.clear()
