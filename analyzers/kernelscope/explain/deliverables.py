@@ -105,14 +105,20 @@ def triton_tiling(runs: KernelRuns, target: Target, options: ViewOptions, seen_i
 
 
 def execution_timeline(runs: KernelRuns, target: Target, options: ViewOptions, seen_in: SeenIn) -> Document:
-    """What runs when: the persistent and pipelined loops of a Triton kernel, or the tasks that a scheduler deals."""
+    """What runs when: the persistent and pipelined loops of a Triton kernel, the tasks that a scheduler deals, or the
+    streams of a function."""
     from kernelscope.explain.kernel_timeline import kernel_timeline
     from kernelscope.explain.schedule import scheduler_timeline
+    from kernelscope.explain.stream_timeline import stream_timeline
 
     facts = triton_facts(runs, target)
     if facts is not None:
         return kernel_timeline(facts, options, target)
-    return scheduler_timeline(runs.workspace, python_target(runs.workspace, target), options, target)
+    found = python_target(runs.workspace, target)
+    try:
+        return scheduler_timeline(runs.workspace, found, options, target)
+    except UserError:
+        return stream_timeline(found, options, target)
 
 
 def explain(runs: KernelRuns, target: Target, options: ViewOptions, seen_in: SeenIn) -> Document:

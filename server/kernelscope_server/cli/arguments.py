@@ -18,7 +18,7 @@ DOCUMENTS: dict[str, str] = {
     "architecture": "a model's parts, drawn",
     "pseudocode": "the mathematics of a function or kernel",
     "tiling": "the tiles and the memory movement of a kernel, drawn",
-    "timeline": "what runs when: the tasks of a scheduler, the waits of a megakernel, a kernel's pipeline",
+    "timeline": "what runs when: a scheduler's tasks, a megakernel's waits, a kernel's pipeline, a function's streams",
     "path": "the call path from Python to the kernels that run",
     "why": "how the shape at FILE:LINE came about",
     "serving": "a serving system: topology, lifecycle, scheduling, batching, caches, metrics",
