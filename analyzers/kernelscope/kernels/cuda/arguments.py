@@ -98,16 +98,24 @@ class Arguments:
 
     def callee(self, argument: Argument) -> str:
         """The function that is called; empty where it is none with a name."""
+        head, _ = self._called(argument)
+        name = head[len(head.rstrip(_WORD + b":")) :]
+        return name.decode().removeprefix("::") if name and not name[:1].isdigit() else ""
+
+    def templates(self, argument: Argument) -> list[str]:
+        """The template arguments that the call writes."""
+        return split_arguments(self._called(argument)[1].decode("latin-1"))
+
+    def _called(self, argument: Argument) -> tuple[bytes, bytes]:
+        """What stands before a call's bracket: the text with the function's name, and its template arguments."""
         head = self.data[max(0, argument.opening - MAX_NAME) : argument.opening].rstrip()
         if head.endswith(b">"):
             depth = 0
             for i in range(len(head) - 1, -1, -1):
                 depth += (head[i : i + 1] == b">") - (head[i : i + 1] == b"<")
                 if depth == 0:
-                    head = head[:i].rstrip()
-                    break
-        name = head[len(head.rstrip(_WORD + b":")) :]
-        return name.decode().removeprefix("::") if name and not name[:1].isdigit() else ""
+                    return head[:i].rstrip(), head[i + 1 : -1]
+        return head, b""
 
     def position(self, argument: Argument) -> int:
         """How many arguments stand before it."""

@@ -24,6 +24,8 @@ MAX_HANDED = 400
 """Places of one file at which a kernel is handed on."""
 MAX_VARIABLES = 2
 """Variables that one after the other stand for a kernel."""
+MAX_HANDED_ON = 3
+"""Functions that hand a kernel on before one launches it."""
 _AFTER = re.compile(rb"\s*[,)]")
 
 
@@ -81,8 +83,11 @@ class _Place:
     def launch(self, inner: Launch, host: Function, how: str, own: tuple[str, ...] = ()) -> Launch:
         """The call as a launch; `own` is its configuration where the caller's words tell it."""
         arguments = self.arguments
-        given = {p.name: a for p, a in zip(host.params, arguments, strict=False) if not p.type.endswith("...")}
+        params = zip(host.params, arguments, strict=False)
+        given = {param.name: argument for param, argument in params if not param.type.endswith("...")}
         rest = arguments[len(given) :] if len(given) < len(host.params) else []
+        templates = zip(host.templates, self.unit.arguments.templates(self.handed.argument), strict=False)
+        given |= {template.name: text for template, text in templates if template.type}
         return self.given(inner, host, how, _passed(inner.arguments, given, rest), own, given)
 
     def given(
@@ -107,21 +112,35 @@ class _Place:
             start,
             Span(self.unit.source.prepared.origin(start, start + 1).start, _end(self.unit, self.close)),
             how,
-            None if own else Wrapper(inner.unit, host, inner.offset, given),
+            None if own else Wrapper(inner.unit, host, inner.offset, given, inner=inner.wrapper),
             inner.branch,
         )
 
 
-def _by_function(place: _Place, launches_in: Callable[[str], tuple[Launch, ...]]) -> Iterator[Launch]:
-    """The launches of a function whose parameter the kernel is."""
+def _by_function(place: _Place, launches_in: Callable[[str], tuple[Launch, ...]], depth: int = 0) -> Iterator[Launch]:
+    """The launches of a function whose parameter the kernel is; one without any may hand the kernel on itself."""
     argument = place.handed.argument
     callee, position = place.unit.arguments.callee(argument), place.unit.arguments.position(argument)
     for host_unit, host in place.unit.find(callee) if callee else ():
         if host.kind is not FunctionKind.HOST or len(host.params) <= position:
             continue
-        for launch in _launches_of_parameter(launches_in(host_unit.path), host, host.params[position].name):
-            if launch.wrapper is None:
+        name = host.params[position].name
+        own = _launches_of_parameter(launches_in(host_unit.path), host, name)
+        for launch in own or (_handed_on(host_unit, host, name, launches_in, depth) if depth < MAX_HANDED_ON else ()):
+            if launch.wrapper is None or not own:
                 yield place.launch(launch, host, callee)
+
+
+def _handed_on(
+    unit: Unit, host: Function, name: str, launches_in: Callable[[str], tuple[Launch, ...]], depth: int
+) -> Iterator[Launch]:
+    """The launches of the functions to which a function hands its parameter, in the words of its call of them."""
+    text = unit.source.expanded
+    for argument in unit.arguments.between(name, host.body.start_byte, host.body.end_byte):
+        close, end = closing(text, argument.opening), argument.start + len(name)
+        if close is not None and _AFTER.match(text, end):
+            handed = _Handed(argument, argument.start, end, ())
+            yield from _by_function(_Place(unit, host, name, handed, close), launches_in, depth + 1)
 
 
 def _by_lambda(place: _Place, called: Called, launches_in: Callable[[str], tuple[Launch, ...]]) -> Iterator[Launch]:

@@ -78,7 +78,14 @@ class HostValues:
 
     @cached_property
     def constants(self) -> Constants:
-        return Constants(self.unit, self.function, {}, self._variable, opaque=self._opaque)
+        return Constants(self.unit, self.function, {}, self._variable, opaque=self._opaque, values=self._templates)
+
+    @property
+    def _templates(self) -> dict[str, Dim]:
+        """The numbers that the call gives template parameters."""
+        templates = self.function.templates if self.given and self.function is not None else ()
+        found = {t.name: self._variable(t.name, 0) for t in templates if t.name in self.given}
+        return {name: value for name, value in found.items() if value is not None}
 
     def value(self, text: str, offset: int) -> Dim | None:
         """An integer expression; None where it holds what cannot be told."""

@@ -7,7 +7,7 @@ with parameters of the host function as names.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -46,6 +46,15 @@ class Wrapper:
     """Its parameters with the arguments, as the caller writes them."""
     caller: Caller | None = None
     """Who calls it, where the launch itself is told and not the call."""
+    inner: Wrapper | None = None
+    """The function to which it hands the kernel on, where it does not launch it itself; the launch stands there."""
+
+    def chain(self) -> Iterator[Wrapper]:
+        """From the function that is called to the one that holds the launch."""
+        wrapper: Wrapper | None = self
+        while wrapper is not None:
+            yield wrapper
+            wrapper = wrapper.inner
 
 
 @dataclass(frozen=True)
@@ -87,8 +96,10 @@ class Launch:
         """The configuration as the code has it: what is only handed on, as the caller has it."""
         if self.wrapper is None or self.wrapper.caller is not None:
             return self.configuration
-        given = self.wrapper.given
-        return tuple(one_line(given.get(part, part)) for part in self.configuration)
+        parts = self.configuration
+        for wrapper in reversed(tuple(self.wrapper.chain())):
+            parts = tuple(wrapper.given.get(part, part) for part in parts)
+        return tuple(map(one_line, parts))
 
     @cached_property
     def line(self) -> int:
@@ -111,8 +122,10 @@ class Launch:
                 HostValues(caller.unit, caller.function, branches=branches, place=caller.offset),
                 caller.offset,
             )
-        given = {name: Given(host, text, offset) for name, text in wrapper.given.items()}
-        return HostValues(wrapper.unit, wrapper.function, given=given), wrapper.offset
+        for step in wrapper.chain():
+            given = {name: Given(host, text, offset) for name, text in step.given.items()}
+            host, offset = HostValues(step.unit, step.function, given=given), step.offset
+        return host, offset
 
     def _extent(self, part: int) -> Extent:
         host, offset = self._configured
