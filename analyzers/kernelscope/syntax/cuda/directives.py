@@ -13,6 +13,7 @@ from functools import lru_cache
 
 from kernelscope.results import Span
 from kernelscope.syntax.cuda.macros import Macro
+from kernelscope.syntax.cuda.template_heads import has_no_head, open_head
 
 _NOISE = re.compile(
     rb"//[^\n\\]*+(?>(?:\\(?:\r?\n|.)[^\n\\]*+)*)"
@@ -77,6 +78,8 @@ class Directives:
     includes: list[str] = field(default_factory=list[str])
     inactive: list[Span] = field(default_factory=list[Span])
     """Branches that are read though the preprocessor would not take them."""
+    heads: list[tuple[int, Span]] = field(default_factory=list[tuple[int, Span]])
+    """Where a `template <…>` from before an `#if` holds once more: at the start of another branch that is read."""
     launching: list[OtherBranch] = field(default_factory=list[OtherBranch])
     """Branches that are not read, because another one of theirs is, and launch kernels."""
 
@@ -306,6 +309,9 @@ class _Reader:
             keep_all |= _defines_kernels(parts[0]) if group.keep_all else _launches(parts[0]) and _balanced(parts[0])
         taken = next((branch for branch in group.branches if branch.start in self.instead), taken)
         rank = 0 if group.outer else 1
+        if keep_all and (head := open_head(text, group.branches[0].start)) is not None:
+            behind = zip(group.branches[1:], parts[1:], strict=True)
+            self.found.heads += [(branch.start, head) for branch, part in behind if has_no_head(part)]
         for branch, part in zip(group.branches, parts, strict=True):
             if branch is taken:
                 continue

@@ -28,6 +28,7 @@ from kernelscope.syntax.cuda.mapped import Mapped
 from kernelscope.syntax.cuda.mending import mended, unmistakable
 from kernelscope.syntax.cuda.nodes import one_line, walk
 from kernelscope.syntax.cuda.spaces import Spaces
+from kernelscope.syntax.cuda.template_heads import with_heads
 from kernelscope.syntax.text import SourceText, with_line_feeds
 
 
@@ -173,7 +174,8 @@ def parse(data: bytes, macros: Macros | None = None, path: str = "", instead: Co
     known: dict[bytes, list[Macro]] = {**LIBRARY_MACROS, **given}
     for name, own in read.macros.items():
         known[name] = [*known.get(name, ()), *own]
-    expanded = unmistakable(Expansion(known, path).expand(Mapped.of_file(with_joined_brackets(read.text))))
+    text = with_heads(Mapped.of_file(with_joined_brackets(read.text)), read.heads)
+    expanded = unmistakable(Expansion(known, path).expand(text))
     prepared = expanded.replaced(mended(expanded.data))
     tree = Parser(language()).parse(prepared.data)
     return CudaSource(
