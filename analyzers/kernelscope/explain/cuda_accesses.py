@@ -81,6 +81,9 @@ def describe(verdict: Verdict) -> str:
     if verdict.needs:
         more = f" and {len(verdict.needs) - MAX_NEEDS} more such" if len(verdict.needs) > MAX_NEEDS else ""
         details.append(f"if {' and '.join(verdict.needs[:MAX_NEEDS])}{more}")
+    if verdict.steps and details:
+        verb = "are" if " and " in verdict.steps else "is"
+        head = f"{head} unless {verdict.steps} {verb} 1"
     worst = " at worst" if verdict.others else ""
     return f"{head}{worst} ({', '.join(details)})" if details else f"{head}{worst}"
 

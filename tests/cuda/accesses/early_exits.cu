@@ -127,7 +127,7 @@ __global__ void the_last_row_again(const float *in, float *out, int rows, int si
 //@ block 128
 __global__ void either_way_round(const float *x, float *y, int width, bool across) {
   int apart = across ? width : 1;
-  y[threadIdx.x] = x[threadIdx.x * apart];  //: x load: uncoalesced at worst (strided, 4*width bytes stride, 12 % of sectors used for width ≥ 8) | y store: coalesced (stride 1, 4 bytes/lane)
+  y[threadIdx.x] = x[threadIdx.x * apart];  //: x load: uncoalesced unless width is 1 at worst (strided, 4*width bytes stride, 12 % of sectors used for width ≥ 8) | y store: coalesced (stride 1, 4 bytes/lane)
 }
 
 // A row of a shared array whose class is not at hand is no global memory.

@@ -33,7 +33,7 @@ __device__ int flat(int row, int col, int ld) { return row * ld + col; }
 __global__ void structured(Params p, const int *indices) {
   auto at = [&](int i) { return p.stride * blockIdx.x + i; };
   int lane = threadIdx.x & 31;
-  p.result[at(threadIdx.x)] = p.weights[flat(threadIdx.x, 3, p.stride)];  //: p.weights load: uncoalesced (strided, 4*p.stride bytes stride, 12 % of sectors used for p.stride ≥ 8) | p.result store: coalesced (stride 1, 4 bytes/lane, if p.stride is a multiple of 8)
+  p.result[at(threadIdx.x)] = p.weights[flat(threadIdx.x, 3, p.stride)];  //: p.weights load: uncoalesced unless p.stride is 1 (strided, 4*p.stride bytes stride, 12 % of sectors used for p.stride ≥ 8) | p.result store: coalesced (stride 1, 4 bytes/lane, if p.stride is a multiple of 8)
   const float &w = p.weights[lane];
   int row = indices[threadIdx.x];  //: indices load: coalesced (stride 1, 4 bytes/lane)
   float gathered = p.weights[row * p.stride] + w;  //: p.weights load: scattered (data-dependent: an index comes from memory (indices[…])) | p.weights (as w) load: coalesced (stride 1, 4 bytes/lane)
@@ -132,7 +132,7 @@ __global__ void unnamed_members(const Packed *p, Lists l, float *out, bool wide)
   out[at[0]] = p->u[1].b;  //: p load: broadcast (8 bytes) | out store: coalesced (stride 1, 4 bytes/lane)
   out[at[1]] = p[t].both.x;  //: p load: uncoalesced (strided, 40 bytes stride, 6 % of sectors used) | out store: uncoalesced (strided, 16 bytes stride, 25 % of sectors used)
   out[(wide ? 2 : 1) * t] = l.x[blockIdx.x][t];  //: l.x load: coalesced (stride 1, 4 bytes/lane) | out store: uncoalesced at worst (strided, 8 bytes stride, 50 % of sectors used)
-  out[l.n[2] * t] = l.x[t / 4][0];  //: l.x load: not known: l.x is a local array | out store: uncoalesced (strided, 4*l.n[2] bytes stride, 12 % of sectors used for l.n[2] ≥ 8)
+  out[l.n[2] * t] = l.x[t / 4][0];  //: l.x load: not known: l.x is a local array | out store: uncoalesced unless l.n[2] is 1 (strided, 4*l.n[2] bytes stride, 12 % of sectors used for l.n[2] ≥ 8)
   l.n[1] = t;
   out[l.n[1]] = 0;  //: out store: coalesced (stride 1, 4 bytes/lane)
   for (int i = 0; i < 4; ++i) {
@@ -154,7 +154,7 @@ template <class T> struct Cross<T, false> { T *a; T *b; };
 //@ block 128
 template <class T, bool Both> __global__ void defined_for_some(float *x, Cross<float, Both> open, Cross<half, true> both) {
   x[Only<float4>::value * threadIdx.x] = 0;  //: x store: uncoalesced (strided, 16 bytes stride, 25 % of sectors used)
-  x[Only<T>::value * threadIdx.x] = 0;  //: x store: uncoalesced (strided, 4*(Only<T>::value) bytes stride, 12 % of sectors used for Only<T>::value ≥ 8)
+  x[Only<T>::value * threadIdx.x] = 0;  //: x store: uncoalesced unless Only<T>::value is 1 (strided, 4*(Only<T>::value) bytes stride, 12 % of sectors used for Only<T>::value ≥ 8)
   reinterpret_cast<typename Pick<float, Only<float4>::value>::type *>(x)[threadIdx.x] = {};  //: x store: coalesced (stride 1, 16 bytes/lane)
   reinterpret_cast<typename Pick<char, 1>::type *>(x)[threadIdx.x] = {};  //: x store: coalesced (stride 1, 1 byte/lane)
   reinterpret_cast<typename Pick<char, 2>::type *>(x)[threadIdx.x] = {};  //: x store: not known: the size of type is not known

@@ -5,7 +5,7 @@ __global__ void naive(float *out, const float *in, int width, int height) {
   int x = blockIdx.x * 32 + threadIdx.x;
   int y = blockIdx.y * 32 + threadIdx.y;
   for (int j = 0; j < 32; j += 8) {
-    out[x * height + (y + j)] = in[(y + j) * width + x];  //: in load: coalesced (stride 1, 4 bytes/lane, if width is a multiple of 8) | out store: uncoalesced (strided, 4*height bytes stride, 12 % of sectors used for height ≥ 8)
+    out[x * height + (y + j)] = in[(y + j) * width + x];  //: in load: coalesced (stride 1, 4 bytes/lane, if width is a multiple of 8) | out store: uncoalesced unless height is 1 (strided, 4*height bytes stride, 12 % of sectors used for height ≥ 8)
   }
 }
 

@@ -46,7 +46,7 @@ __global__ void by_vectors(T *x, const float *y, float *out, int n) {
 //@ block 64
 template <typename... Ts>
 __global__ void of_a_pack(float *x, float *y, Ts *...more) {
-  y[threadIdx.x] = x[threadIdx.x * sizeof...(Ts)];  //: x load: uncoalesced (strided, 4*sizeof...(Ts) bytes stride, 12 % of sectors used for sizeof...(Ts) ≥ 8) | y store: coalesced (stride 1, 4 bytes/lane)
+  y[threadIdx.x] = x[threadIdx.x * sizeof...(Ts)];  //: x load: uncoalesced unless sizeof...(Ts) is 1 (strided, 4*sizeof...(Ts) bytes stride, 12 % of sectors used for sizeof...(Ts) ≥ 8) | y store: coalesced (stride 1, 4 bytes/lane)
 }
 
 // Steps that a condition chooses among keep what all of them are multiples of.

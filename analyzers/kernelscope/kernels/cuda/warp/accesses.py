@@ -7,7 +7,7 @@ may have, and an answer that depends on them says so.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from math import lcm
 
@@ -25,6 +25,7 @@ from kernelscope.kernels.cuda.warp.lanes import (
     Spread,
     Undecided,
 )
+from kernelscope.kernels.cuda.warp.lengths import Lengths
 from kernelscope.kernels.cuda.warp.machine import OFFSET_OF, SIZE_OF, Access
 from kernelscope.kernels.cuda.warp.sectors import (
     AXES,
@@ -70,6 +71,8 @@ class Verdict:
     """Different outcomes for other values of what is not known."""
     sizes: tuple[int, ...] = ()
     """The sizes that were tried for a type that is not known: bytes are those of one of them."""
+    steps: str = ""
+    """The strides that the launch passes and that may be 1: then lanes lie next to each other."""
 
 
 def verdicts(run: Run) -> tuple[Verdict, ...]:
@@ -97,10 +100,12 @@ class _Judge:
     known: dict[Dim, Dim] = field(default_factory=dict[Dim, Dim])
     """With the numbers that the launch gives names."""
     by_warp: dict[tuple[Shape, int], Lanes] = field(default_factory=dict[tuple[Shape, int], Lanes])
+    lengths: Lengths = field(init=False)
 
     def __post_init__(self) -> None:
         self.constants = self.run.setting.constants()
         self.varying = dict(self.run.symbols.varying_names)
+        self.lengths = Lengths(self.run, self._is_size)
         known = self.run.symbols.known.items()
         self.together = {}
         for name, symbol in known:
@@ -120,7 +125,9 @@ class _Judge:
         try:
             offset, width = self._known(access.offset), self._known(access.width or dim(4))
             try:
-                return self._judged(access, offset, width)
+                told = self._judged(access, offset, width)
+                steps = told.steps.split(" and ") if told.steps else []
+                return (self._as_launched(access, offset, width, steps) or told) if steps else told
             except Undecided:
                 found = self._as_launched(access, offset, width)
                 if found is None:
@@ -148,9 +155,12 @@ class _Judge:
             return None
         return Verdict(access, Traffic(Class.COALESCED, 1, width or UNKNOWN_WIDTH, 1, None, 1), width)
 
-    def _as_launched(self, access: Access, offset: Dim, width: Dim) -> Verdict | None:
+    def _as_launched(
+        self, access: Access, offset: Dim, width: Dim, only: Collection[str] | None = None
+    ) -> Verdict | None:
         """The verdict for the numbers that the launch passes, where only these decide."""
-        given = {name: n for name, n in self.run.setting.arguments.items() if name in offset.names()}
+        passed, asked = self.run.setting.arguments, offset.names() if only is None else only
+        given = {name: number for name, number in passed.items() if name in asked}
         if not given:
             return None
         try:
@@ -205,7 +215,8 @@ class _Judge:
             for number, divisor in needs.items()
             if not any(needs.get(factor, 1) % divisor == 0 for factor in number.split("*") if factor != number)
         )
-        return Verdict(access, worst, width_told, "", False, told, others, sizes)
+        steps = self.lengths.steps(worst, width_told)
+        return Verdict(access, worst, width_told, "", False, told, others, sizes, steps)
 
     def _said(self, conditions: tuple[Dim, ...], given: dict[str, int]) -> dict[str, int] | None:
         """What the way to an access says of sizes; None where no lane gets there."""
