@@ -23,6 +23,7 @@ from kernelscope.kernels.cuda.warp.types import StructType, Vector
 from kernelscope.kernels.cuda.warp_roles import warp_roles
 
 MAX_LINES = 8
+OF_BLOCK = ("__syncthreads", "__syncthreads_count", "__syncthreads_and", "__syncthreads_or")
 MAX_PLACES = 4
 MAX_HELPERS = 3
 WIDEST = 16
@@ -76,9 +77,23 @@ def barrier_lines(facts: KernelFacts) -> Iterator[Line]:
     for name, operations in _by_name([o for o in found if not o.direct]).items():
         helpers = sorted({f"`{operation.function.name}`" for operation in operations})
         yield Line(f"`{name}` in {_first(helpers, MAX_PLACES)}", operations[0].location)
+    yield from _without_some(facts, [o for o in found if o.direct and o.effect.text in OF_BLOCK])
     warp = facts.behaviour.of(Kind.WARP_BARRIER)
     if not found and warp:
         yield Line(f"none of the block; {len(warp)} × `{warp[0].effect.text}`", warp[0].location)
+
+
+def _without_some(facts: KernelFacts, barriers: list[Operation]) -> Iterator[Line]:
+    """The barriers of the block that stand behind places where some of its threads have returned."""
+    warp = kernel_warp(facts) if barriers and "return" in facts.unit.source.text(facts.function.body) else None
+    run = warp.run if warp is not None else None
+    left = [facts.location(warp.span(span)) for span in run.left] if warp is not None and run is not None else []
+    first = min((place.line for place in left), default=0)
+    behind = [operation.location.line for operation in barriers if left and operation.location.line > first]
+    if behind:
+        lines = _first([f"L{line}" for line in dict.fromkeys(behind)], MAX_PLACES)
+        returns = _first([f"L{place.line}" for place in left], MAX_PLACES)
+        yield Line(f"at {lines} without the threads that return at {returns}", left[0])
 
 
 def _where(operation: Operation) -> str:

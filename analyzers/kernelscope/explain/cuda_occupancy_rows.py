@@ -18,6 +18,7 @@ from kernelscope.kernels.occupancy import Occupancy, occupancy, waves
 from kernelscope.results import Location
 
 MAX_LINES = 8
+MAX_GRIDS = 4
 MAX_INSTANTIATIONS = 8
 """Ways to fill in templates of which each is followed: the kernel and all that it calls, anew."""
 
@@ -114,19 +115,22 @@ def _by_launch(facts: KernelFacts, limits: Generation, built: tuple[Compiled, ..
 
 
 def _waves(facts: KernelFacts, per_sm: int, chip: Gpu, certain: bool) -> Iterator[Line]:
-    """How often a grid of known size fills all multiprocessors, and how full the last time."""
+    """How often grids of known size fill all multiprocessors, and how full the last time."""
     grids = {launch.grid for launch in facts.launches}
-    grid = next(iter(grids)) if len(grids) == 1 else ()
-    blocks = product(size for size in grid if size is not None).const if grid and None not in grid else None
-    if blocks is None or blocks <= 0:
-        return
+    numbers = {product(size for size in grid if size is not None).const for grid in grids if None not in grid}
+    counts = sorted(blocks for blocks in numbers if blocks is not None and blocks > 0)
+    for blocks in counts[:MAX_GRIDS]:
+        which = f" of the grid of {blocks} block{'s' if blocks != 1 else ''}" if len(grids) > 1 else ""
+        yield Line(_filled(blocks, per_sm, chip, certain, which))
+
+
+def _filled(blocks: int, per_sm: int, chip: Gpu, certain: bool, which: str) -> str:
     count, tail = waves(blocks, per_sm, chip.sms)
     least, supposed = ("", "") if certain else ("≥ ", ", if registers allow it")
     if count < 1:
         full = "under 1%" if tail < 0.01 else f"{tail:.0%}"
-        yield Line(f"one wave, {full} full, on {chip.name} ({chip.sms} SMs){supposed}")
-        return
-    yield Line(f"{least}{count:.3g} waves on {chip.name} ({chip.sms} SMs), the last one {tail:.0%} full{supposed}")
+        return f"one wave, {full} full,{which} on {chip.name} ({chip.sms} SMs){supposed}"
+    return f"{least}{count:.3g} waves{which} on {chip.name} ({chip.sms} SMs), the last one {tail:.0%} full{supposed}"
 
 
 def _block_threads(facts: KernelFacts) -> tuple[int | None, str]:

@@ -54,6 +54,8 @@ class Run:
     strides: tuple[Stride, ...]
     symbols: Symbols
     variables: Mapping[Span, tuple[str, Value, Type]]
+    left: tuple[Span, ...]
+    """Where some threads of a block return and others do not."""
     unfollowed: tuple[str, ...]
     """Functions that get pointers and are not at hand."""
     unread: tuple[str, ...]
@@ -81,7 +83,8 @@ def run_kernel(definitions: Definitions, function: t.Function, setting: Setting 
         complete = False
     unfollowed, unread = tuple(m.unfollowed), tuple(m.unread)
     accesses, strides = tuple(m.accesses), tuple(m.strides)
-    return Run(function, setting, accesses, strides, m.symbols, m.variables, unfollowed, unread, complete)
+    left = tuple(m.left)
+    return Run(function, setting, accesses, strides, m.symbols, m.variables, left, unfollowed, unread, complete)
 
 
 def _templates(m: Machine, function: t.Function, setting: Setting, names: Names) -> None:

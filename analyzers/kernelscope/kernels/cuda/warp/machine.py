@@ -113,6 +113,8 @@ class Machine:
     """Calls that are being followed: where, in the kernel, and which function."""
     running: list[t.Function] = field(default_factory=list[t.Function])
     """Functions that are being followed, closures aside."""
+    left: dict[Span, None] = field(default_factory=dict[Span, None])
+    """Where the kernel itself returns in some threads of a block and not in others."""
     unfollowed: dict[str, None] = field(default_factory=dict[str, None])
     """Functions that got a pointer and whose code is not at hand."""
     unread: dict[str, None] = field(default_factory=dict[str, None])
@@ -168,9 +170,6 @@ class Machine:
                 return Pointer(Memory(short(name), "local", element), dim(0), element)
             case TypeParameter() | Opaque():
                 return Open(short(name), varying, space)
-
-    def data(self, varying: str, kind: Type = NO_TYPE) -> Data:
-        return Data(varying, kind)
 
     def integer(self, value: Value) -> Dim | None:
         """The number that a value is when an index needs one."""

@@ -90,6 +90,8 @@ def statement(m: Machine, node: t.Stmt, names: Names, returned: Returned) -> End
         case t.Return():
             _return(m, node, names, returned)
             returned.departs("return")
+            if not m.calls and not m.quiet and any(m.symbols.varying(condition) for condition in m.conditions):
+                m.left.setdefault(node.span)
             return End.LEFT
         case t.Jump():
             returned.departs(node.kind)
