@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from pathlib import Path
 
 from kernelscope.explain.report_layout import MOST_CLAIMS, Layout, claims_about, steps_of
 from kernelscope.explain.report_places import Json, Places
@@ -22,20 +23,25 @@ _PAGES = re.compile(r"(?!.*(?:tile|split|stage|warp)).*block(?:s|_size)?(?:_|-|$
 
 def tiling(system: System, places: Places) -> list[Json]:
     """Block sizes in configurations and arguments, grouped by their owner, and numbers of tiles."""
-    owners: dict[tuple[str, str], list[Parameter]] = {}
-    kernels = {reading.path for reading in system.readings if reading.has_kernels}
-    for p in system.parameters:
-        may_be_pages = p.location.path not in kernels and _PAGES.search(p.name)
-        if isinstance(p.value, int) and _TILES.search(p.name) and not may_be_pages:
-            owners.setdefault((p.owner or p.name, str(p.location.path)), []).append(p)
+    kernels = frozenset(reading.path for reading in system.readings if reading.has_kernels)
     found: list[Json] = []
-    for (owner, _), group in list(owners.items())[:MOST_CLAIMS]:
+    for owner, group in system.following(("tiles", kernels), lambda: _declared_tiles(system, kernels)):
         blocks = ", ".join(f"{p.name} = {p.expression or p.value}" for p in group)
         evidence = places.evidence(*(p.location for p in group))
         found.append({"kernel": owner, "mapping": f"{owner}: {blocks}", "evidence": evidence})
     for claim in system.about("tiling")[:MOST_CLAIMS]:
         found.append({"kernel": claim.name, "num_tiles": claim.value, "evidence": places.evidence(*claim.evidence)})
     return found + [_of_kernel(row) for row in steps_of("tiling", MOST_TILING_STEPS)(system, places)]
+
+
+def _declared_tiles(system: System, kernels: frozenset[Path]) -> list[tuple[str, list[Parameter]]]:
+    """Sizes of tiles by the class, function or name that they are of."""
+    owners: dict[tuple[str, str], list[Parameter]] = {}
+    for p in system.parameters:
+        may_be_pages = p.location.path not in kernels and _PAGES.search(p.name)
+        if isinstance(p.value, int) and _TILES.search(p.name) and not may_be_pages:
+            owners.setdefault((p.owner or p.name, str(p.location.path)), []).append(p)
+    return [(owner, group) for (owner, _), group in list(owners.items())[:MOST_CLAIMS]]
 
 
 def memory_access(system: System, places: Places) -> list[Json]:

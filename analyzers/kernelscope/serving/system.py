@@ -36,7 +36,8 @@ from kernelscope.serving.reading import Reading
 from kernelscope.serving.registries import Registry
 from kernelscope.serving.routes import Route
 from kernelscope.serving.sections import hits
-from kernelscope.serving.sharding import Plan
+from kernelscope.serving.sharding import Made as MadeLayer
+from kernelscope.serving.sharding import Plan, Sharded
 from kernelscope.serving.sockets import unwrapped
 from kernelscope.serving.stores import overridden
 from kernelscope.serving.waits import Sync
@@ -102,6 +103,8 @@ class System:
     claims: dict[str, list[Claim]] = field(default_factory=dict[str, list[Claim]])
     faults: list[Fault] = field(default_factory=list[Fault])
     """What could not be told of the system as a whole; readings hold what could not be told of their files."""
+    layers_rest_on: tuple[list[Sharded], list[MadeLayer], list[Collective]] | None = field(default=None, repr=False)
+    """What the layers were made of: most edits leave it as it was."""
     _about: dict[str, list[Claim]] = field(default_factory=dict[str, "list[Claim]"], repr=False)
     _weights: dict[Path, int] = field(default_factory=dict[Path, int], repr=False)
     _follows: dict[Hashable, object] = field(default_factory=dict[Hashable, object], repr=False)
@@ -394,9 +397,12 @@ def join(readings: list[Reading], before: System | None = None) -> System:
         (c for r in readings for c in r.wrapped), (reach for r in readings for reach in r.reaches), wrappers
     )
     with part("sharded layers", system.faults):
-        system.layers = sharded_layers(
-            (c for r in readings for c in r.sharded), (m for r in readings for m in r.made), system.collectives
-        )
+        rests_on = ([c for r in readings for c in r.sharded], [m for r in readings for m in r.made], system.collectives)
+        if before is not None and before.layers_rest_on == rests_on:
+            system.layers = before.layers
+        else:
+            system.layers = sharded_layers(*rests_on)
+        system.layers_rest_on = rests_on
         system.claims.setdefault("distributed.sharding", []).extend(layer_claims(system.layers))
         system.claims["distributed.sharding"] += plan_claims(system.plans)
     for section, claims in system.claims.items():
