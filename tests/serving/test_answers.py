@@ -77,8 +77,8 @@ def test_requests_end_for_a_reason_or_by_a_mark(source: Source) -> None:
     (claim,) = endings(source(text))
     assert claim.value == (
         "StopRules.check ends a request: StopReason.LENGTH if self.count >= self.most; "
-        "req.is_finished = True if not (self.count >= self.most) and token in self.ends; "
-        'req.finish_reason = "stop" if not (self.count >= self.most) and token in self.ends'
+        "req.is_finished = True if self.count < self.most and token in self.ends; "
+        'req.finish_reason = "stop" if self.count < self.most and token in self.ends'
     )
     assert answers(join([read_python(source(text))]), "scheduling.ending")[0] == claim.value
     parts = (

@@ -126,7 +126,7 @@ def test_two_sockets_meet_at_a_port(source: Source) -> None:
     assert (link.pattern, link.senders, link.receivers) == (
         "PUB → SUB",
         ("Desk.__init__ (if first)",),
-        ("Desk.__init__ (if not (first))",),
+        ("Desk.__init__ (if not first)",),
     )
 
 

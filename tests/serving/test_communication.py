@@ -177,7 +177,7 @@ def test_a_demand_tells_when_it_is_made(source: Source) -> None:
     told = {c.condition: c.when for c in constraints(source(text))}
     assert told == {
         "self.size > 1": "self.sequence_parallel",
-        "self.heads % 2 == 0": "not (self.sequence_parallel)",
+        "self.heads % 2 == 0": "not self.sequence_parallel",
         "self.width > 0": "",
     }
 

@@ -90,7 +90,7 @@ def route(engines, job):
 def test_instances_by_their_role(source: Source, tmp_path: Path) -> None:
     (claim,) = roles(source(ROLES))
     assert "decoders: [e for e in engines if e.label in job.second_labels]" in claim.value
-    assert claim.value.endswith("it gives back prefillers[0] if job.is_first, decoders[0] if not (job.is_first)")
+    assert claim.value.endswith("it gives back prefillers[0] if job.is_first, decoders[0] if not job.is_first")
     assert list(roles(source(ROLES.replace("decoders = [e for e in engines", "decoders = [e for e in others")))) == []
     assert list(roles(source(ROLES.replace("engines", "layers").replace("prefillers", "prefill_layers")))) == []
     (tmp_path / "desk.py").write_text(ROLES, encoding="utf-8")

@@ -462,7 +462,7 @@ class Desk:
         (
             admission.continuous,
             ADMIT,
-            ("from self.inbox into self.open", "not (len(chosen) < self.most)", "rest < words"),
+            ("from self.inbox into self.open", "len(chosen) >= self.most", "rest < words"),
         ),
         (windows, WINDOW, ("at most self.most tokens of the prompt from letter.place on", "letter.place = end")),
         (windows, EATEN, ("n = min(most, left)", "prompt[:, :n]", "prompt = prompt[:, n:]", "(while left > 0)")),

@@ -16,6 +16,7 @@ from kernelscope.serving.guards import (
     Guard,
     all_guards_text,
     calls,
+    denied,
     guarded,
     kept_of,
     last_name,
@@ -358,7 +359,7 @@ def _limits(source: PythonSource, scope: Scope, loop: t.While | t.For) -> Iterat
         tests = loop.test.values if isinstance(loop.test, t.BoolOp) and loop.test.op == "and" else [loop.test]
         for test in tests:
             if isinstance(test, t.Compare):
-                yield f"not ({source.quote(test, MAX_TEST)})"
+                yield denied(source, test, MAX_TEST)
     for statement in t.flat(loop.body):
         if not isinstance(statement, t.If) or not statement.body:
             continue
@@ -372,7 +373,7 @@ def _limits(source: PythonSource, scope: Scope, loop: t.While | t.For) -> Iterat
             and isinstance(statement.orelse[-1], EXITS)
             and not isinstance(statement.orelse[-1], t.Raise)
         ):
-            yield f"not ({source.quote(statement.test, MAX_TEST)}){_asked(source, scope, statement.test)}"
+            yield f"{denied(source, statement.test, MAX_TEST)}{_asked(source, scope, statement.test)}"
 
 
 def _askers(scope: Scope, test: t.Expr) -> Iterator[t.FunctionDef]:

@@ -12,14 +12,12 @@ from dataclasses import dataclass, replace
 from kernelscope.results import Location, Span
 from kernelscope.serving.c_functions import CSource, matching
 from kernelscope.serving.claims import MAX_SOURCE, PythonSource, literal
-from kernelscope.serving.guards import Guard, guard_text, last_name
+from kernelscope.serving.guards import Guard, denied, guard_text, last_name
 from kernelscope.serving.parameters import FIELD_CALLS
 from kernelscope.serving.pieces import by_function
 from kernelscope.serving.sections import words
 from kernelscope.syntax.python import tree as t
 
-_NEGATED = {"==": "!=", "!=": "==", "<": ">=", ">=": "<", ">": "<=", "<=": ">", "in": "not in", "not in": "in",
-            "is": "is not", "is not": "is"}  # fmt: skip
 _DTYPES = re.compile(r"\bdtype\b|\b(?:b?float16|float32|int8|uint8|kFloat\w*|kHalf|kBFloat16|ScalarType)\b")
 _QUOTED = re.compile(r'"[^"]*"')
 _ARCHITECTURE = re.compile(r"\b(?:sm|arch|capability|compute_cap\w*)(?:_?\d+|_version)?\b|__CUDA_ARCH__", re.IGNORECASE)
@@ -229,9 +227,7 @@ def _listed(source: PythonSource, node: t.Expr) -> str:
 def _condition(source: PythonSource, node: t.Expr, holds: bool) -> str:
     if holds:
         return source.quote(node)
-    if isinstance(node, t.Compare) and len(node.ops) == 1:
-        return f"{source.quote(node.left)} {_NEGATED[node.ops[0]]} {source.quote(node.comparators[0])}"
-    return f"not ({source.quote(node)})"
+    return denied(source, node, MAX_SOURCE)
 
 
 def _names(node: t.Expr) -> Iterator[str]:
@@ -275,7 +271,12 @@ def _kind(condition: str, operators: list[str]) -> str:
     return "other"
 
 
-_C_CHECK = re.compile(rb"\b(static_assert|assert|TORCH_CHECK\w*|[A-Z][A-Z0-9_]*CHECK\w*|[A-Z][A-Z0-9_]*ASSERT\w*)\s*\(")
+_C_CHECK = re.compile(rb"\b(static_assert|assert|[A-Z0-9_]*CHECK\w*|[A-Z][A-Z0-9_]*ASSERT\w*)\s*\(")
+_COMPARES = {"EQ": "==", "NE": "!=", "LT": "<", "LE": "<=", "GT": ">", "GE": ">="}
+"""Ends of names of check macros that compare their first two arguments: `CHECK_GT(size, 0)`."""
+_STREAMED = re.compile(rb'\)\s*<<\s*"((?:[^"\\\n]|\\.)*)"')
+"""What a check macro says when it fails: `CHECK(size > 0) << "no blocks"`."""
+_NOT_NULL = re.compile(r"[\w.>:()*-]+ != (?:nullptr|NULL)")
 _TEMPLATE = re.compile(r"(?<=\w)<[^<>()&|=]*>")
 """Arguments of a template, whose brackets compare nothing."""
 _OPEN_TEMPLATE = re.compile(rb"\w<[^<>()&|=]*$")
@@ -292,7 +293,12 @@ def c_constraints(source: CSource) -> Iterator[Constraint]:
         arguments = _arguments(text.data, match.end())
         if not arguments:
             continue
+        compared = _COMPARES.get(match[1].decode().rpartition("_")[2])
+        if compared is not None and len(arguments) > 1:
+            arguments[:2] = [f"{arguments[0]} {compared} {arguments[1].strip()}"]
         condition = " ".join(arguments[0].split())[:MAX_SOURCE]
+        if _NOT_NULL.fullmatch(condition):
+            continue  # that something is there says nothing of what it must be
         operators = _C_OPERATOR.findall(_TEMPLATE.sub("", condition))
         if match[1] not in (b"static_assert", b"assert") and _is_call(arguments[0].strip().encode()):
             continue  # whether a call went well says nothing of what it is given
@@ -300,6 +306,9 @@ def c_constraints(source: CSource) -> Iterator[Constraint]:
             continue
         names = tuple(dict.fromkeys(re.findall(r"[A-Za-z_]\w*", condition)))
         message = " ".join(" ".join(a for a in arguments[1:] if '"' in a).replace('"', "").split())
+        if not message and (closed := matching(text.data, match.end() - 1)) >= 0:
+            streamed = _STREAMED.match(text.data, closed)
+            message = streamed[1].decode("utf-8", "replace") if streamed is not None else ""
         by = {b"static_assert": "static_assert", b"assert": "assert"}.get(match[1], "check_macro")
         where = text.location(source.path, Span(match.start(), match.end()))
         yield Constraint(condition, _kind(condition, operators), names, by, message[:MAX_SOURCE], "", where)

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 
 from kernelscope.serving.claims import Claim, PythonSource
-from kernelscope.serving.guards import inside, inside_of, last_name, own_of
+from kernelscope.serving.guards import MAX_TEST, denied, inside, inside_of, last_name, own_of
 from kernelscope.serving.pieces import by_function
 from kernelscope.serving.sections import words
 from kernelscope.syntax.python import tree as t
@@ -74,7 +74,7 @@ def _asked(source: PythonSource, branch: t.If) -> str:
     """What must hold of a candidate: the contrary of a test that turns it down."""
     match branch.body[-1:]:
         case [t.Return(value=t.Constant(value=False)) | t.Continue() | t.Raise()]:
-            return f"not ({source.quote(branch.test)})"
+            return denied(source, branch.test, MAX_TEST)
         case _:
             return source.quote(branch.test)
 

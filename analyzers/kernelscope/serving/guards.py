@@ -117,7 +117,24 @@ def guard_text(source: PythonSource, guard: Guard) -> str:
         case t.UnaryOp(op="not", operand=operand):
             return source.quote(operand, MAX_TEST)
         case _:
-            return f"not ({source.quote(guard.test, MAX_TEST)})"
+            return denied(source, guard.test, MAX_TEST)
+
+
+DENIED = {"<": ">=", "<=": ">", ">": "<=", ">=": "<", "==": "!=", "!=": "==", "is": "is not", "is not": "is",
+          "in": "not in", "not in": "in"}  # fmt: skip
+"""What does not hold where a comparison does."""
+
+
+def denied(source: PythonSource, test: t.Expr, longest: int) -> str:
+    """That a test does not hold, in the source's words: `a <= b` for not `a > b`."""
+    if isinstance(test, t.Compare) and len(test.ops) == 1 and test.ops[0] in DENIED:
+        left, right = test.left, test.comparators[0]
+        if not isinstance(left, t.BoolOp | t.IfExp | t.NamedExpr) and not isinstance(right, t.BoolOp | t.IfExp):
+            text = f"{source.quote(left, longest)} {DENIED[test.ops[0]]} {source.quote(right, longest)}"
+            if len(text) <= longest:
+                return text
+    text = source.quote(test, longest)
+    return f"not {text}" if isinstance(test, t.Name | t.Attribute | t.Call | t.Subscript) else f"not ({text})"
 
 
 def whole(module: Module) -> tuple[t.Node, ...]:

@@ -19,7 +19,7 @@ from kernelscope.serving.collectives import (
     primitive_of,
     producer_of,
 )
-from kernelscope.serving.guards import all_guards_text, calls, last_name, statements
+from kernelscope.serving.guards import DENIED, all_guards_text, calls, last_name, statements
 from kernelscope.serving.sections import words
 from kernelscope.syntax.python import tree as t
 
@@ -89,7 +89,13 @@ def _always(found: list[tuple[str, str]]) -> tuple[str, ...]:
     for primitive, condition in found:
         left = [test for test in condition.split(" and ") if test and not _OF_RANKS.search(test)]
         tests.setdefault(primitive, set()).add(" and ".join(left))
-    return tuple(p for p, ways in tests.items() if "" in ways or any(f"not ({way})" in ways for way in ways))
+    return tuple(p for p, ways in tests.items() if "" in ways or any(ways & _contraries(way) for way in ways))
+
+
+def _contraries(test: str) -> set[str]:
+    """How it may be written that a test does not hold."""
+    turned = (test.replace(f" {op} ", f" {other} ", 1) for op, other in DENIED.items())
+    return {f"not ({test})", f"not {test}", *turned} - {test}
 
 
 def _called(call: t.Call, owner: str, names: set[str]) -> str:
