@@ -26,6 +26,52 @@ def told(reading: Reading, section: str) -> str:
     return "\n".join(claim.text for claim in reading.claims.get(section, ()))
 
 
+def test_what_requests_are_compared_by_is_told_with_what_decides_between_equals() -> None:
+    text = """
+    struct LetterGreater {
+      bool operator()(const Letter* a, const Letter* b) const {
+        if (a->priority == b->priority) {
+          return a->posted_at > b->posted_at;
+        }
+        return a->priority > b->priority;
+      }
+    };
+    """
+    (claim,) = read(text).claims["serving.scheduling"]
+    assert claim.value == (
+        "LetterGreater compares by priority, where that is equal by posted_at (a->posted_at > b->posted_at; "
+        "a->priority > b->priority): a heap that it orders has the least on top"
+    )
+    assert [place.line for place in claim.evidence] == [5, 7, 3]
+
+
+def test_a_long_function_in_cpp_is_told_in_stretches() -> None:
+    steps = "\n".join(f'    queue_.push_back(letters_[{n}]);  // "}}" {n}' for n in range(50))
+    reading = read(f"void Planner::schedule_batch(int most) {{\n  if (most > 0) {{\n{steps}\n    return;\n  }}\n}}\n")
+    first, second = (p for p in reading.procedures if p.name.startswith("Planner::schedule_batch"))
+    assert first.steps.startswith("takes int most\nif (most > 0) {\n  queue_.push_back(letters_[0]);")
+    assert second.name == f"Planner::schedule_batch (from line {second.evidence[0].line})"
+    assert second.steps.startswith("if (most > 0) {\n  …\n  queue_.push_back(")
+    assert "  queue_.push_back(letters_[49]);\n  return;" in second.steps
+    assert {p.line for p in second.evidence} & {52, 53}
+
+
+def test_checks_say_what_must_hold() -> None:
+    text = """
+    void open(int size, Desk* desk) {
+      CHECK(desk != nullptr);
+      CHECK_GT(size, 0) << "no letters";
+      CHECK(size % 8 == 0) << "whole sheets only";
+    }
+    """
+    found = [(c.condition, c.message) for c in read(text).constraints]
+    assert found == [("size > 0", "no letters"), ("size % 8 == 0", "whole sheets only")]
+
+
+def test_what_a_move_leaves_behind_is_no_setting() -> None:
+    assert not read("Desk::Desk(Desk&& other) { other.letters_ = 0; }").parameters
+
+
 PLANNER = """
 #include "planner.h"
 namespace post {
@@ -65,7 +111,7 @@ bool Planner::post(std::unique_ptr<Letter>& letter) {
 def test_admission_is_told_in_the_words_of_the_file() -> None:
     told_of = told(read(PLANNER), "serving.batching")
     assert "continuous batching: Planner.plan admits requests from pending_letters_ into active_letters_" in told_of
-    assert "it stops when not (left > 0) or letter->words() > left" in told_of
+    assert "it stops when left <= 0 or letter->words() > left" in told_of
     assert "self." not in told_of and "is_lost" not in told_of  # what is skipped ends no loop
 
 

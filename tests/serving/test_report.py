@@ -10,7 +10,6 @@ import pytest
 from kernelscope.analysis import Analysis
 from kernelscope.explain.report_serving import declared
 from kernelscope.explain.report_text import WHOLE, Lengths, to_markdown
-from kernelscope.serving.c_procedures import laid_out
 from kernelscope.serving.claims import PythonSource
 from kernelscope.serving.procedures import procedures
 from kernelscope.serving.reading import read_python
@@ -149,11 +148,6 @@ def test_steps_of_functions_are_laid_out(source: Source) -> None:
     code = "def admit(q):\n    if q.full:\n        return\n    elif q.new:\n        a(q)\n        b(q)\n"
     (found,) = (p for p in procedures(source(code)) if p.section == "components")
     assert found.steps == "if q.full: return\nelif q.new:\n  a(q)\n  b(q)"
-    assert laid_out("for (int i = 0; i < n; i++) { a[i] = b[i]; } return;") == [
-        "for (int i = 0; i < n; i++) {",
-        "  a[i] = b[i];",
-        "return;",
-    ]
 
 
 def test_a_process_is_called_after_what_it_runs(tmp_path: Path) -> None:

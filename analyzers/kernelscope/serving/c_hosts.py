@@ -14,6 +14,7 @@ from kernelscope.serving import admission, capacity, chunking, evictions, prefix
 from kernelscope.serving.c_functions import CSource
 from kernelscope.serving.choosing import choices
 from kernelscope.serving.claims import MAX_SOURCE, Claim, PythonSource
+from kernelscope.serving.comparisons import compared
 from kernelscope.serving.moves import Move, moves
 from kernelscope.serving.preemption import preemptions
 from kernelscope.serving.preferences import preferences
@@ -27,9 +28,9 @@ KERNEL_SUFFIXES = (".cu", ".cuh")
 _COMMENT = re.compile(r"//[^\n]*|/\*.*?\*/", re.DOTALL)
 _TELLS = re.compile(
     rb"\b(?:push_back|emplace_back|push_front|pop_front|pop_back|enqueue|push|insert|erase|slice|substr|resize|sort)\s*\("
-    rb"|::k?[A-Z]\w*\s*[;)]"
+    rb"|::k?[A-Z]\w*\s*[;)]|\boperator\s*(?:\(\s*\)|[<>])\s*\("
 )
-"""What a file has that keeps something in containers, or gives something a state."""
+"""What a file has that keeps something in containers, gives it a state, or puts it into an order."""
 FINDERS: tuple[tuple[str, Callable[[PythonSource], Iterable[Claim]]], ...] = (
     ("serving.kv_cache", sharing.reference_counts),
     ("serving.prefix_cache", sharing.hashes),
@@ -44,6 +45,7 @@ FINDERS: tuple[tuple[str, Callable[[PythonSource], Iterable[Claim]]], ...] = (
     ("serving.scheduling", preemptions),
     ("serving.scheduling", victims),
     ("serving.scheduling", choices),
+    ("serving.scheduling", compared),
     ("serving.scheduling", admission.passed_over),
     ("serving.batching", admission.continuous),
     ("serving.batching", slots),

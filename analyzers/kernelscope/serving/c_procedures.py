@@ -8,18 +8,25 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from kernelscope.results import Span
 from kernelscope.serving.c_functions import CFunction, CSource
+from kernelscope.serving.condensing import Step
 from kernelscope.serving.procedures import MAX_PLACES, Procedure, cut_off, spread
-from kernelscope.serving.sections import nearly_as_fitting, ranked, words
-from kernelscope.serving.stretches import MAX_STEPS
+from kernelscope.serving.sections import nearly_as_fitting, of_file, ranked, spoken_of, words
+from kernelscope.serving.stretches import MAX_STEPS, stretches
+from kernelscope.syntax.python import tree as t
 
 MIN_BODY = 80
 MAX_NAMED = 14
+MAX_STEP = 400
+"""Longest statement, in characters."""
 _POINTER = re.compile(r"([^,]*?)\*\s*(?:__restrict__\s*|const\s+|&\s*)*(\w+)\s*$")
 _STORE = (
     r"\b{name}\s*\[[^\]=;]*\](?:\s*\[[^\]=;]*\])*\s*[-+*/|&]?=(?!=)|\b\w*(?:st|store|atomic)\w*\s*\(\s*&?\(?{name}\b"
 )
 _ALIAS = re.compile(r"\b(\w+)\s*=\s*(?:reinterpret_cast<[^>]*>\()?\(?(\w+)\b[^;]{0,80};")
+_MARK = re.compile(rb"[{}();\[\]]")
+_CODE = re.compile(rb"\S")
 _MATH = {"exp": r"\b__?expf?\b|\bexp2?f?\s*\(", "log": r"\blogf?\s*\(", "tanh": r"\btanhf?\b", "rsqrt": r"\brsqrtf?\b",
          "max": r"\bfmaxf?\b|\bmax\s*\(", "erf": r"\berff?\s*\("}  # fmt: skip
 
@@ -44,16 +51,25 @@ def c_procedures(source: CSource) -> Iterator[Procedure]:
         if launches:
             order = " → ".join(dict.fromkeys(steps_of(source, function)))
             parts.append(f"in order: {order}")
-        body = source.quote(function.start + 1, function.end - 1, 4 * MAX_STEPS)
-        named = [source.at(offset) for _, offset in (launches or calls)]
-        evidence = (source.at(function.name_start), *spread(named, MAX_PLACES))
+        here, last = source.at(function.name_start), source.at(function.end).line
         said = [f"takes {function.parameters}"] if function.parameters else []
         said += parts
-        steps = "\n".join([*said, *cut_off(laid_out(body), MAX_STEPS - sum(map(len, parts)))])
-        size = len(calls) + 2 * len(launches)
-        also = nearly_as_fitting(places) if section != "components" else ()
-        last = source.at(function.end).line
-        yield Procedure(function.name, section, weight, steps, size, evidence, "cuda", last, also)
+        steps = list(_steps(source, function))
+        if section == "components":
+            named = [source.at(offset) for _, offset in (launches or calls)]
+            evidence = (here, *spread(named, MAX_PLACES))
+            text = "\n".join([*said, *cut_off([s.line for s in steps], MAX_STEPS - sum(map(len, parts)))])
+            size = len(calls) + 2 * len(launches)
+            yield Procedure(function.name, section, weight, text, size, evidence, "cuda", last)
+            continue
+        fits = (*nearly_as_fitting(places), *of_file(source.path.stem))
+        for number, (lines, nodes) in enumerate(stretches(steps)):
+            begin = source.at(nodes[0].span.start) if number and nodes else here
+            text = "\n".join(lines if number else [*said, *lines])
+            title = f"{function.name} (from line {begin.line})" if number else function.name
+            evidence = (begin, *spread([source.at(n.span.start) for n in nodes], MAX_PLACES))
+            also = tuple(dict.fromkeys(s for s in (*fits, *spoken_of(text)) if s != section))
+            yield Procedure(title, section, weight, text, len(nodes), evidence, "cuda", last, also)
 
 
 def _is_of_device(source: CSource, function: CFunction) -> bool:
@@ -63,21 +79,28 @@ def _is_of_device(source: CSource, function: CFunction) -> bool:
     return b"__device__" in before and b"__host__" not in before
 
 
-def laid_out(body: str) -> list[str]:
-    """A body on one line as one statement a line, indented by its braces."""
-    lines: list[str] = []
-    depth = nested = start = 0
-    for at, c in enumerate(body):
-        nested += (c in "([") - (c in ")]")
-        if nested or c not in "{};":
+def _steps(source: CSource, function: CFunction) -> Iterator[Step]:
+    """The statements of a body and the heads of its blocks, each as deep as its braces."""
+    depth = nested = 0
+    start, end = function.start + 1, function.end - 1
+    for mark in _MARK.finditer(source.code, start, end):
+        c, at = mark[0], mark.start()
+        nested += (c in b"([") - (c in b")]")
+        if nested or c not in b"{};":
             continue
-        text = body[start : at + (c != "}")].strip()
-        start = at + 1
+        text = source.quote(start, at + (c != b"}"), MAX_STEP)
         if text and text != ";":
-            lines.append("  " * depth + text)
-        depth = max(0, depth + (c == "{") - (c == "}"))
-    rest = body[start:].strip()
-    return [*lines, "  " * depth + rest] if rest else lines
+            yield Step(text, (_node(source, start, at),), depth)
+        start = at + 1
+        depth = max(0, depth + (c == b"{") - (c == b"}"))
+    if rest := source.quote(start, end, MAX_STEP):
+        yield Step(rest, (_node(source, start, end),), depth)
+
+
+def _node(source: CSource, start: int, end: int) -> t.Node:
+    """Where a statement stands, without the space and the comments before it."""
+    begin = _CODE.search(source.code, start, end)
+    return t.Pass(Span(begin.start() if begin else start, end))
 
 
 def steps_of(source: CSource, function: CFunction) -> list[str]:

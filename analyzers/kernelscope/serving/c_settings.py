@@ -28,8 +28,8 @@ def c_settings(source: CSource) -> Iterator[Parameter]:
     if source.aside:
         return
     for function in source.functions:
-        if function.is_kernel:
-            continue
+        if function.is_kernel or "&&" in function.parameters:
+            continue  # what is moved from is left empty: these are no settings
         body = source.code[function.start : function.end]
         for match in _FIELD.finditer(body):
             offset = function.start + match.start(1)
