@@ -97,3 +97,74 @@ def test_tasks_without_room_for_their_names_have_letters() -> None:
 def test_a_file_without_a_schedule_says_so() -> None:
     with pytest.raises(UserError, match="no schedule"):
         Analysis([SAMPLE]).document("timeline", Target(SAMPLE / "tinyllm" / "rope.py"))
+
+
+ONE_OF_TWO = """
+from torch import nn
+
+
+class Settings:
+    pass
+
+
+class Ahead(Settings):
+    pass
+
+
+class Lookup(Settings):
+    pass
+
+
+class Part(nn.Module):
+    pass
+
+
+class Left(Part):
+    pass
+
+
+class Right(Part):
+    pass
+
+
+def chosen(name):
+    if name == "ahead":
+        return Ahead()
+    return Lookup()
+
+
+def built():
+    return nn.Sequential(*[Left() for _ in range(2)], *[Right() for _ in range(2)])
+"""
+
+
+@pytest.mark.parametrize("name", ["chosen", "built"])
+def test_settings_of_which_one_is_made_and_layers_are_no_tasks(tmp_path: Path, name: str) -> None:
+    (tmp_path / "parts.py").write_text(ONE_OF_TWO)
+    with pytest.raises(UserError, match="no schedule"):
+        Analysis([tmp_path]).document("timeline", Target(tmp_path / "parts.py", None, name))
+
+
+WORKER = """
+__device__ void run_worker(Config config, Desc *desc, unsigned long long needed) {
+  size_t slot = desc->waits_for;
+  unsigned long long seen = 0;
+  while (seen < needed) {
+    seen = load_acquire(&config.done[slot]);
+    __nanosleep(10);
+  }
+  work(desc);
+  slot = desc->then;
+  atom_add_release(&config.done[slot], 1);
+}
+"""
+
+
+def test_where_tasks_are_data_the_function_that_runs_them_waits(tmp_path: Path) -> None:
+    (tmp_path / "worker.cu").write_text(WORKER)
+    text = to_text(Analysis([tmp_path]).document("timeline", Target(tmp_path / "worker.cu"))).text
+    assert "done[slot]" in text and "needed" in text and "A (+1)" in text
+    assert "Tasks are data here" in text
+    (tmp_path / "worker.cu").write_text(WORKER.replace("atom_add_release(&config.done", "store(&config.other"))
+    with pytest.raises(UserError, match="waits for a counter"):
+        Analysis([tmp_path]).document("timeline", Target(tmp_path / "worker.cu"))

@@ -33,6 +33,7 @@ WAITS = ("wait", "·")
 """What the waits are called between tasks that have their names, if there is room for it."""
 LAST_WORD = re.compile(r"(?<=[a-z])[A-Z][a-z]+$|(?<=[a-z])_[a-z]+$")
 AXIS = len("► time")
+ARE_DATA = "Tasks are data here: a function takes one after the other, and which waits for which their table tells."
 MAX_HEAD = 90
 MAX_NEAR = 40
 """Files that a scheduler imports, and those beside a kernel, that are looked into."""
@@ -156,6 +157,8 @@ def counter_timeline(workspace: Workspace, target: Target, options: ViewOptions)
     """What tasks of the kernels in a file, and beside it, wait for. Raises UserError when no counter is met."""
     sources = list(_beside(workspace, target.path))
     met = meetings(sources)
+    are_data = not met
+    met = met or meetings(sources[:1], of_functions=True)
     if not met:
         raise UserError(f"no task of {target.path.name} waits for a counter that another adds to")
     order = _sorted(met)
@@ -173,7 +176,7 @@ def counter_timeline(workspace: Workspace, target: Target, options: ViewOptions)
         Table(("Task", "waits for", "until it reaches", "added to by", "Source"), rows),
         Heading("Timeline"),
         picture,
-        Paragraph((told, *_taking(sources))),
+        Paragraph((told, *([Line(ARE_DATA)] * are_data), *_taking(sources))),
     ]
     return Document(f"Timeline of the tasks of {target.path.parent.name}", tuple(blocks), "timeline", target)
 

@@ -20,10 +20,12 @@ _SUM = re.compile(r"[-+]?\s*\d+(?:\s*[-+]\s*\d+)*")
 _TEMPLATE = re.compile(rb"\btemplate\s*<([^{};]*)>\s*$")
 _BRACE = re.compile(rb"[{}]")
 _WHILE = re.compile(rb"\bwhile\s*\(")
-_ADDS = re.compile(rb"\b(atomicAdd\w*|atomic_add\w*|fetch_add|red_\w*add\w*)\s*\(")
+_ADDS = re.compile(rb"\b(atomicAdd\w*|atom(?:ic)?_add\w*|fetch_add|red_\w*add\w*)\s*\(")
 _ENTRY = re.compile(r"(?:[\w\]\)]+(?:\.|->))*(\w+)\s*\[\s*\{?([^\]{}]*)\}?\s*\]")
 _WORD = re.compile(r"[A-Za-z_]\w*")
 _NUMBER = re.compile(r"\d+")
+_POLLED = re.compile(r"\s*(\w+)\s*(?:<|!=)\s*([^<>=!&|]+)$")
+_BODY = re.compile(rb"\s*\{")
 MAX_TEXT = 800
 MAX_DEPTH = 3
 
@@ -61,14 +63,17 @@ class _Struct:
     derived: list[_Struct] = field(default_factory=list["_Struct"])
 
 
-def meetings(sources: list[CSource]) -> list[Met]:
-    """Each wait of some files with the signals that it may meet, in the order of the source."""
+def meetings(sources: list[CSource], of_functions: bool = False) -> list[Met]:
+    """Each wait of some files with the signals that it may meet, in the order of the source.
+
+    Tasks are structs; `of_functions` takes functions for them, as where one function runs tasks that are data.
+    """
     structs = [struct for source in sources for struct in _structs(source)]
     numbers = {m[1].decode(): m[2].decode() for source in sources for m in _DEFINE.finditer(source.text.data)}
     for struct in structs:
         struct.constants = numbers | struct.constants if struct.constants else {}
-    waits = [entry for source in sources for entry in _waits(source, structs)]
-    signals = [entry for source in sources for entry in _signals(source, structs)]
+    waits = [entry for source in sources for entry in _waits(source, None if of_functions else structs)]
+    signals = [entry for source in sources for entry in _signals(source, None if of_functions else structs)]
     found: list[Met] = []
     for wait in waits:
         same = [(signal, shift) for signal in signals if (shift := _unified(wait, signal)) is not None]
@@ -127,19 +132,32 @@ def _flat(text: str) -> str:
     return " ".join(text.split())
 
 
-def _waits(source: CSource, structs: list[_Struct]) -> Iterator[Entry]:
-    """`while (table[index] < n)` whose body does nothing but wait."""
+def _waits(source: CSource, structs: list[_Struct] | None) -> Iterator[Entry]:
+    """`while (table[index] < n)` whose body does nothing but wait, or `while (x < n) x = table[index];`."""
     for match in _WHILE.finditer(source.code):
         closed = matching(source.code, match.end() - 1)
         if closed < 0:
             continue
         for test in source.quote(match.end(), closed, MAX_TEXT).split("||"):
             compared = re.search(r"(.*[\]\)}])\s*(<|!=|>=|==|>|<=)\s*(.+)$", test)
+            polled = _POLLED.match(test) if compared is None and structs is None else None
             if compared is not None and "…" not in test:
                 yield from _entries(source, structs, compared[1], compared[3].strip(), match.start())
+            elif polled is not None and (read := _read(source, closed + 1, polled[1])):
+                yield from _entries(source, structs, read, polled[2].strip(), match.start())
 
 
-def _signals(source: CSource, structs: list[_Struct]) -> Iterator[Entry]:
+def _read(source: CSource, start: int, name: str) -> str:
+    """What the body of a loop gives to the variable that it tests."""
+    opened = _BODY.match(source.code, start)
+    if opened is None:
+        return ""
+    body = source.quote(start, _closing(source.code, opened.end() - 1), MAX_TEXT)
+    found = re.search(rf"\b{name}\s*=\s*([^;=][^;]*);", body)
+    return found[1] if found is not None else ""
+
+
+def _signals(source: CSource, structs: list[_Struct] | None) -> Iterator[Entry]:
     """Atomic additions to an entry of a table."""
     for match in _ADDS.finditer(source.code):
         arguments = source.split(match.end(), matching(source.code, match.end() - 1))
@@ -147,9 +165,15 @@ def _signals(source: CSource, structs: list[_Struct]) -> Iterator[Entry]:
             yield from _entries(source, structs, arguments[0], arguments[1], match.start())
 
 
-def _entries(source: CSource, structs: list[_Struct], text: str, amount: str, offset: int) -> Iterator[Entry]:
+def _entries(source: CSource, structs: list[_Struct] | None, text: str, amount: str, offset: int) -> Iterator[Entry]:
     """The use in the words of each struct that it belongs to: a template's use belongs to what derives from it."""
     entry = _ENTRY.search(text)
+    if structs is None:
+        around_it = [f for f in source.functions if f.start <= offset < f.end]
+        if entry is not None and around_it:
+            index = tuple(_said(part, {}) for part in _split(entry[2]))
+            yield Entry(around_it[-1].name, entry[1], index, _said(amount, {}), source.at(offset))
+        return
     around = [s for s in structs if s.source is source and s.constants and s.start < offset < s.end]
     if entry is None or not around:
         return

@@ -74,7 +74,7 @@ def plan(workspace: Workspace, path: Path, module: Module, function: t.FunctionD
         return Plan()
     walk = _Walk(workspace, family)
     walk.call(str(path), function, {}, (), 0)
-    return walk.plan
+    return walk.plan if walk.is_kept else Plan()
 
 
 def _made(
@@ -88,7 +88,8 @@ def _made(
         if isinstance(node, t.Call) and (name := t.dotted(node.func)):
             found = workspace.modules.resolve(path, name)
             if isinstance(found, Definition) and isinstance(found.node, t.ClassDef):
-                yield found
+                if not workspace.classes.is_module(found):
+                    yield found
             elif isinstance(found, Definition) and isinstance(found.node, t.FunctionDef):
                 yield from _made(workspace, found.path, found.node, seen, depth + 1)
 
@@ -120,6 +121,9 @@ class _Walk:
         self.workspace = workspace
         self.family = family
         self.plan = Plan()
+        self.is_kept = False
+        """Whether what is made is put with other things, made in rounds, or after something else: one of several
+        settings, of which one is made, is no task."""
         self._again = 0
         """How many loops around are in their second round, in which only dependencies are new."""
         self._path = ""
@@ -141,6 +145,7 @@ class _Walk:
         return frame.returned
 
     def put(self, kind: str, loops: Loops, node: t.Node) -> None:
+        self.is_kept = self.is_kept or bool(loops)
         if not self._again:
             self.plan.puts.append(Put(kind, loops, self._function, self.at(node)))
 
@@ -150,6 +155,7 @@ class _Walk:
             new = frozenset(other for other in others - {kind} if known.get(other, True))
             fresh = frozenset(other for other in new if other not in known)
             if fresh:
+                self.is_kept = True
                 self.plan.after.append(After(kind, fresh, self.at(node), self._again > 0))
 
     def at(self, node: t.Node) -> Location:
@@ -252,7 +258,9 @@ class _Frame:
                     inner.bind(clause.target, kinds)
                 return inner.kinds(node.elt)
             case t.Tuple() | t.List():
-                return NONE.union(*map(self.kinds, node.elts))
+                found = NONE.union(*map(self.kinds, node.elts))
+                self.walk.is_kept = self.walk.is_kept or (isinstance(node, t.List) and bool(found))
+                return found
             case t.Starred():
                 return self.kinds(node.value)
             case t.BinOp():
@@ -278,6 +286,7 @@ class _Frame:
         match node.func:
             case t.Attribute(value=t.Name(id=holder), attr=attr) if attr in GROWS:
                 self.names[holder] = self.names.get(holder, NONE).union(*given)
+                self.walk.is_kept = self.walk.is_kept or any(given)
                 return []
             case t.Attribute(value=holder) if not isinstance(found, Definition) and self.kinds(holder):
                 return []  # what a task says of itself is no task
