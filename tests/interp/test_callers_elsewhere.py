@@ -977,3 +977,30 @@ def test_methods_that_a_class_leaves_to_others_are_what_those_do(tmp_path: Path)
     text = to_text(document).text
     assert text.count("[T, H*W]") == 4
     assert "is not followed" not in text
+
+
+JUDGED = """
+import torch
+from torch import nn
+
+class Judged(nn.Module):
+    def __init__(self, judge, scale=None):
+        super().__init__()
+        self.judge = judge
+
+    def forward(self, x):
+        loss = self.judge(x)
+        return loss
+"""
+
+
+def test_a_function_that_one_place_elsewhere_gives_is_not_that_of_all(tmp_path: Path) -> None:
+    (tmp_path / "judged.py").write_text(JUDGED)
+    (tmp_path / "chain.py").write_text(
+        "from judged import Judged\nfrom torch import nn\n\n"
+        "def rows(x):\n    return x.sum(-1)\n\n"
+        "class Chain(nn.Module):\n    def __init__(self):\n        super().__init__()\n"
+        "        self.inner = Judged(rows)\n\n"
+        "    def forward(self, x):\n        B, S, H = x.shape\n        return self.inner(x)\n"
+    )
+    assert shapes_of(tmp_path / "judged.py")(11) == "?"

@@ -216,16 +216,17 @@ def _settle(run: Interpreter, before: dict[t.FunctionDef, int]) -> None:
     words = {span: module.text.slice(span) for span in numbers} if module is not None else {}
     named = {span: (number.name or "").partition(SEPARATOR)[0] for span, number in numbers.items()}
     run.symbols.held |= {word for span, word in words.items() if named[span] != word}
+    asked = run.uses(run.contexts.root).asked if run.contexts.root is not None else set[str]()
     if run.contexts.root is not None:
         run.symbols.held |= run.uses(run.contexts.root).bindings.keys() - set(named.values())
     rounds = Rounds(run.symbols, Scope(run.contexts.path, frame=run.root_frame))
     for span in sorted(run.seen, key=lambda span: span.start):
         seen = run.seen[span]
-        seen.value = over_sizes(_or_instead(run, seen.value), told)
+        name = "" if module is None else module.text.slice(span)
+        seen.value = over_sizes(seen.value if name in asked else _or_instead(run, seen.value), told)
         if run.guessed_sizes and isinstance(seen.value, Tensor):
             seen.by_name = not run.guessed_sizes.isdisjoint(seen.value.shape.names())
         seen.before = [(moment, over_sizes(value, told)) for moment, value in seen.before]
-        name = "" if module is None else module.text.slice(span)
         seen.value = run.symbols.shown(rounds.settle(name if name.isidentifier() else "size", seen))
     brief(run)
     for span, value in number_anew({span: seen.value for span, seen in run.seen.items()}, run.symbols).items():

@@ -22,6 +22,7 @@ from kernelscope.interp.handed_calls import handed_call
 from kernelscope.interp.interpreter import Interpreter
 from kernelscope.interp.limits import LOADING_STEPS, MAX_CALLS, MAX_COUNTING, MAX_HELPERS, MAX_QUIET_CALLS
 from kernelscope.interp.message_passing import exchanged
+from kernelscope.interp.named_layers import kept_shape
 from kernelscope.interp.sequences import any_of
 from kernelscope.interp.shares import within_share, within_steps
 from kernelscope.interp.values import (
@@ -83,7 +84,10 @@ def call_node(run: Interpreter, scope: Scope, node: t.Call) -> Value:
         result = call(run, target, args, kwargs, node.span)
         if isinstance(target, Class) and isinstance(result, Instance) and result.is_module and not result.is_ready:
             result.usual = {*result.usual, *_handed_on(run, scope, target, node)}
-        return result
+        kept = kept_shape(node.func, present(target), args) if isinstance(result, Unknown) and not run.certain else None
+        if kept is None:
+            return result
+        return kept if run.trace is None or run.quiet else run.trace.same(kept, result)
     except ShapeError as error:
         if run.certain and any(isinstance(present(value), Opaque) for value in (*args, *kwargs.values())):
             return Unknown(error.message, node.span)  # what is taken for a number may be a tensor

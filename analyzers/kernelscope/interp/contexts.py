@@ -156,9 +156,11 @@ class Contexts:
         root = self.root
         return root is not None and self.caller is None and not root.args and root not in self.calls
 
-    def _is_made(self, receiver: Value) -> bool:
+    def _is_made(self, receiver: Value, names: dict[str, Value]) -> bool:
         """Whether an object that is being made calls itself: `self.forward(torch.zeros(1, 3, 8, 8))` to see what comes
-        out."""
+        out, or `self.decode(torch.arange(n))` for a table."""
+        if isinstance(receiver, Instance) and receiver.is_being_made:
+            return any(isinstance(present(value), Tensor) for value in names.values())
         root, caller = self.root, self.caller
         is_own = isinstance(receiver, Instance) and caller is not None and receiver.cls.node is caller.node
         return is_own and root is not None and root.name == "__init__"
@@ -182,7 +184,7 @@ class Contexts:
         self.noted += 1
         seen: dict[int, Value] = {}
         kept = {name: over_sizes(_kept(value, seen, 0), told) for name, value in names.items()}
-        learnt, trial = replace(facts, needed=None), self._is_trial() or self._is_made(receiver)
+        learnt, trial = replace(facts, needed=None), self._is_trial() or self._is_made(receiver, names)
         outside = self.outside or trial
         calls.append(Context(kept, receiver, learnt, self.caller, frozenset(ones), outside, guessed_sizes, trial))
 

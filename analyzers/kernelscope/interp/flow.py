@@ -11,6 +11,7 @@ from dataclasses import replace
 from functools import partial
 
 from kernelscope.dims import Dim, Facts, dim
+from kernelscope.interp.agreement import OTHER_RANKS
 from kernelscope.interp.annotations import promised
 from kernelscope.interp.conditions import condition, is_as_made
 from kernelscope.interp.expressions import conditional, evaluate
@@ -25,6 +26,7 @@ from kernelscope.interp.sequences import any_of, iterated
 from kernelscope.interp.sizes_asked import of_targets
 from kernelscope.interp.targets import assign
 from kernelscope.interp.untaken import untaken
+from kernelscope.interp.uses import asked_for_dims
 from kernelscope.interp.values import Alike, Function, Instance, Maybe, Scope, Value, present
 from kernelscope.interp.ways import Way, differ, differing, meet, take, with_facts_of
 from kernelscope.ops import ShapeError
@@ -51,6 +53,8 @@ class Returns:
         """What is known of sizes wherever the function returns."""
         self.join = Join(run.symbols, scope)
         self.name = scope.function.definition.name if scope.function is not None else "result"
+        self.of_ranks = 0
+        """Among how many ways for different numbers of dims it is."""
         self.begun: set[Span] | None = None
         """The statements that were begun, if anybody asks."""
 
@@ -210,7 +214,7 @@ def _statement(run: Interpreter, scope: Scope, node: t.Stmt, returns: Returns) -
         case t.Return():
             value = evaluate(run, scope, node.value) if node.value is not None else None
             for outcome in run.outcomes_of(value) or [value]:
-                returns.add(outcome, run.known.facts)
+                returns.add(_of_some_rank(outcome) if returns.of_ranks else outcome, run.known.facts)
             return ENDED
         case t.For():
             _for(run, scope, node, returns)
@@ -272,6 +276,18 @@ def _lengthened(run: Interpreter, scope: Scope, node: t.Expr) -> bool:
 def _either_return(value: t.IfExp, span: Span) -> t.If:
     """`return x if flag else (x, y)` as a statement: results of different kinds are told apart."""
     return t.If(value.test, [t.Return(value.body, value.body.span)], [t.Return(value.orelse, value.orelse.span)], span)
+
+
+def _of_some_rank(value: Value) -> Value:
+    """What one of several ways for different numbers of dims gives: if it is not followed, those of others are not
+    its."""
+    match value:
+        case Unknown():
+            return Unknown(OTHER_RANKS)
+        case Tensor(shape=Shape(dims=None, least_rank=0)):
+            return value.with_shape(Shape.unknown(OTHER_RANKS))
+        case _:
+            return value
 
 
 def _asks_for_dims(test: t.Expr) -> bool:
@@ -355,11 +371,14 @@ def _branch(run: Interpreter, scope: Scope, node: t.If, returns: Returns, rest: 
         return ended, False
     mark, known, since = run.changes.mark(), run.known, len(run.symbols.reasons)
     names, added = scope.names, returns.added
+    is_of_ranks = any(isinstance(part, t.Expr) and asked_for_dims(part) for part in t.walk(node.test))
+    returns.of_ranks += is_of_ranks
     with run.where(node.test.span, True):
         first, first_ended = _way(run, scope, returns, node.body, mark, lambda: test.assume(True))
     scope.names, run.known = names, known
     with run.where(node.test.span, False):
         second, second_ended = _way(run, scope, returns, node.orelse, mark, lambda: test.assume(False))
+    returns.of_ranks -= is_of_ranks and not (first_ended or second_ended)
     if first_ended or second_ended:
         gone, way = (first, second) if first_ended else (second, first)
         way.enter(run, scope)

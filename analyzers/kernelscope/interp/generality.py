@@ -265,9 +265,9 @@ class Generality(CommonSizes):
                 hint = hints[i] if own else f"{name}_dim{i}"
                 sizes.append(self.example(found, hint, i) or self.size(found, hint, own))
             return Tensor(Shape(tuple(sizes)), dtype)
-        return Tensor(self._any_rank([s for s in shapes if s is not None]), dtype)
+        return Tensor(self._any_rank(name, [s for s in shapes if s is not None]), dtype)
 
-    def _any_rank(self, shapes: list[Shape]) -> Shape:
+    def _any_rank(self, name: str, shapes: list[Shape]) -> Shape:
         """Calls that give different ranks: the first and last dims that are the same in every one."""
         known = [s for s in shapes if s.rank is not None or s.head or s.tail]
         if len(known) != self.count:
@@ -278,11 +278,12 @@ class Generality(CommonSizes):
         least = min(s.least_rank for s in known)
         for i in range(1, least + 1):
             size = self.agreed([s.size(-i) for s in known])
-            if size is None:
-                break
+            if size is None or (self.examples and (size.const or 0) > 1):
+                break  # a number that examples happen to give
             tail.insert(0, size)
         for i in range(least - len(tail)):
-            size = self.agreed([s.size(i) for s in known])
+            found = [s.size(i) for s in known]
+            size = self.example(found, f"{name}_dim{i}", i) or self.agreed(found)
             if size is None:
                 break
             head.append(size)

@@ -16,6 +16,7 @@ from kernelscope.interp.families import held_under, store_under
 from kernelscope.interp.interpreter import (
     Interpreter,
 )
+from kernelscope.interp.named_layers import of_kind
 from kernelscope.interp.operators import binary, truth
 from kernelscope.interp.texts import joined_text
 from kernelscope.interp.values import (
@@ -55,6 +56,8 @@ def _getattr(run: Interpreter, args: Arguments, kwargs: Keywords, span: Any) -> 
         prepare(run, args[0])
         held = held_under(args[0], args[1])
         return Unknown("an attribute of a name that is not known", span) if held is None else held
+    if len(args) == 2 and not run.certain and (chosen := of_kind(args[0], args[1])) is not None:
+        return chosen
     if len(args) < 2 or not isinstance(args[1], str):
         return Unknown("an attribute of a name that is not known", span)
     found = attribute(run, args[0], args[1], span)
@@ -133,17 +136,12 @@ def _hasattr(run: Interpreter, args: Arguments, kwargs: Keywords, span: Any) -> 
     prepare(run, args[0])
     if args[1] in args[0].attributes or isinstance(run.classes.attribute(args[0].cls, args[1]), Definition):
         return True
-    if _is_being_made(args[0]) and _is_stored_by_none(run, args[0].cls, args[1]):
+    if args[0].is_being_made and _is_stored_by_none(run, args[0].cls, args[1]):
         return False
     is_decided = (
         run.configuration is not None and args[0].is_module and not run.classes.is_stored_later(args[0].cls, args[1])
     )
     return False if is_decided and run.classes.storing(args[0].cls, args[1]) else Flag()
-
-
-def _is_being_made(instance: Instance) -> bool:
-    """Whether an object's constructor is running: nobody else has it yet."""
-    return instance.is_module and not instance.is_ready and instance.initialise is None and instance.like is None
 
 
 def _is_stored_by_none(run: Interpreter, cls: Definition, name: str) -> bool:

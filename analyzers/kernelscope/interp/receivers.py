@@ -153,6 +153,8 @@ def common_instance(run: Interpreter, common: Generality, instances: list[Instan
     names |= _own_sizes(common, node, {name: value for name, value in names.items() if name not in fractions})
     if common.examples:
         names = {name: _example(name, value) for name, value in names.items()}
+        given_anew = (param.name for param in node.args if param.default is None)
+        names |= {name: Opaque(name) for name in given_anew if isinstance(names.get(name), Function)}
     usual = {name for i in instances for name in i.usual}
     instance = Instance(first.cls, usual=usual, is_module=True)
     _made_by(run, instance, init, names)

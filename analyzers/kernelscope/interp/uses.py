@@ -115,6 +115,8 @@ class Uses:
         self.instead: dict[str, list[str]] = {}
         """Names that are taken apart only where another is not there, whose sizes the words are then: the batch is
         that of both."""
+        self.absent = [*_absences(nodes)]
+        """Where a name holds nothing: what it is bound to there stands in place of what a caller gives otherwise."""
         for found in nodes:
             self._note(found)
             if isinstance(found, t.Attribute) and id(found) not in methods:
@@ -134,7 +136,7 @@ class Uses:
         if isinstance(node, t.Assign | t.AnnAssign | t.AugAssign | t.For | t.With):
             for name in bound_names(node):
                 self.bindings[name] = self.bindings.get(name, 0) + 1
-                if not _is_as_before(node, name):
+                if not _is_as_before(node, name) and not self._is_in_place(name, node):
                     self.rebound.setdefault(name, node.span.end)
         match node:
             case t.For(target=t.Name(id=name), iter=whole):
@@ -207,6 +209,10 @@ class Uses:
     def _is_given(self, name: str, use: t.Expr) -> bool:
         """Whether a use of a name is one of what the caller gave."""
         return use.span.start < self.rebound.get(name, use.span.end)
+
+    def _is_in_place(self, name: str, binding: t.Node) -> bool:
+        """Whether a name is bound where the caller gave nothing."""
+        return any(name == other and span.start <= binding.span.start < span.end for other, span in self.absent)
 
     def _is_of_all_ways(self, name: str, use: t.Expr) -> bool:
         """Whether what a use proves of a name holds for whatever the caller gave."""
@@ -285,6 +291,19 @@ def _beside(short: str, args: Sequence[t.Expr]) -> Sequence[t.Expr]:
             return [second]
         case _:
             return ()
+
+
+def _absences(nodes: Iterable[t.Node]) -> Iterator[tuple[str, Span]]:
+    """The branches of `if x is None:`, with the name."""
+    for node in nodes:
+        match node:
+            case t.If(
+                test=t.Compare(left=t.Name(id=name), ops=["is"], comparators=[t.Constant(value=None)]),
+                body=[first, *rest],
+            ):
+                yield name, Span(first.span.start, (rest[-1] if rest else first).span.end)
+            case _:
+                pass
 
 
 def _alternatives(nodes: Iterable[t.Node]) -> Iterator[tuple[Span, set[str]]]:

@@ -202,6 +202,11 @@ class Instance(Struct, eq=False):
     made: int = 1
     """How often it was made: layers that are made alike are one object here."""
 
+    @property
+    def is_being_made(self) -> bool:
+        """Whether its constructor is running: nobody else has it yet."""
+        return self.is_module and not self.is_ready and self.initialise is None and self.like is None
+
 
 class LayerMethod(Struct, frozen=True, eq=False):
     """A method that an object inherits from a torch layer or module: `super().__init__` and `super().forward`."""

@@ -135,23 +135,27 @@ def reduce_axes(input: Value, dim: Value = None, keepdim: Value = False, **optio
 
 
 def _reduce_open(shape: Shape, dim: Value, keep: bool) -> Shape:
-    """Axes counted from the end, of a tensor whose rank is not known."""
+    """What is left of a tensor whose rank is not known: what stands before and behind the reduced axes."""
     found = items(dim) if is_sequence(dim) else (dim,)
-    tail = shape.tail or ()
-    gone = [axes(d, len(tail))[0] for d in found if _from_end(d, len(tail))]
-    if len(gone) != len(found):
+    numbers = [integer(value) for value in found if is_number(value)]
+    if len(numbers) != len(found):
         if not keep:
             raise Lost(shape.reason or "the rank is not known")
         return Shape.unknown(shape.reason)
-    return Shape(
-        shape.head if keep else (),
-        tuple(_one() if i in gone else d for i, d in enumerate(tail) if keep or i not in gone),
-        shape.reason,
-    )
-
-
-def _from_end(value: Value, count: int) -> bool:
-    return is_number(value) and -count <= integer(value) < 0
+    if keep:
+        for axis in numbers:
+            shape = shape.with_size(axis, _one())
+        return shape
+    head, tail = shape.head, shape.tail or ()
+    if all(-len(tail) <= axis < 0 for axis in numbers):
+        kept = tuple(d for i, d in enumerate(tail) if i - len(tail) not in numbers)
+        return Shape(head, kept, shape.reason)
+    if all(0 <= axis < len(head) for axis in numbers):
+        return Shape(tuple(d for i, d in enumerate(head) if i not in numbers), tail, shape.reason)
+    if len(numbers) == 1 and numbers[0] < 0:  # an axis of the dots, or one of those before them
+        behind = tail[len(tail) + numbers[0] + 1 :] if len(tail) + numbers[0] + 1 > 0 else tail
+        return Shape(head[: max(0, len(head) - (-numbers[0] - len(tail)))], behind, shape.reason)
+    raise Lost(shape.reason or "the rank is not known")
 
 
 def _known(shape: Shape) -> tuple[Size, ...]:

@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from kernelscope.dims import NO_FACTS, Facts
+from kernelscope.dims import NO_FACTS, Facts, dim
 from kernelscope.ops.arguments import Lost, Value, size, tensor
 from kernelscope.ops.modules import Module, module
 from kernelscope.ops.registry import rule
-from kernelscope.tensor import Fields, Shape, ShapeError, Size, Tensor, Unknown, same_size
+from kernelscope.tensor import Fields, Shape, ShapeError, Size, Tensor, Unknown, numel, same_size
 
 PACKED = "data batch_sizes sorted_indices unsorted_indices"
 """The fields of torch's `PackedSequence`."""
@@ -52,15 +52,27 @@ def _unrolled(layer: Module, input: Value, facts: Facts) -> tuple[Shape, Shape, 
         raise ShapeError("shape", f"input_size is {width} but the input is {shape}")
     hidden = layer.size("hidden_size")
     projected = layer.size("proj_size") if layer.settings.get("proj_size", 0) != 0 else hidden
-    directions = 2 if layer.flag("bidirectional") else 1
-    out = shape.replace_last(1, projected * directions)
-    levels = layer.size("num_layers") * directions
+    directions = _directions(layer)
+    out = shape.replace_last(1, numel((projected, directions)))
+    levels = numel((layer.size("num_layers"), directions))
     if packed:
         return out, Shape((levels, _batch(input), projected)), Shape((levels, _batch(input), hidden))
     if shape.rank is None:
         return out, Shape.unknown(shape.reason), Shape.unknown(shape.reason)
-    batch = () if shape.rank == 2 else (shape.size(0 if layer.flag("batch_first") else 1),)
+    batch = () if shape.rank == 2 else (_sequences(layer, shape),)
     return out, Shape((levels, *batch, projected)), Shape((levels, *batch, hidden))
+
+
+def _directions(layer: Module) -> Size:
+    """In how many directions the steps are gone through."""
+    both = layer.settings.get("bidirectional")
+    return both if isinstance(both, Unknown) else dim(2 if layer.flag("bidirectional") else 1)
+
+
+def _sequences(layer: Module, shape: Shape) -> Size:
+    """How many sequences there are."""
+    first = layer.settings.get("batch_first")
+    return first if isinstance(first, Unknown) else shape.size(0 if layer.flag("batch_first") else 1)
 
 
 def _is_packed(value: Value) -> bool:

@@ -91,11 +91,27 @@ def reshaped(shape: Shape, wanted: tuple[Size, ...], facts: Facts) -> Shape:
     if len(rest) == len(wanted):
         if same_size(count, known_count, facts) is False:
             raise ShapeError("view", f"{shape} has {count} elements, {Shape(wanted)} has {known_count}")
+        _what_is_left_is_one(shape, wanted, facts)
         return Shape(wanted)
     missing = _quotient(shape, rest, facts)
     if isinstance(missing, Unknown) and wanted[0] == -1 and any(size == 1 for size in rest):
         missing = Unknown(BESIDE_ONE)
     return Shape(tuple(missing if s == -1 else s for s in wanted))
+
+
+def _what_is_left_is_one(shape: Shape, wanted: tuple[Size, ...], facts: Facts) -> None:
+    """`x.view(B, heads, width//heads, 1)` of `[B, T, width]`: the view succeeds, so `T` is 1."""
+    above, below = list(shape.dims or ()), list(wanted)
+    for each in wanted:
+        if each in above and isinstance(each, Dim):
+            above.remove(each)
+            below.remove(each)
+    count, known_count = numel(above), numel(below)
+    if not isinstance(count, Dim) or not isinstance(known_count, Dim) or not any("//" in str(s) for s in below):
+        return
+    left = _divided_back(facts.rewrite(count), facts.rewrite(known_count))
+    if left is not None and left.name is not None:
+        same_size(left, dim(1), facts)
 
 
 def _quotient(shape: Shape, rest: list[Size], facts: Facts) -> Size:
