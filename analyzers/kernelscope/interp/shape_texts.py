@@ -118,8 +118,9 @@ def in_docstring(text: str, name: str, is_tensor: bool = False) -> Shape | None:
             return _of_cases(more) if shape is None and is_tensor else shape
         if is_tensor and (only := _vector(own, text)) is not None:
             return only
-        if GOES_ON.search(own) is not None or (more.startswith(("(", "[", "`")) and BARE.search(own) is None):
-            own = f"{own} {more}"  # the shape, or the other of two, is on the next line
+        is_open = own.count("(") > own.count(")") or own.count("[") > own.count("]")
+        if is_open or GOES_ON.search(own) or (more.startswith(("(", "[", "`")) and BARE.search(own) is None):
+            own = f"{own} {more}"  # the shape, the rest of it or the other of two is on the next line
         return _bare(own, _speaks_of_tensor(f"{kind} {BARE.sub('', own)}"), anywhere=is_tensor)
     within = re.search(
         rf"(?<![\w.]){re.escape(name)}`?\s*(?:\([^\n]*?|:[^\n]*?)" + OF_SHAPE.pattern, text, re.IGNORECASE
