@@ -123,6 +123,8 @@ CALLERS_DIFFER = "the callers differ in this dim"
 
 OTHER_RANKS = "the branches differ in rank"
 
+OF_SOME_RANK = "one of several ways for different numbers of dims is not followed"
+
 
 def _same_kind(one: Value, other: Value) -> bool:
     if isinstance(one, Module) and isinstance(other, Module):

@@ -24,6 +24,7 @@ from kernelscope.interp.limits import LOADING_STEPS, MAX_CALLS, MAX_COUNTING, MA
 from kernelscope.interp.message_passing import exchanged
 from kernelscope.interp.named_layers import kept_shape
 from kernelscope.interp.sequences import any_of
+from kernelscope.interp.several_kinds import without_lengths
 from kernelscope.interp.shares import within_share, within_steps
 from kernelscope.interp.values import (
     Alike,
@@ -84,6 +85,8 @@ def call_node(run: Interpreter, scope: Scope, node: t.Call) -> Value:
         result = call(run, target, args, kwargs, node.span)
         if isinstance(target, Class) and isinstance(result, Instance) and result.is_module and not result.is_ready:
             result.usual = {*result.usual, *_handed_on(run, scope, target, node)}
+        if scope.several and t.dotted(node.func) in scope.several and (run.trace is None or run.quiet):
+            return without_lengths(result, args)
         kept = kept_shape(node.func, present(target), args) if isinstance(result, Unknown) and not run.certain else None
         if kept is None:
             return result

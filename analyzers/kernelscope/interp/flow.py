@@ -11,7 +11,7 @@ from dataclasses import replace
 from functools import partial
 
 from kernelscope.dims import Dim, Facts, dim
-from kernelscope.interp.agreement import OTHER_RANKS
+from kernelscope.interp.agreement import OF_SOME_RANK
 from kernelscope.interp.annotations import promised
 from kernelscope.interp.conditions import condition, is_as_made
 from kernelscope.interp.expressions import conditional, evaluate
@@ -23,6 +23,7 @@ from kernelscope.interp.otherwise import leave_open, name_numbers
 from kernelscope.interp.proven_ranks import of_assertion, of_unpacking
 from kernelscope.interp.remarks import believe_comment
 from kernelscope.interp.sequences import any_of, iterated
+from kernelscope.interp.several_kinds import of_several_kinds
 from kernelscope.interp.sizes_asked import of_targets
 from kernelscope.interp.targets import assign
 from kernelscope.interp.untaken import untaken
@@ -283,9 +284,9 @@ def _of_some_rank(value: Value) -> Value:
     its."""
     match value:
         case Unknown():
-            return Unknown(OTHER_RANKS)
+            return Unknown(OF_SOME_RANK)
         case Tensor(shape=Shape(dims=None, least_rank=0)):
-            return value.with_shape(Shape.unknown(OTHER_RANKS))
+            return value.with_shape(Shape.unknown(OF_SOME_RANK))
         case _:
             return value
 
@@ -361,7 +362,9 @@ def _branch(run: Interpreter, scope: Scope, node: t.If, returns: Returns, rest: 
         test.known = is_as_made(run, scope, node.test, [*node.body], [*node.orelse])
     if test.known is not None:
         start = untaken(run, scope, node, not test.known)
+        before, scope.several = scope.several, scope.several | (of_several_kinds(node.test) if test.known else set())
         ended = execute(run, scope, node.body if test.known else node.orelse, returns)
+        scope.several = before
         if start is not None and ended:
             start.body += rest
         elif start is not None:

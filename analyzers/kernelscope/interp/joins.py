@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from kernelscope.dims import NO_FACTS, Dim, Facts
-from kernelscope.interp.agreement import DIFFERENT_RANKS, NOT_TOLD, OPTIONAL, OTHER_RANKS, joined
+from kernelscope.interp.agreement import NOT_TOLD, OF_SOME_RANK, OPTIONAL, joined
 from kernelscope.interp.symbols import Symbols
 from kernelscope.interp.values import (
     CALLABLES,
@@ -93,8 +93,8 @@ class Join:
                 return self._size(as_size(one), as_size(other), name) if one != other else one
             case (Tensor(), Tensor()):
                 return self._tensor(name, one, other)
-            case (Unknown(reason=reason), Tensor()) | (Tensor(), Unknown(reason=reason)) if reason == OTHER_RANKS:
-                return Tensor(Shape.unknown(OTHER_RANKS), Unknown(OTHER_RANKS))
+            case (Unknown(reason=reason), Tensor()) | (Tensor(), Unknown(reason=reason)) if reason == OF_SOME_RANK:
+                return Tensor(Shape.unknown(OF_SOME_RANK), Unknown(OF_SOME_RANK))
             case (Unknown(), Tensor()):
                 return self._instead(one, self._either(name, other))
             case (Tensor(), Unknown()):
@@ -197,9 +197,9 @@ class Join:
             first = _alike(one.shape, second)
         if second is None and first is not None and other.shape.reason == NOT_TOLD:
             second = _alike(other.shape, first)
-        if first is None and second is not None and self._says_nothing(one.shape):
+        if first is None and second is not None and _says_nothing(one.shape):
             return self._either(name, other)
-        if second is None and first is not None and self._says_nothing(other.shape):
+        if second is None and first is not None and _says_nothing(other.shape):
             return self._either(name, one)
         if first is None or second is None or len(first) != len(second):
             if self.symbols.trial is not None:
@@ -209,11 +209,6 @@ class Join:
         dtype = one.dtype if one.dtype == other.dtype else Unknown("the branches differ in dtype")
         self.symbols.batches.meet(Shape(sizes), Shape(first), Shape(second))
         return Tensor(Shape(sizes), dtype)
-
-    def _says_nothing(self, shape: Shape) -> bool:
-        """Whether a shape is not followed, unlike one that has several numbers of dims; in a loop each round but the
-        first is given what another one gave."""
-        return not shape.least_rank and (self.is_of_rounds or shape.reason not in (OTHER_RANKS, DIFFERENT_RANKS))
 
     def _either(self, name: str, known: Tensor) -> Tensor:
         """A tensor of the rank that one way gives, where the other is not followed: what a call brings may differ.
@@ -325,6 +320,11 @@ def _is_repeated(value: Value, item: Opaque) -> bool:
 
 def _is_fixed(size: Dim) -> bool:
     return all("." in name for name in size.names())
+
+
+def _says_nothing(shape: Shape) -> bool:
+    """Whether a shape is not followed, and not one of several numbers of dims."""
+    return not shape.least_rank and shape.reason != OF_SOME_RANK
 
 
 def _alike(given: Shape, sizes: tuple[Size, ...]) -> tuple[Size, ...] | None:

@@ -247,6 +247,8 @@ class Scope(Struct):
     """What the function yielded so far."""
     usual: set[str] = field(default_factory=set[str])
     """Switches that are as they are by default, and what follows from them: others may set them otherwise."""
+    several: set[str] = field(default_factory=set[str])
+    """Layers that may be of several classes on the way that is followed."""
 
     def is_usual(self, test: t.Expr) -> bool:
         """Whether an expression is what it is because of such a switch."""
