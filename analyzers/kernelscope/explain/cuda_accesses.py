@@ -58,7 +58,8 @@ def unprimed(text: str) -> str:
 def _names(verdict: Verdict) -> str:
     access = verdict.access
     written = access.written
-    if written and written.partition(".")[0] != access.memory.name.partition(".")[0] and not access.through:
+    own = re.split(r"[.\[]", access.memory.name, maxsplit=1)[0]
+    if written and written.partition(".")[0] != own and not access.through:
         return f"`{access.memory.name}` (as `{written}`)"
     return f"`{access.memory.name}`"
 

@@ -69,7 +69,8 @@ def _threads(extent: tuple[Dim | None, ...]) -> str:
     if number is None:
         return f" = {render(count)} threads"
     warps = -(-number // 32)
-    return f" = {number} threads = {warps} warp{'s' if warps != 1 else ''}"
+    threads = f"{number} thread{'s' if number != 1 else ''}"
+    return f" = {threads} = {warps} warp{'s' if warps != 1 else ''}"
 
 
 def _bare(expression: str) -> str:

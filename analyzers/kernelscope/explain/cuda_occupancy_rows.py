@@ -109,7 +109,7 @@ def _by_launch(facts: KernelFacts, limits: Generation, built: tuple[Compiled, ..
             return []
         registers = _registers(built, limits)
         found = occupancy(limits, threads, registers, bytes_of + shared)
-        text = f"{_told(found, limits, registers)}; blocks of {threads} threads"
+        text = f"{_told(found, limits, registers)}; blocks of {threads} thread{'s' if threads != 1 else ''}"
         told.setdefault(text, Line(text))
     return list(told.values()) if len(told) <= MAX_LINES else []
 

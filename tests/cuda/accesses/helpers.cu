@@ -131,8 +131,8 @@ __global__ void unnamed_members(const Packed *p, Lists l, float *out, bool wide)
   out[t] = p[t].q[0] + p->q[t];  //: p load: uncoalesced (strided, 40 bytes stride, 3 % of sectors used) | p load: partially coalesced (misaligned, 2 sectors for 1, 1 byte/lane) | out store: coalesced (stride 1, 4 bytes/lane)
   out[at[0]] = p->u[1].b;  //: p load: broadcast (8 bytes) | out store: coalesced (stride 1, 4 bytes/lane)
   out[at[1]] = p[t].both.x;  //: p load: uncoalesced (strided, 40 bytes stride, 6 % of sectors used) | out store: uncoalesced (strided, 16 bytes stride, 25 % of sectors used)
-  out[(wide ? 2 : 1) * t] = l.x[blockIdx.x][t];  //: l.x load: coalesced (stride 1, 4 bytes/lane) | out store: uncoalesced at worst (strided, 8 bytes stride, 50 % of sectors used)
-  out[l.n[2] * t] = l.x[t / 4][0];  //: l.x load: not known: l.x is a local array | out store: uncoalesced unless l.n[2] is 1 (strided, 4*l.n[2] bytes stride, 12 % of sectors used for l.n[2] ≥ 8)
+  out[(wide ? 2 : 1) * t] = l.x[blockIdx.x][t];  //: l.x[…] load: coalesced (stride 1, 4 bytes/lane) | out store: uncoalesced at worst (strided, 8 bytes stride, 50 % of sectors used)
+  out[l.n[2] * t] = l.x[t / 4][0];  //: l.x[…] load: not known: l.x is a local array | out store: uncoalesced unless l.n[2] is 1 (strided, 4*l.n[2] bytes stride, 12 % of sectors used for l.n[2] ≥ 8)
   l.n[1] = t;
   out[l.n[1]] = 0;  //: out store: coalesced (stride 1, 4 bytes/lane)
   for (int i = 0; i < 4; ++i) {

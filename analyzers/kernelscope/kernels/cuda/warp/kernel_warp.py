@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
+from math import prod
 
 from kernelscope.kernels.cuda.kernels import KernelFacts, number_of
 from kernelscope.kernels.cuda.launch import Launch
@@ -17,6 +18,7 @@ from kernelscope.kernels.cuda.warp.definitions import Definitions, parsed_expres
 from kernelscope.kernels.cuda.warp.kernel_run import Run, Setting, run_kernel
 from kernelscope.kernels.cuda.warp.names import Names
 from kernelscope.kernels.cuda.warp.resolution import Resolver
+from kernelscope.kernels.cuda.warp.sectors import WARP
 from kernelscope.kernels.cuda.warp.types import Opaque, Type
 from kernelscope.results import Span
 from kernelscope.syntax.cuda import tree as t
@@ -75,7 +77,7 @@ class KernelWarp:
 
     @cached_property
     def _way(self) -> _Way | None:
-        way = self.given or max(self._ways, key=lambda way: way.known, default=None)
+        way = self.given or max(self._ways, key=lambda way: (way.known, _fills_a_warp(way.setting)), default=None)
         if way is None:
             return None
         passed = way.launch.argument_numbers(self.facts.function)
@@ -209,6 +211,11 @@ def lowered(source: CudaSource, function: Function) -> t.Function | None:
     if alone is not None:
         alone.space = function.space
     return alone
+
+
+def _fills_a_warp(setting: Setting) -> bool:
+    """Whether a block is a warp at least: in smaller ones lanes do not show how neighbours lie."""
+    return prod(size or 1 for size in setting.block) >= WARP
 
 
 def _known(setting: Setting) -> int:

@@ -388,10 +388,10 @@ class Machine:
         return value
 
     def _element_name(self, pointer: Pointer) -> str:
-        """`v[2]` for an element whose place is a number, else the array's name."""
+        """`v[2]` for an element whose place is a number, else `v[…]`."""
         at, size = pointer.offset.const, self.resolver.size(pointer.target)
         if at is None or size is None or not size.const:
-            return pointer.memory.name
+            return f"{pointer.memory.name}[…]"
         return f"{pointer.memory.name}[{at // size.const}]"
 
     def store(self, place: Place, value: Value, span: Span, written: str = "") -> None:

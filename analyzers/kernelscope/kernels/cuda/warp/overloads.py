@@ -10,6 +10,7 @@ from kernelscope.kernels.cuda.warp.names import Names
 from kernelscope.kernels.cuda.warp.resolution import parameters
 from kernelscope.kernels.cuda.warp.type_traits import same_type
 from kernelscope.kernels.cuda.warp.types import (
+    CHAR,
     INT,
     NO_TYPE,
     Array,
@@ -168,7 +169,7 @@ def _fit(m: Machine, candidate: t.Function, arguments: list[Argument], names: Na
                 elif isinstance(inner, Number | Vector | StructType) and isinstance(given.target, Number | Vector):
                     return None
         elif isinstance(value, Pointer):
-            if isinstance(kind, Number | Vector):
+            if isinstance(kind, Vector) or (isinstance(kind, Number) and not (kind.integer and _is_held(argument))):
                 return None
         elif given == kind and kind != NO_TYPE:
             score += 4
@@ -181,6 +182,14 @@ def _fit(m: Machine, candidate: t.Function, arguments: list[Argument], names: Na
         elif isinstance(kind, Number) and isinstance(value, Int):
             score += 2 if kind.integer else 0
     return score
+
+
+def _is_held(argument: Argument) -> bool:
+    """Whether an address is held as a number, as those of shared memory are for inline PTX."""
+    if isinstance(argument, Cell) and isinstance(argument.kind, Number):
+        return True
+    value = argument.value if isinstance(argument, Cell) else argument
+    return isinstance(value, Pointer) and value.target == CHAR
 
 
 def type_of(value: Argument) -> Type:

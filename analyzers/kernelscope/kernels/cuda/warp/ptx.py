@@ -10,9 +10,9 @@ import re
 from dataclasses import dataclass
 
 _ADDRESS = r"\[\s*%(\d+)\s*(?:\+\s*\d+\s*)?\]"
-_PLAIN = re.compile(r"\b(ld|st|red|atom)((?:\.[\w:]+)*)\s+[^;]*?" + _ADDRESS)
+_PLAIN = re.compile(r"\b(ld|st|red|atom)((?:\.[\w:]+)*)(?=[\s{])[^;]*?" + _ADDRESS)
 _COPY = re.compile(r"\bcp\.async\.c[ag]\.shared[\w.:]*\s+" + _ADDRESS + r"\s*,\s*" + _ADDRESS + r"\s*,\s*(%?\w+)")
-_MATRIX = re.compile(r"\b(ld|st)matrix[\w.:]*\s+[^;]*?" + _ADDRESS)
+_MATRIX = re.compile(r"\b(ld|st)matrix[\w.:]*(?=[\s{])[^;]*?" + _ADDRESS)
 _ELECTED = re.compile(r"\belect\.sync\s+[^;|]*\|\s*%*(\w+)")
 _TYPE = re.compile(r"\.([busf])(8|16|32|64|128)(?:x2)?\b")
 _COUNT = re.compile(r"\.v([248])\b")
