@@ -11,3 +11,9 @@ def test_many_sizes_of_one_name_get_numbered_letters() -> None:
     text = DimNames([shape]).shape(shape)
     assert "sample_subset" not in text
     assert len(set(text.strip("[]").split(", "))) == 8, "each its own"
+
+
+def test_the_number_that_tells_one_element_of_a_setting_from_those_of_other_calls_is_left_away() -> None:
+    names = DimNames([Shape.of("input_resolution_0_9", "input_resolution_1_9", "C")])
+    legend = names.legend([names.shape(Shape.of("input_resolution_0_9", "input_resolution_1_9", "C"))])
+    assert [line.partition(" = ")[2] for line in legend] == ["input_resolution_0", "input_resolution_1"]

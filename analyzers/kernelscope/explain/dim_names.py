@@ -19,7 +19,7 @@ from kernelscope.tensor import DType, Shape, Size, Tensor, Unknown
 PLAIN_LENGTH = 4
 NAMELESS = re.compile(r"^(.+?)_(?:dim|size)([0-9]+)((?:_[0-9]+)*)$")
 """Sizes that the source does not name are called after the variable and the axis."""
-NUMBERED = re.compile(r"(?<=[a-z])_[0-9]+$")
+NUMBERED = re.compile(r"(?:(?<=[a-z])|(?<=[a-z]_[0-9]))_[0-9]+$")
 WEAK_WORDS = {"num", "n", "number", "of", "size", "dim", "total", "max"}
 """Words of a name that say little: a letter for them only where it is needed to tell names apart."""
 LENGTHS = {"sequence_length", "seq_length", "sequence_len", "seq_len", "seqlen"}
