@@ -460,3 +460,36 @@ def test_loops_that_are_awaited_together_run_beside_each_other(source: Source) -
                 return n
     """
     assert [(s.kind, s.target) for s in started(source(text))] == [("asyncio task", "self.read")]
+
+
+TWO_DESKS = """
+class Front:
+    def __init__(self, ctx, ports):
+        if ports.first:
+            self.out = open_socket(ctx, zmq.PUSH, ports.door)
+
+    def post(self, letter):
+        self.out.send_pyobj(letter)
+
+class Desk:
+    def __init__(self, ctx, ports):
+        self.box = open_socket(ctx, zmq.PULL, ports.door)
+
+    def take(self):
+        return self.box.recv_pyobj(zmq.NOBLOCK)
+
+class Spare:
+    def __init__(self, ctx, ports):
+        self.box = open_socket(ctx, zmq.PULL, ports.door)
+"""
+
+
+def test_who_sends_is_told_of_sockets_that_are_opened_under_conditions_and_every_class_that_may_receive(
+    source: Source,
+) -> None:
+    desk = source(TWO_DESKS)
+    opened = "ZeroMQ PUSH → PULL ports.door opened in Front.__init__ if ports.first; Front.post sends; "
+    assert [link.text for link in links(channels(desk), uses(desk))] == [
+        f"{opened}Desk.take receives",
+        f"{opened}Spare.__init__ opens the end that receives",
+    ]

@@ -72,3 +72,20 @@ def test_what_ends_and_what_answers_for_memory(source: Source) -> None:
         "Guard.run: on Exception it calls self.shutdown_callback() if isinstance(err, Broken)",
         'Guard.warm: when memory runs out (torch.cuda.OutOfMemoryError): raise Full("too large") from err',
     ]
+
+
+def test_a_loop_that_serves_for_ever_is_no_retry_though_one_inside_is_left(source: Source) -> None:
+    text = """
+    def serve(self):
+        while True:
+            try:
+                letter = self.box.get()
+                while self.more():
+                    if letter.last:
+                        break
+                self.handle(letter)
+            except Exception as error:
+                note(error)
+    """
+    assert not told(source(text))
+    assert told(source(text.replace("self.handle(letter)", "break")))

@@ -40,6 +40,7 @@ from kernelscope.serving.c_waits import c_syncs
 from kernelscope.serving.claims import PythonSource
 from kernelscope.serving.constraints import c_constraints
 from kernelscope.serving.layers import orders
+from kernelscope.serving.merging import merged_batches
 from kernelscope.serving.precision import precisions
 from kernelscope.serving.procedures import is_aside
 from kernelscope.serving.queues import queues
@@ -986,3 +987,27 @@ def test_words_of_a_section_that_mean_something_else(tmp_path: Path) -> None:
     }
     assert not declared(system, "scheduling")
     assert not declared(system, "topology")
+
+
+def test_a_copy_of_a_batch_is_no_policy(source: Source) -> None:
+    text = """
+    class Batch:
+        def copy(self):
+            return Batch(prefill_reqs=self.prefill_reqs, decode_reqs=self.decode_reqs)
+    """
+    assert not list(preferences.preferences(source(text)))
+    assert list(preferences.preferences(source(text.replace("class Batch", "class Planner"))))
+
+
+def test_a_batch_that_is_merged_in_two_ways_is_told_with_both(source: Source) -> None:
+    text = """
+    def plan(self):
+        if self.sparse:
+            self.running_batch.merge_batch(ready_batch)
+        else:
+            self.running_batch.merge_batch(self.last_batch)
+        self.running_batch.filter_batch(keep)
+    """
+    (claim,) = merged_batches(source(text))
+    assert "self.running_batch.merge_batch(ready_batch) if self.sparse; " in claim.value
+    assert "self.running_batch.merge_batch(self.last_batch) if not self.sparse)" in claim.value

@@ -41,6 +41,7 @@ CONCURRENT = ("multiprocessing", "torch.multiprocessing", "queue", "threading", 
 SENDS = {"put", "put_nowait", "set"}
 RECEIVES = {"get", "get_nowait", "wait"}
 MOST_ENDS = 4
+MOST_PARTNERS = 3
 _ONE_OF = re.compile(r"\[\w+\]$")
 """The index behind what is one of several."""
 
@@ -85,6 +86,8 @@ class Link:
     pattern: str
     evidence: tuple[Location, ...]
     messages: tuple[str, ...] = ()
+    only_opened: tuple[str, ...] = ()
+    """`sends` or `receives` where nobody is seen to do so: the side is who opens that end."""
 
     @property
     def text(self) -> str:
@@ -93,10 +96,12 @@ class Link:
         named = "" if name == c.transport else name
         said = " ".join(f"{c.transport} {self.pattern} {named} opened in {c.where}".split())
         said += f" if {c.condition}" if c.condition else ""
-        if self.senders:
-            said += f"; {', '.join(self.senders)} {'sends' if len(self.senders) == 1 else 'send'}"
-        if self.receivers:
-            said += f"; {', '.join(self.receivers)} {'receives' if len(self.receivers) == 1 else 'receive'}"
+        for ends, one, several in ((self.senders, "sends", "send"), (self.receivers, "receives", "receive")):
+            named = [end.removesuffix(f" (if {c.condition})") for end in ends]
+            if one in self.only_opened:
+                said += f"; {', '.join(named)} opens the end that {one}" if named != [c.where] else ""
+            elif named:
+                said += f"; {', '.join(named)} {one if len(named) == 1 else several}"
         said += f"; messages: {', '.join(self.messages)}" if self.messages else ""
         return said + " (≈ ends found by its name)" if self.is_by_name else said
 
@@ -224,7 +229,8 @@ def uses(source: PythonSource) -> Iterator[Use]:
                 case t.Call(func=t.Attribute(value=held, attr=verb), args=args):
                     sends = verb in SENDS or verb.startswith("send")
                     takes = verb in RECEIVES or verb.startswith("recv")
-                    if not (sends or takes) or (bool(args) != sends and verb not in ("set", "recv", "send")):
+                    may_have_flags = verb.startswith("recv") or verb in ("set", "send")
+                    if not (sends or takes) or (bool(args) != sends and not may_have_flags):
                         continue
                 case t.Subscript(value=t.Attribute(value=held, attr="buf")):
                     sends = any(isinstance(n, t.Assign) and node in n.targets for n in inside(scope.node))
@@ -279,14 +285,14 @@ def links(opened: Iterable[Channel], used: Iterable[Use]) -> list[Link]:
     joined: set[Channel] = set()
     for channel in found:
         if channel.pattern:
-            partner = _partner(channel, found)
-            if partner is not None:
+            for partner in _partners(channel, found):
                 joined |= {channel, partner}
                 sent, taken = _users(channel, by_name, True), _users(partner, by_name, False)
                 places = (channel.location, partner.location, *(use.location for use in (*sent, *taken)))
                 ends = (_ends(channel, sent), _ends(partner, taken))
                 pattern = f"{channel.pattern} → {partner.pattern}"
-                made.append(Link(channel, *ends, pattern, places, _kinds((*sent, *taken))))
+                unseen = tuple(does for does, uses in (("sends", sent), ("receives", taken)) if not uses)
+                made.append(Link(channel, *ends, pattern, places, _kinds((*sent, *taken)), unseen))
         elif channel.name:
             key = (channel.transport, channel.address or channel.name, channel.where)
             if channel.address and key in seen:
@@ -322,21 +328,26 @@ def _users(channel: Channel, by_name: dict[str, list[Use]], sends: bool) -> list
 
 def _ends(channel: Channel, uses: list[Use]) -> tuple[str, ...]:
     """The ends of a socket by who uses it, or else by who opens it."""
-    if uses and not channel.condition:
-        return tuple(dict.fromkeys(use.where for use in uses))
-    return (f"{channel.where} (if {channel.condition})" if channel.condition else channel.where,)
+    names = dict.fromkeys(use.where for use in uses) or [channel.where]
+    return tuple(f"{name} (if {channel.condition})" if channel.condition else name for name in names)
 
 
-def _partner(sender: Channel, opened: list[Channel]) -> Channel | None:
-    """The end that receives from a socket: the opposite kind at the same address; a local name is one in its file."""
+def _partners(sender: Channel, opened: list[Channel]) -> list[Channel]:
+    """The ends that receive from a socket: of the opposite kind at the same address; a local name is one in its file.
+
+    There is one for each class that opens such an end: which of them runs is a matter of configuration.
+    """
     wanted = PARTNERS.get(sender.pattern)
     key = _key(sender.address)
     if wanted is None or not key:
-        return None
+        return []
     opposite = (c for c in opened if c.pattern == wanted and c is not sender and _key(c.address) == key)
     is_local = sender.address.isidentifier() and not sender.address.isupper()
     near = (c for c in opposite if not is_local or c.location.path == sender.location.path)
-    return next(near, None)
+    by_owner: dict[str, Channel] = {}
+    for end in near:
+        by_owner.setdefault(owner_of(end.where), end)
+    return list(by_owner.values())[:MOST_PARTNERS]
 
 
 def _key(address: str) -> str:

@@ -55,7 +55,9 @@ def _again(source: PythonSource, scope: Scope, loop: t.For | t.While, node: t.Tr
             many = f"while {source.quote(loop.test)}"
         case _:
             return None
-    leaves = any(isinstance(s, t.Return | t.Break) for s, _ in guarded([*node.body, *node.orelse]))
+    tries = [*node.body, *node.orelse]
+    leaves = any(isinstance(s, t.Return) for s, _ in guarded(tries))
+    leaves = leaves or any(isinstance(s, t.Break) for s in t.flat(tries))  # not of a loop inside
     if any(EMPTY & set(words(_kind(source, handler))) for handler in node.handlers):
         return None  # who looks into a queue again and again waits for work
     leaves = leaves or (loop.body[-1:] != [node] and any(isinstance(s, t.Return | t.Break) for s in loop.body))

@@ -20,6 +20,10 @@ TRAINS = {"loss", "train", "trainer", "dataset", "loader", "collate", "collator"
 """Words of where batches are of samples, not of requests."""
 
 
+MOST_WAYS = 3
+"""In how many places of one function a batch is merged that are told."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Step:
     """A call that changes which requests a batch holds."""
@@ -47,13 +51,18 @@ def merged_batches(source: PythonSource) -> Iterator[Claim]:
     if not joins or not leaves:
         return
     join, leave = min(joins, key=lambda step: not _runs(step.call)), leaves[0]
-    condition = " and ".join(guards_text(source, join.guards))
+    ways = [step for step in joins if step.where == join.where and _runs(step.call) == _runs(join.call)][:MOST_WAYS]
+    conditions = (" and ".join(guards_text(source, way.guards)) for way in ways)
+    said = [
+        f"{source.quote(way.call)}{f' if {condition}' if condition else ''}"
+        for way, condition in zip(ways, conditions, strict=True)
+    ]
     value = (
-        f"continuous batching: {join.where} merges another batch into the one that runs ({source.quote(join.call)})"
-        f"{f' if {condition}' if condition else ''}; requests leave it by {source.quote(leave.call)} in {leave.where}, "
+        f"continuous batching: {join.where} merges another batch into the one that runs ({'; '.join(said)})"
+        f"; requests leave it by {source.quote(leave.call)} in {leave.where}, "
         f"so they join and leave between steps (≈ batches by their names)"
     )
-    places = (source.at(join.call), source.at(leave.call), source.at(join.function))
+    places = (*(source.at(way.call) for way in ways), source.at(leave.call), source.at(join.function))
     yield Claim(f"{join.where} admission", value, places, confidence="heuristic")
 
 

@@ -77,9 +77,11 @@ def _joined(source: PythonSource, node: t.FunctionDef | t.ClassDef, where: str) 
             case t.Return(value=t.List(elts=[t.Starred(value=one), t.Starred(value=other)]) as value):
                 parts = [(source.quote(p), source.quote(p)) for p in (one, other)]
             case t.Return(value=t.Call(func=func, keywords=keywords) as value) if last_name(func)[:1].isupper():
+                is_copy = last_name(func) == where.rpartition(".")[0].rpartition(".")[2]  # of the object itself
                 parts = [
                     (k.arg, source.quote(k.value)) for k in keywords
                     if k.arg and not _is_nothing(k.value) and not ASKS & set(words(k.arg)[:1])
+                    and not (is_copy and t.dotted(k.value) == f"self.{k.arg}")
                 ]  # fmt: skip
             case _:
                 continue
