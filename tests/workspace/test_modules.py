@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable
 
 import pytest
 from kernelscope.syntax.python.lower import Module, parse_module
 from kernelscope.workspace.classes import Classes, is_class
 from kernelscope.workspace.files import Files
-from kernelscope.workspace.modules import Definition, External, Missing, Modules, Resolved, SeenFiles
+from kernelscope.workspace.modules import KEPT_CHANGES, Definition, External, Missing, Modules, Resolved, SeenFiles
 from kernelscope.workspace.packages import ModuleRef
 
 Workspace = Callable[[str], Files]
@@ -317,6 +318,19 @@ def test_a_tree_that_a_computation_holds_is_not_made_again(
     assert all_modules.module(main) is held
     files.set_text(main, b"x = 3\n")
     assert all_modules.module(main) is not held
+
+
+def test_a_tree_that_nobody_asks_for_while_texts_change_is_not_kept(workspace: Workspace) -> None:
+    files = workspace("## main.py\nx = 1\n## other.py\ny = 2\n## old.py\nz = 2\n")
+    main, other, old = (f"{files.roots[0]}/{name}.py" for name in ("main", "other", "old"))
+    all_modules = Modules(files)
+    kept, left = weakref.ref(all_modules.module(other)), weakref.ref(all_modules.module(old))
+    for number in range(KEPT_CHANGES + 1):
+        files.set_text(main, b"x = %d\n" % number)
+        assert all_modules.module(main) is not None
+        assert all_modules.module(other) is kept()
+    assert left() is None
+    assert all_modules.module(old) is not None
 
 
 def test_class_order_attributes_and_stores(workspace: Workspace) -> None:

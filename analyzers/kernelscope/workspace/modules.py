@@ -30,6 +30,8 @@ MAX_LOWERED_BYTES = 1 << 20
 """Larger files are generated: their names are known, their statements are not looked at."""
 KEPT_BYTES = 3 << 20
 """Source bytes of the lowered modules that are kept; trees and lowered nodes take thirty times as much."""
+KEPT_CHANGES = 200
+"""A module that nobody asked for while texts changed so often goes, however much room there is."""
 ROOMY_BYTES = 10 << 20
 """The same while a whole system is looked at."""
 
@@ -73,6 +75,8 @@ class _Kept(Struct, eq=False, weakref=True):
     module: Module
     size: int
     names: Namespace | None = None
+    asked: int = 0
+    """How often texts had changed when it was last asked for."""
 
 
 class SeenFiles(Struct):
@@ -166,13 +170,18 @@ class Modules:
             if old := self._kept.pop(path, None):
                 self._kept_bytes -= old.size
             self._kept[path] = self._alive[path] = kept
+            kept.asked = self.files.changes
             self._kept_bytes += kept.size
             self._make_room()
         return kept
 
     def _make_room(self) -> None:
-        while self._kept_bytes > self._room and len(self._kept) > 1:
-            self._kept_bytes -= self._kept.popitem(last=False)[1].size
+        old = self.files.changes - KEPT_CHANGES
+        while len(self._kept) > 1:
+            path, longest_ago = next(iter(self._kept.items()))
+            if self._kept_bytes <= self._room and longest_ago.asked >= old:
+                break
+            self._kept_bytes -= self._kept.pop(path).size
 
     @contextmanager
     def roomy(self) -> Generator[None]:

@@ -178,6 +178,7 @@ class Kernels:
     def __init__(self, workspace: Workspace) -> None:
         self.workspace = workspace
         self.units = Units(workspace)
+        self.units.on_old = self._forget
         self._launches: dict[str, tuple[Unit, tuple[Launch, ...]]] = {}
         self._launches_by_name: dict[str, tuple[tuple[Launch, ...], dict[str, list[Launch]]]] = {}
         self._handed_over: dict[tuple[str, str], tuple[Unit, tuple[Launch, ...]]] = {}

@@ -38,6 +38,8 @@ MAX_OTHERWISE = 3
 """Versions of a file with other branches of its `#if`s."""
 MAX_PARSED_BYTES = 4 << 20
 KEPT_UNITS = 200
+KEPT_CHANGES = 200
+"""A file that nobody asked for while texts changed so often goes, however few there are."""
 NEVER_DECLARED = frozenset(
     ("bool", "char", "short", "int", "long", "signed", "unsigned", "float", "double", "void", "auto", "const", "true",
      "false", "nullptr", "std")
@@ -105,11 +107,13 @@ class Units:
         self.workspace = workspace
         self.files = workspace.files
         self._headers: dict[str, tuple[Version | None, Header]] = {}
-        self._units: dict[str, Unit] = {}
-        """Those asked for last, which are kept."""
+        self._units: dict[str, tuple[Unit, int]] = {}
+        """Those asked for last, which are kept, in this order; and how often texts had changed then."""
         self._alive: WeakValueDictionary[str, Unit] = WeakValueDictionary()
         """These and what they hold as headers, which would be held twice if it were parsed again."""
         self.included = Includes(workspace)
+        self.on_old: Callable[[str], None] = lambda path: None
+        """Told of each that nobody asked for for long."""
 
     def unit(self, path: str) -> Unit | None:
         """The unit of a file; None when it is no C++ or CUDA file that can be read."""
@@ -137,11 +141,19 @@ class Units:
         return unit
 
     def _keep(self, unit: Unit) -> None:
-        if self._units.get(unit.path) is unit:
+        now = self.files.changes
+        kept = self._units.get(unit.path)
+        if kept is not None and kept[0] is unit and kept[1] == now:
             return
-        while len(self._units) >= KEPT_UNITS:
+        self._units.pop(unit.path, None)
+        self._units[unit.path] = (unit, now)
+        self._alive[unit.path] = unit
+        while len(self._units) > KEPT_UNITS:
             self._units.pop(next(iter(self._units)))
-        self._units[unit.path] = self._alive[unit.path] = unit
+        while self._units[path := next(iter(self._units))][1] < now - KEPT_CHANGES:
+            del self._units[path]
+            self._headers.pop(path, None)
+            self.on_old(path)
 
     def _versions(self, unit: Unit) -> tuple[Version | None, ...]:
         return tuple(self.files.version(path) for path in (unit.path, *unit.headers, *unit.includers))
