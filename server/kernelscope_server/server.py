@@ -159,14 +159,15 @@ class Server(LanguageServer):
     def _handle(self, message: object) -> None:
         if is_table(message) and message.get("method") in TEXT_CHANGES:
             self._texts += 1
+        number = message.get("id") if is_table(message) else None
+        is_again = isinstance(number, int | str) and number in self._was_held
         for left in reversed(range(MAX_STARTS)):
             if self._attempt(message, left == 0):
                 break
             self._inbox.stays_quiet(IDLE_SECONDS)
-        if is_table(message) and isinstance(number := message.get("id"), int | str):
-            self._inbox.done(number)
-            if number not in self._held:
-                self._was_held.discard(number)
+        if isinstance(number, int | str) and number not in self._held and is_again == (number in self._was_held):
+            self._inbox.done(number)  # it was not put back meanwhile
+            self._was_held.discard(number)
 
     def _attempt(self, message: object, is_last: bool) -> bool:
         """False when a text was changed while a document was being made: it must be begun anew, unless it often was."""
@@ -196,7 +197,10 @@ class Server(LanguageServer):
         timer.daemon = True
         self._held[number] = (message, timer, early)
         timer.start()
-        if early.is_over():
+        if self._inbox.is_cancelled(number) and self._held.pop(number, None) is not None:  # since it was asked
+            timer.cancel()
+            self.protocol.refuse(number, REQUEST_CANCELLED, "cancelled")
+        elif early.is_over():
             self._ask_again(number)
 
     def _ask_again(self, number: Hashable) -> None:

@@ -29,6 +29,7 @@ class Held:
         self.server = Server(os.fdopen(reading, "rb"), os.fdopen(self._answering, "wb"))
         self.told: list[str] = []
         self.asked = 0
+        self.before_it_waits: Callable[[], None] = lambda: None
         self.server.protocol.initialized = True
         self.server.on("late", self._late)
         self.server.on("other", lambda _: "at once")
@@ -36,6 +37,7 @@ class Held:
 
     def _late(self, params: dict[str, object]) -> list[str]:
         self.asked += 1
+        self.before_it_waits()
         if not self.told:
             raise NotYet([], lambda: bool(self.told))
         return self.told
@@ -86,6 +88,18 @@ def test_one_that_waits_can_be_cancelled(held: Held) -> None:
     held.send(method="$/cancelRequest", params={"id": {}})
     held.send(id=8, method="other")
     assert held.answer()["id"] == 8
+
+
+def test_one_that_is_cancelled_right_before_it_waits_does_not_wait(held: Held) -> None:
+    def cancel() -> None:
+        held.send(method="$/cancelRequest", params={"id": 7})
+        while not held.server._inbox.is_cancelled(7):
+            time.sleep(0.01)
+
+    held.before_it_waits = cancel
+    held.send(id=7, method="late")
+    assert held.answer()["error"]["code"] == -32800
+    assert held.asked == 1
 
 
 def test_the_first_jump_to_a_kernel_waits_for_the_links(start: Callable[..., Any], tmp_path: Path) -> None:
