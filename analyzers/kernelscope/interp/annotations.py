@@ -7,9 +7,21 @@ from __future__ import annotations
 
 import re
 
-from kernelscope.dims import Dim
+from kernelscope.dims import Dim, dim
 from kernelscope.interp.interpreter import Interpreter
-from kernelscope.interp.values import Builtin, Class, External, Flag, Instance, Maybe, Opaque, Value
+from kernelscope.interp.values import (
+    Alike,
+    Builtin,
+    Class,
+    EllipsisType,
+    External,
+    Flag,
+    Instance,
+    Maybe,
+    Number,
+    Opaque,
+    Value,
+)
 from kernelscope.syntax.python import tree as t
 from kernelscope.tensor import Unknown
 from kernelscope.workspace.modules import Definition
@@ -83,15 +95,42 @@ def class_of(run: Interpreter, path: str, annotation: t.Expr | None) -> Definiti
 
 
 def sizes_of(name: str, annotation: t.Expr | None) -> Value | None:
-    """The sizes that a parameter annotated as a tuple holds: `tuple[int, int]`."""
+    """The sizes that a parameter annotated as a tuple holds, or the numbers of a list: `tuple[int, int]`,
+    `list[int]`, which may be optional."""
     match annotation:
+        case t.Subscript(value=t.Name(id="Optional") | t.Attribute(attr="Optional"), slice=inner):
+            return found if isinstance(found := sizes_of(name, inner), Alike) else None
+        case t.BinOp(op="|", left=left, right=right) if is_none(left) or is_none(right):
+            return sizes_of(name, right if is_none(left) else left)
+        case t.Subscript(value=value, slice=t.Tuple(elts=[part, t.Constant(value=EllipsisType())])) if (
+            t.dotted(value) or ""
+        ) in TUPLES:
+            return _numbers(name, part) or Unknown("a tuple of a caller")
         case t.Subscript(value=value, slice=t.Tuple(elts=parts)) if (t.dotted(value) or "") in TUPLES:
             if all(isinstance(part, t.Name) and part.id == "int" for part in parts):
                 return tuple(Opaque(name).element(index) for index in range(len(parts)))
             return Unknown("a tuple of a caller")
+        case t.Subscript(value=value, slice=t.Name() | t.Subscript() as part) if (
+            t.dotted(value) or ""
+        ) in SEQUENCES and (found := _numbers(name, part)) is not None:
+            return found
         case t.Name() | t.Attribute() | t.Subscript():
             whole = annotation.value if isinstance(annotation, t.Subscript) else annotation
             return Unknown("a sequence of a caller") if (t.dotted(whole) or "") in SEQUENCES else None
+        case _:
+            return None
+
+
+def _numbers(name: str, element: t.Expr) -> Alike | None:
+    """The numbers of a caller, or lists of them, of which it is not known how many there are."""
+    count = dim(f"len({name})")
+    match element:
+        case t.Name(id="int" | "float" as kind):
+            is_integer = kind == "int"
+            return Alike(Number("a number of the caller", is_integer), count, name if is_integer else "")
+        case t.Subscript(value=value, slice=t.Name() as part) if (t.dotted(value) or "") in SEQUENCES:
+            inner = _numbers(f"{name}[0]", part)
+            return None if inner is None else Alike(inner, count)
         case _:
             return None
 
@@ -165,7 +204,7 @@ def is_optional(annotation: t.Expr | None) -> bool:
     """Whether a value annotated so may be None."""
     match annotation:
         case t.BinOp(op="|", left=left, right=right):
-            return _is_none(left) or _is_none(right)
+            return is_none(left) or is_none(right)
         case t.Subscript(value=value):
             return (t.dotted(value) or "").rpartition(".")[2] == "Optional"
         case _:
@@ -198,11 +237,12 @@ def _class_name(annotation: t.Expr | None) -> str | None:
         case t.BinOp(op="|", left=t.Constant(value=None), right=right):
             return _class_name(right)
         case t.Subscript(value=value, slice=inner) if (t.dotted(value) or "").rpartition(".")[2] in OPTIONAL:
-            named = [e for e in inner.elts if not _is_none(e)] if isinstance(inner, t.Tuple) else [inner]
+            named = [e for e in inner.elts if not is_none(e)] if isinstance(inner, t.Tuple) else [inner]
             return _class_name(named[0]) if len(named) == 1 else None
         case _:
             return None
 
 
-def _is_none(node: t.Expr) -> bool:
+def is_none(node: t.Expr | None) -> bool:
+    """Whether an expression is None itself."""
     return isinstance(node, t.Constant) and node.value is None

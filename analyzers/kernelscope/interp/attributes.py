@@ -450,6 +450,8 @@ def subscript(run: Interpreter, value: Value, index: Value, span: Any) -> Value:
             return value.entries[index] if known else chosen(list(value.entries.values()), span)
         case TensorMethod(name="at"):
             return TensorMethod(value.value, value.name, value.of, subscript(run, value.value, index, span))
+        case Alike(called=name) if name and isinstance(index, Dim):
+            return Opaque(f"{name}[{index!r}]")
         case Alike():
             return Alike(value.element, _count_of(value.count, index)) if isinstance(index, slice) else value.element
         case Instance() if records.is_sequence(run, value):

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from kernelscope.dims import Dim, dim
-from kernelscope.interp.annotations import is_tensor
+from kernelscope.interp.annotations import is_none, is_tensor
 from kernelscope.interp.declared_inputs import declared
 from kernelscope.interp.interpreter import Interpreter
 from kernelscope.interp.order import ENTRIES
@@ -22,6 +22,7 @@ from kernelscope.interp.shape_texts import (
     in_comment,
     in_docstring,
     of_parts,
+    of_so_many_dims,
     says_tensor,
     sizes_of_a_shape,
 )
@@ -96,6 +97,15 @@ def told_to_be_tensor(function: Function, name: str) -> bool:
     return text is not None and isinstance(text.value, str) and says_tensor(text.value, name)
 
 
+def told_dims(function: Function, name: str) -> int | None:
+    """How many dims the function's docstring says in words that a parameter has: whoever calls it gives so many. The
+    sizes in brackets are often those of the usual case only."""
+    node = function.definition.node
+    text = node.docstring if isinstance(node, t.FunctionDef) else None
+    told = of_so_many_dims(text.value, name) if text is not None and isinstance(text.value, str) else None
+    return None if told is None else told.rank
+
+
 def told_of_parts(function: Function, name: str) -> Shape | None:
     """What the function's docstring says of each of several tensors that a parameter holds."""
     node = function.definition.node
@@ -137,6 +147,9 @@ def told_of_parameter(module: Module | None, node: t.FunctionDef, name: str) -> 
     annotated = param is not None and is_tensor(param.annotation)
     if text is not None and isinstance(text.value, str):
         shape = in_docstring(text.value, name, annotated)
+        may_be_made = param is not None and is_none(param.default)  # then it is as long as what is put in its place
+        if shape is None and not may_be_made:
+            shape = of_so_many_dims(text.value, name)
         if shape is not None:
             return shape
     if module is None or param is None or not node.body:

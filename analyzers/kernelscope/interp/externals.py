@@ -20,6 +20,7 @@ from kernelscope.interp.limits import NoSuchWay
 from kernelscope.interp.operators import Quotient
 from kernelscope.interp.records import fields_of, is_record
 from kernelscope.interp.registered_ops import registered
+from kernelscope.interp.sequences import as_alike, has_unknown_length
 from kernelscope.interp.trials import Trial
 from kernelscope.interp.uses import SIZED
 from kernelscope.interp.values import (
@@ -262,13 +263,16 @@ def call_external(run: Interpreter, name: str, args: Arguments, kwargs: Keywords
     if name in LEGACY and len(args) == 1 and isinstance(args[0], Alike):
         return _tensor_of(args[0], {"dtype": DTYPES[LEGACY[name]]})
     if name in LITERALS and args:
+        args = [present(args[0]), *args[1:]]
         if isinstance(args[0], Alike):
             return _tensor_of(args[0], kwargs)
         if isinstance(args[0], Opaque) and args[0].default is None and args[0].name.isidentifier():
             return Tensor(Shape.unknown(f"{args[0].name} is not known"))  # what a caller gives may be a list
+        if isinstance(args[0], list | tuple) and has_unknown_length(args[0]):
+            return _tensor_of(as_alike(args[0]), kwargs)
         plain = _plain_numbers(args[0])
         result = _operator(run, name, [plain, *args[1:]], kwargs)
-        is_kind_known = plain is args[0] or "dtype" in kwargs or not isinstance(result, Tensor)
+        is_kind_known = plain == args[0] or "dtype" in kwargs or not isinstance(result, Tensor)
         return result if is_kind_known else result.with_dtype(Unknown("the kind of a number is not known"))
     if (op := ops.find(name)) is not None:
         if run.forks and args and _are_several(args[0]) and op.parameters.names[:1] == ("input",):
@@ -330,8 +334,10 @@ def _tensor_of(values: Alike, kwargs: Keywords) -> Value:
         element = element.element
     if not isinstance(element, NUMBERS | Opaque | Flag):
         return Tensor(Shape.unknown("what the elements of the list are is not known"))
+    is_integer = isinstance(element, Dim) or (isinstance(element, Number) and element.is_integer)
+    kind = DTYPES["int64"] if is_integer else Unknown("the kind of a list's numbers")
     dtype = kwargs.get("dtype")
-    return Tensor(Shape(tuple(sizes)), dtype if isinstance(dtype, DType) else Unknown("the kind of a list's numbers"))
+    return Tensor(Shape(tuple(sizes)), dtype if isinstance(dtype, DType) else kind)
 
 
 def _listed(sizes: Sequence[Size], dtype: DType | Unknown) -> Value:

@@ -28,7 +28,7 @@ from kernelscope.interp.sizes_asked import of_targets
 from kernelscope.interp.targets import assign
 from kernelscope.interp.untaken import untaken
 from kernelscope.interp.uses import asked_for_dims
-from kernelscope.interp.values import Alike, Function, Instance, Maybe, Scope, Value, present
+from kernelscope.interp.values import Alike, Function, Instance, Maybe, Scope, Value, as_size, present
 from kernelscope.interp.ways import Way, differ, differing, meet, take, with_facts_of
 from kernelscope.ops import ShapeError
 from kernelscope.results import Span
@@ -262,13 +262,18 @@ def _statement(run: Interpreter, scope: Scope, node: t.Stmt, returns: Returns) -
 def _lengthened(run: Interpreter, scope: Scope, node: t.Expr) -> bool:
     """`values.append(x)` on a list of unknown length: where `x` is unlike its elements, it becomes a list of either."""
     match node:
-        case t.Call(func=t.Attribute(value=t.Name(id=name), attr="append"), args=[argument]) if run.trace is None:
+        case t.Call(func=t.Attribute(value=t.Name(id=name), attr="append"), args=[argument]):
             values = scope.names.get(name)
             if not isinstance(values, Alike):
                 return False
             added = evaluate(run, scope, argument)
-            if repr(added) != repr(values.element):
-                scope.names[name] = Alike(Join(run.symbols, scope).values(name, values.element, added))
+            count = as_size(values.count)
+            element = values.element
+            if run.trace is not None:
+                run.trace.collected(element, added)
+            elif repr(added) != repr(element):
+                element = Join(run.symbols, scope).values(name, element, added)
+            scope.names[name] = Alike(element, count + 1 if isinstance(count, Dim) else None)
             return True
         case _:
             return False

@@ -131,7 +131,9 @@ class Join:
                 return Unpacked(self.values(name, one.value, other.value))
             case (Alike(), list()) | (list(), Alike()) | (Alike(), Alike()):
                 parts = [p for v in (one, other) for p in ([v.element] if isinstance(v, Alike) else v)]
-                return Alike(self._element(name, parts))
+                counts = {repr(v.count): v.count for v in (one, other) if isinstance(v, Alike)}
+                is_counted = isinstance(one, Alike) and isinstance(other, Alike) and len(counts) == 1
+                return Alike(self._element(name, parts), one.count if is_counted else None)
             case (Copied(), Copied() | Opaque()) | (Opaque(), Copied()) if original(one) == original(other):
                 keys = dict.fromkeys(key for each in (one, other) if isinstance(each, Copied) for key in each)
                 stored = {key: self.values(key, one.attribute(key), other.attribute(key)) for key in keys}

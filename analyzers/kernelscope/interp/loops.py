@@ -26,6 +26,8 @@ def any_number_of_rounds(run: Interpreter, scope: Scope, go: Callable[[], bool],
     """How long what objects hold was before the loop."""
     at_start: dict[str, int] = {}
     """How long the lists of layers were that have names."""
+    behind: dict[str, Value] = {}
+    """How long lists are behind the loop that grow in it."""
     for number in range(2):
         before, mark, findings = dict(scope.names), run.changes.mark(), len(run.findings)
         lengths = {name: len(value) for name, value in before.items() if isinstance(value, list)}
@@ -49,7 +51,11 @@ def any_number_of_rounds(run: Interpreter, scope: Scope, go: Callable[[], bool],
                 is_one_each = len(value) == lengths[name] + 1 and id(value) not in run.changes.uneven
                 grown = as_size(count) if is_one_each else None
                 total = grown + lengths[name] if isinstance(grown, Dim) else None
-                scope.names[name] = Alike(join.any_of(name, value), total)
+                behind[name] = total
+                scope.names[name] = Alike(join.any_of(name, value))
+            elif isinstance(value, Alike) and isinstance(begun := before.get(name), Alike) and begun is not value:
+                behind.setdefault(name, _grown(begun.count, value.count, count))
+                scope.names[name] = Alike(join.any_of(name, [begun.element, value.element]))
             elif name in before and before[name] is not value:
                 if run.trace is not None and not run.quiet:
                     run.trace.carries(before[name], value)
@@ -64,6 +70,17 @@ def any_number_of_rounds(run: Interpreter, scope: Scope, go: Callable[[], bool],
             if isinstance(held, list) and len(held) > len(was):
                 total = None if key in run.changes.uneven else count
                 held[first:] = [_any_number_of(held[len(was) :], join, total)]
+    for name, total in behind.items():  # in a round nobody knows how many there were
+        if isinstance(grown := scope.names.get(name), Alike):
+            scope.names[name] = Alike(grown.element, total)
+
+
+def _grown(before: Value, behind: Value, rounds: Value) -> Value:
+    """How long a list is behind a loop that was so long before it and behind one round, if each round adds as many."""
+    first, last, count = as_size(before), as_size(behind), as_size(rounds)
+    if not isinstance(first, Dim) or not isinstance(last, Dim):
+        return None
+    return first if first == last else first + count * (last - first) if isinstance(count, Dim) else None
 
 
 def is_of_other_length(before: Value, value: Value) -> bool:

@@ -15,7 +15,7 @@ from kernelscope.interp.interpreter import (
     Interpreter,
 )
 from kernelscope.interp.operators import binary, truth
-from kernelscope.interp.sequences import MAX_ELEMENTS, Range, any_of, has_unknown_length, iterated, sequence
+from kernelscope.interp.sequences import MAX_ELEMENTS, Range, any_of, as_alike, has_unknown_length, iterated, sequence
 from kernelscope.interp.values import (
     Alike,
     Arguments,
@@ -36,7 +36,8 @@ from kernelscope.tensor import Fields, Shape, Tensor, Unknown
 def _len(run: Interpreter, args: Arguments, kwargs: Keywords, span: Any) -> Value:
     match args[0]:
         case tuple() | list() if has_unknown_length(args[0]):
-            return Number(is_integer=True)
+            count = as_alike(args[0]).count
+            return count if isinstance(count, Dim) else Number(is_integer=True)
         case tuple() | list() | dict() | str():
             return dim(len(args[0]))
         case Shape() if args[0].dims is not None:
@@ -48,7 +49,7 @@ def _len(run: Interpreter, args: Arguments, kwargs: Keywords, span: Any) -> Valu
         case Opaque():
             return Opaque(f"len({args[0].name})")
         case _:
-            return Number()
+            return Number(is_integer=True)
 
 
 def _range(run: Interpreter, args: Arguments, kwargs: Keywords, span: Any) -> Value:
@@ -185,6 +186,8 @@ def _sum(run: Interpreter, args: Arguments, kwargs: Keywords, span: Any) -> Valu
     """
     if len(args) > 1 and isinstance(args[1], list):
         return _joined(run, args[0], args[1])
+    if args and isinstance(args[0], Alike) and args[0].called:
+        return Opaque(f"sum({args[0].called})")
     items = iterated(run, args[0]) if args else []
     first, *others = (items.element, items.element) if isinstance(items, Alike) else items or (None,)
     if isinstance(first, Tensor) or (run.trace is not None and isinstance(first, Unknown) and run.trace.origins(first)):
@@ -194,7 +197,7 @@ def _sum(run: Interpreter, args: Arguments, kwargs: Keywords, span: Any) -> Valu
         return result
     values = [as_size(v) for v in sequence(args[0]) or ()]
     if not values or not all(isinstance(v, Dim) for v in values):
-        return Number()
+        return Number(is_integer=isinstance(first, Dim) or (isinstance(first, Number) and first.is_integer))
     result = dim(0)
     for value in values:
         result = result + value

@@ -17,6 +17,7 @@ from kernelscope.interp.interpreter import (
 from kernelscope.interp.operators import Quotient, binary
 from kernelscope.interp.sequences import sequence
 from kernelscope.interp.values import (
+    Alike,
     Arguments,
     Keywords,
     Number,
@@ -71,6 +72,11 @@ def _extreme(pick: Callable[..., Dim], name: str) -> Callable[..., Value]:
     def find(run: Interpreter, args: Arguments, kwargs: Keywords, span: Any) -> Value:
         if len(args) == 1 and isinstance(args[0], Opaque):
             return Opaque(f"{name}({args[0].name})")
+        if len(args) == 1 and isinstance(args[0], Alike) and args[0].called:
+            return Opaque(f"{name}({args[0].called})")
+        alike = args[0].element if len(args) == 1 and isinstance(args[0], Alike) else None
+        if isinstance(alike, Number | Dim):
+            return Number(is_integer=isinstance(alike, Dim) or alike.is_integer)
         values = [as_size(a) for a in (sequence(args[0]) or args if len(args) == 1 else args)]
         if values and all(isinstance(v, Dim) for v in values):
             return pick(*values)

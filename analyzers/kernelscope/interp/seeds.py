@@ -290,7 +290,8 @@ def _given(
         return default.value
     if isinstance(default, t.List) and default.elts:
         return Opaque(param.name)  # callers may give more or fewer
-    if default is not None and not isinstance(default, t.Constant):
+    is_empty = isinstance(default, t.List | t.Tuple) and not default.elts  # what callers give is no example of
+    if default is not None and not is_empty and not isinstance(default, t.Constant):
         return as_example(param.name, evaluate(run, Scope(function.definition.path), default))
     path = function.definition.path
     if (sizes := told_of_shape(function, param.name)) is not None:

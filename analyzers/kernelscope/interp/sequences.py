@@ -19,15 +19,18 @@ from kernelscope.interp.values import (
     Alike,
     Instance,
     Number,
+    Opaque,
     Sequential,
     Unpacked,
     Value,
+    as_size,
     present,
 )
 from kernelscope.tensor import Several, Shape, ShapeError, Tensor, Unknown
 from kernelscope.workspace.modules import Definition
 
 MAX_ELEMENTS = 64
+PART = "an element of something that is not known"
 MAX_LISTED = 8
 """How far is counted one by one where the user gives sizes: the layers of a model stay alike."""
 
@@ -74,8 +77,20 @@ def parts_of(values: tuple[Value, ...] | list[Value]) -> list[Value]:
         held = value.value if isinstance(value, Unpacked) else value
         is_part = held is value or isinstance(held, Alike)
         part = held.element if isinstance(value, Unpacked) and isinstance(held, Alike) else held
-        found.append(part if is_part else Unknown("an element of something that is not known"))
+        found.append(part if is_part else Unknown(PART))
     return found
+
+
+def as_alike(values: tuple[Value, ...] | list[Value]) -> Alike:
+    """A list in which others are spread, as one whose elements are alike: as long as all of them."""
+    total = dim(0)
+    is_counted = True
+    for value in values:
+        whole = value.value.count if isinstance(value, Unpacked) and isinstance(value.value, Alike) else None
+        count = as_size(whole) if isinstance(value, Unpacked) else dim(1)
+        is_counted = is_counted and isinstance(count, Dim)
+        total = total + count if isinstance(count, Dim) else total
+    return Alike(any_of(parts_of(values)), total if is_counted else None)
 
 
 def _element_near_an_end(values: tuple[Value, ...] | list[Value], index: Value) -> Value:
@@ -132,7 +147,7 @@ def iterated(run: Interpreter, value: Value) -> list[Value] | Alike:
     found = sequence(value)
     if found is not None and has_unknown_length(value):
         alone = found[0].value if len(found) == 1 and isinstance(found[0], Unpacked) else None
-        return alone if isinstance(alone, Alike) else Alike(any_of(parts_of(found)))
+        return alone if isinstance(alone, Alike) else as_alike(found)
     if found is not None:
         return found
     match value:
@@ -143,6 +158,8 @@ def iterated(run: Interpreter, value: Value) -> list[Value] | Alike:
             return parts if not any(isinstance(p, Alike) for p in parts) else _alike(parts)
         case Alike():
             return value
+        case Opaque():
+            return Alike(_part(run, value, Unknown(PART)), dim(f"len({value.name})"))
         case Several():
             return Alike(value.element, value.count)
         case Tensor():
@@ -154,7 +171,7 @@ def iterated(run: Interpreter, value: Value) -> list[Value] | Alike:
                 return [dim(i) for i in range(value.stop.const)]
             return Alike(Number("a loop counter", True), value.stop)
         case _:
-            return Alike(_part(run, value, Unknown("an element of something that is not known")))
+            return Alike(_part(run, value, Unknown(PART)))
 
 
 def _contents(run: Interpreter, instance: Instance) -> Value:

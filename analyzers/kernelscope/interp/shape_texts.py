@@ -77,6 +77,16 @@ SEVERAL_RANKS = "documentation gives two numbers of dims"
 BROADCAST = "#"
 """Before a size that is there, or is 1: `(#batch, time, size)`."""
 ONE_OF = re.compile(r"\w+ (?:or|/|\|) \w+")
+NUMERALS = ("no", "one", "two", "three", "four", "five")
+_DIMS = rf"(?:(?P<count>[1-5])-?D|(?P<word>{'|'.join(NUMERALS[1:])})[- ]dimensional)"
+DIMENSIONAL = re.compile(r"\b(?:\d-?D|\w+[- ]dimensional)\b", re.IGNORECASE)
+OF_DIMS = re.compile(
+    rf"^\W*(?:the |an? |input |optional )*{_DIMS}\b"
+    r"(?:(?: (?:torch|float|int|integer|long|bool|boolean|binary))* (?P<noun>(?:torch\.)?\w*tensor|array)\b"
+    r"(?: of (?P<size>(?-i:[A-Z]))\b)?)?",
+    re.IGNORECASE,
+)
+"""How many dims a tensor is said to have: at the start of what is said of it, for behind it stands what is done."""
 SURE = 3
 """From so many sizes on brackets behind a name are a shape; fewer are often a pair of numbers."""
 NO_SIZES = {
@@ -136,6 +146,21 @@ def _of_cases(text: str) -> Shape | None:
     if len(shapes) != 2 or len(found) != 2 or SEVERAL.search(text):
         return None
     return either(*shapes)
+
+
+def of_so_many_dims(text: str, name: str) -> Shape | None:
+    """What is said of a parameter in words: `a 1-D Tensor of N indices`, `(Tensor): Two-dimensional weights`."""
+    entry = re.search(ENTRY % re.escape(name), text, re.MULTILINE)
+    if entry is None or len(DIMENSIONAL.findall(entry["rest"])) != 1:
+        return None
+    found = OF_DIMS.search(entry["rest"])
+    if found is None or SEVERAL.search(entry["rest"]) is not None or BARE.search(entry["rest"]) is not None:
+        return None
+    if found["noun"] is None and TENSOR_TYPE.match(entry["type"] or "") is None:
+        return None
+    count = int(found["count"]) if found["count"] else NUMERALS.index(found["word"].lower())
+    size = parse(found["size"]) if found["size"] and count == 1 else None
+    return Shape((size,) if size is not None else (Unknown(LEFT_OUT),) * count)
 
 
 def with_colons(text: str) -> str:

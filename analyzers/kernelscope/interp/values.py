@@ -221,6 +221,8 @@ class Alike(Struct, frozen=True):
 
     element: Value
     count: Value = None
+    called: str = ""
+    """What the caller's list is called if it holds integers: each is a size that is named after its place."""
 
 
 class SuperValue(Struct, frozen=True):
