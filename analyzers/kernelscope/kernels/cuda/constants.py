@@ -65,6 +65,8 @@ class Constants:
     """The file that is compiled, where the function stands in a header: its macros are in force there."""
     outwards: bool = True
     """Whether the files that include the compiled one are still to be asked."""
+    within: tuple[int, ...] = ()
+    """The templates of structs whose constants are being worked out, by where they stand."""
     _known: dict[int, Dim | None] = field(
         init=False, repr=False, compare=False, default_factory=dict[int, "Dim | None"]
     )
@@ -215,7 +217,11 @@ class Constants:
                 bound = {
                     t: self._bound_text(a, offset, depth) for t, a in zip(struct.templates, arguments, strict=False)
                 }
-                inner = self.of_file(unit).inside(struct, bound, depth)
+                place = struct.node.start_byte
+                if place in self.within and any(value is None or value.const is None for value in bound.values()):
+                    return None  # a template that calls itself, on numbers that nobody knows: it has no end
+                around = replace(self.of_file(unit), within=(*self.within, place))
+                inner = around.inside(struct, bound, depth)
                 return inner.value(parse_expression(member.value), member.node.start_byte, depth + 1)
         found = self._variable(f"{path}::{tail}", offset)
         if found is None or found[1].value is None or found[1].owner:
@@ -338,7 +344,7 @@ class Constants:
 
     def of_file(self, unit: Unit) -> Constants:
         """The constants of another file that is compiled with this one, outside of its functions."""
-        return Constants(unit, outer=self._outer_of(unit), outwards=self.outwards)
+        return Constants(unit, outer=self._outer_of(unit), outwards=self.outwards, within=self.within)
 
     def _outer_of(self, unit: Unit) -> Unit | None:
         return self.root if unit is not self.root else None
