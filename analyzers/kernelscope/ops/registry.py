@@ -64,6 +64,9 @@ PREFIXES = {
     "jinit": "jax.nn.initializers",
     "jlinalg": "jax.numpy.linalg",
     "jspecial": "jax.scipy.special",
+    "jfft": "jax.numpy.fft",
+    "jimage": "jax.image",
+    "jops": "jax.ops",
     "linen": "flax.linen",
     "nnx": "flax.nnx",
 }
@@ -100,6 +103,8 @@ TABLES = (
     "einops",
     "jax.elementwise",
     "jax.arrays",
+    "jax.picked",
+    "jax.fourier",
     "jax.reductions",
     "jax.products",
     "jax.slices",

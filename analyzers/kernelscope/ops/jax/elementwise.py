@@ -8,7 +8,7 @@ from __future__ import annotations
 from kernelscope.dims import NO_FACTS, Facts
 from kernelscope.ops.arguments import Value, items, tensor
 from kernelscope.ops.arguments import dtype as as_dtype
-from kernelscope.ops.families import same
+from kernelscope.ops.families import broadcast, same
 from kernelscope.ops.registry import also, rule
 from kernelscope.ops.result_dtypes import DTYPE_RULES
 from kernelscope.tensor import Shape, Tensor, Unknown
@@ -32,22 +32,43 @@ _SPELLINGS = {
     "sinh": "jnp,lax.sinh",
     "cosh": "jnp,lax.cosh",
     "tanh": "jnp,lax,jnn,linen,nnx.tanh",
-    "asin": "lax.asin jnp.arcsin",
-    "acos": "lax.acos jnp.arccos",
-    "atan": "lax.atan jnp.arctan",
+    "asin": "jnp,lax.asin jnp.arcsin",
+    "acos": "jnp,lax.acos jnp.arccos",
+    "atan": "jnp,lax.atan jnp.arctan",
+    "asinh": "jnp,lax.asinh jnp.arcsinh",
+    "acosh": "jnp,lax.acosh jnp.arccosh",
+    "atanh": "jnp,lax.atanh jnp.arctanh",
+    "angle": "jnp.angle",
+    "conj": "jnp,lax,A.conj jnp.conjugate",
+    "real": "jnp,lax.real jnp,lax.imag",
+    "positive": "jnp.positive",
+    "deg2rad": "jnp.deg2rad jnp.radians",
+    "rad2deg": "jnp.rad2deg jnp.degrees",
+    "sinc": "jnp.sinc",
+    "signbit": "jnp.signbit",
+    "isin": "jnp.isin",
+    "isneginf": "jnp.isneginf",
+    "isposinf": "jnp.isposinf",
+    "isreal": "jnp.isreal jnp.iscomplex",
+    "digamma": "lax,jspecial.digamma",
+    "lgamma": "lax.lgamma jspecial.gammaln",
+    "erfinv": "lax.erf_inv jspecial.erfinv",
+    "erfc": "lax,jspecial.erfc",
+    "logit": "jspecial.logit",
+    "i0": "jnp,jspecial.i0",
     "sign": "jnp,lax.sign",
     "square": "jnp,lax.square",
     "reciprocal": "jnp.reciprocal lax.reciprocal",
     "ceil": "jnp,lax.ceil",
     "floor": "jnp,lax.floor",
-    "round": "jnp,lax.round jnp.rint A.round",
+    "round": "jnp,lax.round jnp.around jnp.rint A.round",
     "trunc": "jnp.trunc jnp.fix",
     "nan_to_num": "jnp.nan_to_num",
     "isnan": "jnp.isnan",
     "isinf": "jnp.isinf",
     "isfinite": "jnp.isfinite lax.is_finite",
     "logical_not": "jnp.logical_not",
-    "bitwise_not": "jnp.bitwise_not jnp.invert lax.bitwise_not",
+    "bitwise_not": "jnp.bitwise_not jnp.bitwise_invert jnp.invert lax.bitwise_not",
     "clamp": "jnp,A.clip",
     "erf": "lax.erf jspecial.erf",
     "sigmoid": "lax.logistic jnn,linen,nnx.sigmoid jspecial.expit",
@@ -66,8 +87,8 @@ _SPELLINGS = {
     "hardtanh": "jnn,linen,nnx.hard_tanh",
     "hardswish": "jnn,linen,nnx.hard_swish jnn,linen,nnx.hard_silu",
     "hardsigmoid": "jnn,linen,nnx.hard_sigmoid",
-    "softmax": "jnn,linen,nnx.softmax",
-    "log_softmax": "jnn,linen,nnx.log_softmax",
+    "softmax": "jnn,linen,nnx,jspecial.softmax",
+    "log_softmax": "jnn,linen,nnx,jspecial.log_softmax",
     "add": "jnp,lax.add",
     "sub": "jnp.subtract lax.sub",
     "mul": "jnp.multiply lax.mul",
@@ -82,10 +103,17 @@ _SPELLINGS = {
     "bitwise_and": "jnp,lax.bitwise_and",
     "bitwise_or": "jnp,lax.bitwise_or",
     "bitwise_xor": "jnp,lax.bitwise_xor",
-    "bitwise_left_shift": "jnp.left_shift lax.shift_left",
-    "bitwise_right_shift": "jnp.right_shift lax.shift_right_logical lax.shift_right_arithmetic",
+    "bitwise_left_shift": "jnp.bitwise_left_shift jnp.left_shift lax.shift_left",
+    "bitwise_right_shift": "jnp.bitwise_right_shift jnp.right_shift lax.shift_right_logical lax.shift_right_arithmetic",
     "hypot": "jnp.hypot",
-    "atan2": "jnp.arctan2 lax.atan2",
+    "copysign": "jnp.copysign",
+    "nextafter": "jnp,lax.nextafter",
+    "fmax": "jnp.fmax",
+    "fmin": "jnp.fmin",
+    "gcd": "jnp.gcd",
+    "lcm": "jnp.lcm",
+    "xlogy": "jspecial.xlogy",
+    "atan2": "jnp.arctan2 jnp,lax.atan2",
     "logaddexp": "jnp.logaddexp",
     "eq": "jnp.equal lax.eq",
     "ne": "jnp.not_equal lax.ne",
@@ -106,6 +134,12 @@ for _name, _spellings in _SPELLINGS.items():
     also(_name, _spellings)
 
 same("standardize", at="jnn", flops=5, label="standardise along an axis")
+same("reduce_precision clz population_count", at="lax", label="element by element")
+same("cbrt", at="jnp,lax", dtype="input float", label="cube root")
+same("squareplus sparse_plus sparse_sigmoid identity log1mexp", at="jnn", label="element by element")
+same("i0e i1 i1e ndtr log_ndtr ndtri entr gamma", at="jspecial", dtype="input float", label="element by element")
+broadcast("logaddexp2 heaviside ldexp", at="jnp", dtype="float", label="element by element")
+broadcast("xlog1py rel_entr gammainc betaln", at="jspecial", dtype="float", label="element by element")
 same("set add multiply divide power min max", at="at", kind="movement", flops=0, label="an updated copy")
 
 
@@ -113,6 +147,18 @@ same("set add multiply divide power min max", at="at", kind="movement", flops=0,
 def lax_clamp(min: Value, input: Value, max: Value) -> Shape:
     """Same shape as the operand in the middle."""
     return tensor(input).shape
+
+
+@rule("jnp.array_equal jnp.array_equiv jnp.allclose", dtype="bool", kind="compute", label="whether all are equal")
+def array_equal(a: Value, b: Value, *args: Value, **options: Value) -> Shape:
+    """A scalar."""
+    return Shape()
+
+
+@rule("lax.select_n", dtype="promote", label="choose by a mask or number")
+def select_n(which: Value, *cases: Value) -> Tensor:
+    """Like each of the cases."""
+    return tensor(cases[0])
 
 
 @rule("jnp.select", label="choose by several masks")

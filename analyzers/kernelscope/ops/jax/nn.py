@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from kernelscope.dims import NO_FACTS, Facts
 from kernelscope.dims import dim as as_dim
-from kernelscope.ops.arguments import Value, axis, known, size, sizes, tensor
+from kernelscope.ops.arguments import Lost, Value, axis, known, size, sizes, tensor
 from kernelscope.ops.jax.products import slid
 from kernelscope.ops.registry import rule
 from kernelscope.ops.torch import joins
@@ -135,6 +135,40 @@ def truncated_normal(
     if shape is None:
         return broadcast((tensor(lower).shape, tensor(upper).shape), NO_FACTS)
     return Shape(sizes(shape))
+
+
+@rule(
+    "jr.beta jr.f jr.pareto jr.weibull_min jr.t jr.chisquare jr.gamma jr.loggamma jr.lognormal jr.rayleigh",
+    dtype="new",
+    kind="movement",
+    label="random numbers",
+)
+def distributed(key: Value, *parameters: Value, shape: Value = None, dtype: Value = None, **options: Value) -> Shape:
+    """The given sizes; which of the arguments they are without their name differs."""
+    if shape is None:
+        raise Lost("the sizes of these random numbers are those of several arguments")
+    return Shape(sizes(shape))
+
+
+@rule("jr.poisson jr.geometric", dtype="asked_int32", kind="movement", label="random counts")
+def poisson(key: Value, rate: Value, shape: Value = None, dtype: Value = None) -> Shape:
+    """The given sizes, or those of the rates."""
+    return tensor(rate).shape if shape is None else Shape(sizes(shape))
+
+
+@rule("jr.bits", dtype="uint32", kind="movement", label="random bits")
+def bits(key: Value, shape: Value = (), dtype: Value = None, **options: Value) -> Shape:
+    """The given sizes."""
+    return Shape(sizes(shape) if shape != () else ())
+
+
+@rule("jimage.resize", label="resize images")
+def resize(image: Value, shape: Value, method: Value, *args: Value, **options: Value) -> Shape:
+    """The given shape, which has as many sizes."""
+    wanted = sizes(shape)
+    if tensor(image).rank not in (None, len(wanted)):
+        raise ShapeError("rank", f"{len(wanted)} sizes for the {tensor(image).rank} dims of {tensor(image).shape}")
+    return Shape(wanted)
 
 
 @rule("jr.randint", dtype="asked_int32", kind="movement", label="random integers")

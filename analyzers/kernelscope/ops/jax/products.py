@@ -11,14 +11,16 @@ from typing import Any
 from kernelscope.dims import NO_FACTS, Facts
 from kernelscope.dims import dim as as_dim
 from kernelscope.ops.arguments import Lost, Value, axes, is_sequence, items, known, pair, size, tensor
+from kernelscope.ops.families import reduce_axes
 from kernelscope.ops.registry import also, contraction, rule
-from kernelscope.tensor import Shape, ShapeError, Size, Tensor, ceil_of, same_size
+from kernelscope.tensor import Shape, ShapeError, Size, Tensor, ceil_of, same_size, smallest
+from kernelscope.tensor.broadcasting import broadcast as common_shape
 
-also("matmul", "jnp.matmul A.__matmul__")
+also("matmul", "jnp,jlinalg.matmul A.__matmul__ lax.batch_matmul")
 also("einsum", "jnp.einsum")
-also("tensordot", "jnp.tensordot")
+also("tensordot", "jnp,jlinalg.tensordot")
 also("inner", "jnp.inner")
-also("outer", "jnp.outer")
+also("outer", "jnp,jlinalg.outer")
 also("kron", "jnp.kron")
 also("inverse", "jlinalg.inv")
 also("det", "jlinalg.det")
@@ -31,6 +33,8 @@ also("eig", "jlinalg.eig")
 also("eigvals", "jlinalg.eigvals")
 also("eigh", "jlinalg.eigh")
 also("eigvalsh", "jlinalg.eigvalsh")
+also("multi_dot", "jlinalg.multi_dot")
+also("cross", "jnp,jlinalg.cross")
 
 _PRODUCT = "promoted out"
 RANK_OF_LEFT = "how many dims the left factor has is not known"
@@ -173,3 +177,70 @@ def _letters(value: Value, rank: int) -> tuple[str, str, str]:
     if len(found) != 3 or not all(isinstance(v, str) and len(v) == rank for v in found):
         raise Lost("the dimension numbers are not known")
     return (found[0], found[1], found[2])
+
+
+@contraction
+def _ragged_work(bound: Mapping[str, Any], outputs: tuple[Tensor, ...]) -> Size:
+    return outputs[0].shape.numel() * tensor(bound["lhs"]).shape.size(-1) * 2
+
+
+@rule("lax.ragged_dot", dtype=_PRODUCT, label="product of groups of rows", flops=_ragged_work)
+def ragged_dot(lhs: Value, rhs: Value, group_sizes: Value, *, facts: Facts = NO_FACTS, **options: Value) -> Shape:
+    """Rows `(m, k)`, each with the matrix of its group of `(groups, k, n)`: `(m, n)`."""
+    rows, matrices, groups = known(lhs), known(rhs), known(group_sizes)
+    if len(rows) != 2 or len(matrices) != 3:
+        raise ShapeError("rank", f"{Shape(rows)} and {Shape(matrices)} are no rows and matrices of groups")
+    _agree(rows[1], matrices[1], facts)
+    _agree(matrices[0], groups[-1], facts)
+    return Shape((rows[0], matrices[2]))
+
+
+@contraction
+def _vecdot_work(bound: Mapping[str, Any], outputs: tuple[Tensor, ...]) -> Size:
+    return tensor(bound["x1"]).shape.numel() * 2
+
+
+@rule("jnp,jlinalg.vecdot", dtype=_PRODUCT, label="products of vectors", flops=_vecdot_work)
+def vecdot(x1: Value, x2: Value, *, axis: Value = -1, facts: Facts = NO_FACTS, **options: Value) -> Shape:
+    """Broadcast, without the axis."""
+    found = common_shape((tensor(x1).shape, tensor(x2).shape), facts)
+    return reduce_axes(Tensor(found), axis)
+
+
+@rule("jnp,jlinalg.matrix_transpose", kind="view", label="swap the last two axes")
+def matrix_transpose(x: Value) -> Shape:
+    """Of every matrix."""
+    shape = tensor(x).shape
+    return shape.replace_last(2, shape.size(-1), shape.size(-2))
+
+
+@rule("jlinalg.slogdet", label="sign and logarithm of the determinant")
+def slogdet(a: Value, **options: Value) -> tuple[Shape, Shape]:
+    """One of each matrix."""
+    shape = tensor(a).shape.replace_last(2)
+    return shape, shape
+
+
+@rule("jlinalg.svdvals", label="singular values")
+def svdvals(a: Value) -> Shape:
+    """As many as the shorter side."""
+    shape = tensor(a).shape
+    return shape.replace_last(2, smallest(shape.size(-1), shape.size(-2)))
+
+
+@rule("jlinalg.matrix_power", label="power of a matrix")
+def matrix_power(a: Value, n: Value) -> Shape:
+    """Same shape."""
+    return tensor(a).shape
+
+
+@rule("jlinalg.vector_norm", dtype="real float", label="norm")
+def vector_norm(x: Value, *, axis: Value = None, keepdims: Value = False, **options: Value) -> Shape:
+    """Reduces axes."""
+    return reduce_axes(x, axis, keepdims)
+
+
+@rule("jlinalg.matrix_norm", dtype="real float", label="norm of matrices")
+def matrix_norm(x: Value, *, keepdims: Value = False, **options: Value) -> Shape:
+    """Reduces the last two axes."""
+    return reduce_axes(x, (as_dim(-2), as_dim(-1)), keepdims)

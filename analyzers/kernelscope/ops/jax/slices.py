@@ -6,9 +6,9 @@ Source: https://docs.jax.dev/en/latest/jax.lax.html.
 from __future__ import annotations
 
 from kernelscope.dims import dim as as_dim
-from kernelscope.ops.arguments import Value, axis, integer, items, known, size, sizes, tensor
+from kernelscope.ops.arguments import Value, axis, integer, is_sequence, items, known, size, sizes, tensor
 from kernelscope.ops.registry import rule
-from kernelscope.tensor import Shape, ShapeError, Size, Unknown, ceil_of
+from kernelscope.tensor import Shape, ShapeError, Size, Tensor, Unknown, ceil_of, numel, same_size
 
 ONE = as_dim(1)
 
@@ -67,7 +67,7 @@ def _place(value: Value, rank: int) -> int:
 
 @rule(
     "lax.dynamic_update_slice lax.dynamic_update_slice_in_dim lax.dynamic_update_index_in_dim lax.scatter "
-    "lax.scatter_add",
+    "lax.scatter_add lax.scatter_mul lax.scatter_min lax.scatter_max lax.scatter_apply lax.scatter_sub",
     kind="movement",
     label="an updated copy",
 )
@@ -106,11 +106,67 @@ def broadcasted_iota(dtype: Value, shape: Value, dimension: Value, **options: Va
     return Shape(sizes(shape))
 
 
-@rule("lax.top_k lax.approx_max_k", dtype=("input", "int32"), label="the k largest")
+@rule("lax.top_k lax.approx_max_k lax.approx_min_k", dtype=("input", "int32"), label="the k largest")
 def top_k(operand: Value, k: Value, **options: Value) -> tuple[Shape, Shape]:
     """Values and indices: the last axis becomes `k` long."""
     shape = tensor(operand).shape.replace_last(1, size(k))
     return shape, shape
+
+
+@rule("lax.pad", kind="movement", label="padding")
+def pad(operand: Value, padding_value: Value, padding_config: Value, **options: Value) -> Shape:
+    """Before, behind and between the elements of each axis; less than nothing cuts off."""
+    dims = known(operand)
+    if len(items(padding_config)) != len(dims):
+        raise ShapeError("rank", f"a padding is needed for each of the {len(dims)} dims")
+    found: list[Size] = []
+    for whole, padding in zip(dims, items(padding_config), strict=True):
+        before, behind, between = (size(part) for part in items(padding))
+        found.append(before + whole + behind + (whole - 1) * between)
+    return Shape(tuple(found))
+
+
+@rule("lax.sort", kind="movement", label="sort along an axis")
+def sort(operand: Value, dimension: Value = -1, **options: Value) -> Tensor | tuple[Tensor, ...]:
+    """Same shape, of several arrays as well."""
+    return tuple(map(tensor, items(operand))) if is_sequence(operand) else tensor(operand)
+
+
+@rule("lax.sort_key_val", kind="movement", label="sort along an axis, and others with it")
+def sort_key_val(keys: Value, values: Value, dimension: Value = -1, **options: Value) -> tuple[Tensor, Tensor]:
+    """Same shapes."""
+    return tensor(keys), tensor(values)
+
+
+@rule("lax.collapse", kind="view", label="merge axes")
+def collapse(operand: Value, start_dimension: Value, stop_dimension: Value = None) -> Shape:
+    """The axes from a start up to a stop become one."""
+    dims = known(operand)
+    start = _place(start_dimension, len(dims))
+    stop = len(dims) if stop_dimension is None else integer(stop_dimension) % (len(dims) + 1)
+    return Shape((*dims[:start], numel(dims[start:stop]), *dims[stop:]))
+
+
+@rule("lax.split", kind="view", label="split into given sizes")
+def split(operand: Value, sizes: Value, axis: Value = 0) -> tuple[Shape, ...]:
+    """One part of each size."""
+    shape, parts = tensor(operand).shape, _sizes(sizes)
+    whole = shape.size(integer(axis))
+    if same_size(sum(parts, as_dim(0)), whole) is False:
+        raise ShapeError("shape", f"{whole} is not the sum of {', '.join(map(repr, parts))}")
+    return tuple(shape.with_size(integer(axis), part) for part in parts)
+
+
+@rule("lax.rng_uniform", kind="movement", label="random numbers between limits")
+def rng_uniform(a: Value, b: Value, shape: Value) -> Shape:
+    """The given sizes."""
+    return Shape(sizes(shape))
+
+
+@rule("lax.empty", dtype="asked", kind="movement", label="a new array")
+def empty(shape: Value, dtype: Value, **options: Value) -> Shape:
+    """The given sizes."""
+    return Shape(sizes(shape))
 
 
 @rule("lax.rev", kind="movement", label="reversed axes")

@@ -86,7 +86,7 @@ def irfft2(input: Value, s: Value = None, dim: Value = (-2, -1), norm: Value = N
 def fftn(input: Value, s: Value = None, dim: Value = None, norm: Value = None) -> Shape:
     """Same shape, or `s` along the axes."""
     shape = tensor(input).shape
-    return shape if s is None else _resized_all(shape, s, _axes(dim, s, 1))
+    return shape if s is None and dim is None else _resized_all(shape, s, _axes(dim, s, 1))
 
 
 @rule("fft.rfftn", dtype="complex", label="Fourier transform of several real axes")
