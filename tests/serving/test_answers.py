@@ -236,3 +236,19 @@ def test_the_host_waits_for_what_was_recorded(source: Source) -> None:
     one, other = syncs(source("def f(self):\n    self.done_event.synchronize()\n    torch.cuda.synchronize()\n"))
     assert one.text.endswith("the host waits until what was recorded is done")
     assert other.text.endswith("the host waits until the device is done")
+
+
+def test_conditions_of_an_end_that_are_not_told_leave_dots(source: Source) -> None:
+    text = """
+    def check(self, request, tokens):
+        if tokens:
+            self.keep(tokens)
+        elif request.pooled:
+            request.is_finished = True
+        elif self.encodes and request.done:
+            if self.stops:
+                request.is_finished = True
+    """
+    (claim,) = endings(source(text))
+    assert "request.is_finished = True if not tokens and request.pooled" in claim.value
+    assert claim.value.endswith("request.is_finished = True if … and self.encodes and request.done and self.stops")

@@ -493,3 +493,5 @@ def test_who_sends_is_told_of_sockets_that_are_opened_under_conditions_and_every
         f"{opened}Desk.take receives",
         f"{opened}Spare.__init__ opens the end that receives",
     ]
+    both_ways = source(TWO_DESKS.replace("PUSH", "DEALER").replace("PULL", "ROUTER"))
+    assert links(channels(both_ways), uses(both_ways))[1].text.endswith("Spare.__init__ opens the other end")

@@ -99,7 +99,8 @@ class Link:
         for ends, one, several in ((self.senders, "sends", "send"), (self.receivers, "receives", "receive")):
             named = [end.removesuffix(f" (if {c.condition})") for end in ends]
             if one in self.only_opened:
-                said += f"; {', '.join(named)} opens the end that {one}" if named != [c.where] else ""
+                end = "the other end" if self.pattern.partition(" ")[0] in TWO_WAY else f"the end that {one}"
+                said += f"; {', '.join(named)} opens {end}" if named != [c.where] else ""
             elif named:
                 said += f"; {', '.join(named)} {one if len(named) == 1 else several}"
         said += f"; messages: {', '.join(self.messages)}" if self.messages else ""

@@ -58,7 +58,7 @@ def endings(source: PythonSource) -> Iterator[Claim]:
 
 def _tests(source: PythonSource, guards: tuple[Guard, ...]) -> str:
     shown = [text for text in all_guards_text(source, guards[-MOST_GUARDS:]) if len(text) <= LONGEST_TEST]
-    return " and ".join(shown)
+    return " and ".join(["…", *shown] if shown and len(shown) < len(guards) else shown)
 
 
 def _end(source: PythonSource, statement: t.Stmt) -> str:
