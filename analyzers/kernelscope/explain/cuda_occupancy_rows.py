@@ -28,15 +28,17 @@ def register_lines(built: tuple[Compiled, ...]) -> Iterator[Line]:
     if not built:
         yield Line("not known without ptxas")
         return
-    most = max(built, key=lambda entry: (entry.registers, entry.spilled))
+    most = max(built, key=lambda entry: (entry.registers, entry.spilled or 0))
     fewest = min(entry.registers for entry in built)
     numbers = f"{most.registers}" if fewest == most.registers else f"{fewest} to {most.registers}"
     times = f" over {len(built)} instantiations" if len(built) > 1 else ""
-    spilled = max(entry.spilled for entry in built)
-    spills = f", {spilled} bytes spilled" if spilled else ", nothing spilled"
-    place = Location(Path(most.path), most.line, 0, most.line, 0)
-    text = f"`ptxas` {numbers}{times} on {most.arch}{spills} (L{most.line} `{place.path.name}`)"
-    yield Line(text, place)
+    spilled = [entry.spilled for entry in built if entry.spilled is not None]
+    spills = f", {max(spilled)} bytes spilled" if any(spilled) else ", nothing spilled" if spilled else ""
+    name, head = Path(most.path).name, f"`ptxas` {numbers}{times} on {most.arch}{spills}"
+    if most.line:
+        yield Line(f"{head} (L{most.line} `{name}`)", Location(Path(most.path), most.line, 0, most.line, 0))
+    else:
+        yield Line(f"{head} (`{name}`)")
 
 
 def occupancy_lines(

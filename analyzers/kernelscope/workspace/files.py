@@ -171,6 +171,12 @@ class Files:
             self._left_out.pop(path, None)
         return read
 
+    def read_binary(self, path: str) -> bytes | LeftOut:
+        """The bytes of a file that is no text, such as what a compiler made."""
+        if self._noted.versions is not None:
+            self.version(path)
+        return read_bounded(path, self.max_file_bytes, is_text=False)
+
     # -- walking -----------------------------------------------------------------------------------------
 
     def walk(self, cancelled: Callable[[], bool] = lambda: False, within: Sequence[str] = ()) -> Iterator[Entry]:
