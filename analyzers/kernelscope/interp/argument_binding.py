@@ -15,6 +15,7 @@ from kernelscope.interp.values import (
     Function,
     Keywords,
     Maybe,
+    Number,
     Opaque,
     Open,
     Scope,
@@ -63,7 +64,8 @@ def bind(run: Interpreter, scope: Scope, function: Function, args: Arguments, kw
                 names[param.name] = _rest(given[len(positional) :], unknown_from is None)
             case "keyword":
                 known = param.name in rest
-                names[param.name] = rest.pop(param.name) if known else _default(run, function, param, is_open)
+                given_here = _promised(param, rest.pop(param.name)) if known else None
+                names[param.name] = given_here if known else _default(run, function, param, is_open)
                 is_whole = is_whole and (known or is_open or param.default is not None)
             case "kwargs":
                 more = {k: v for k, v in rest.items() if not any(p.name == k for p in positional)}
@@ -86,7 +88,10 @@ def _rest(given: list[Value], is_known: bool) -> Value:
 
 
 def _promised(param: t.Param, value: Value) -> Value:
-    """What a parameter that is annotated as a tensor is given is there."""
+    """What a parameter that is annotated as a tensor is given is there; what a `float` is given for is a number,
+    also where nothing else is known of it: added to a tensor it keeps its shape."""
+    if isinstance(value, Unknown) and isinstance(param.annotation, t.Name) and param.annotation.id == "float":
+        return Number(value.reason)
     if not isinstance(value, Maybe) or param.default is not None:
         return value
     from kernelscope.interp.annotations import is_optional, is_tensor
