@@ -23,7 +23,7 @@ _SHORT = {full: short for short, full in PREFIXES.items() if short in {"F", "nn"
 def operators_markdown() -> str:
     """One section for each module of the table, one row for each rule with the names that share it."""
     sections = [INTRODUCTION]
-    for module, ops in groupby(sorted(all_ops(), key=_module), key=_module):
+    for module, ops in groupby(sorted(all_ops(), key=_place), key=_module):
         rows = [f"| {names} | {effect} | {dtype} | {kind} |" for names, effect, dtype, kind in _rows(list(ops))]
         head = "| operators | result | dtype | kind |\n| --- | --- | --- | --- |"
         sections.append("\n".join([f"## {_title(module)}\n", head, *rows]) + "\n")
@@ -36,6 +36,13 @@ def _module(op: Op) -> str:
     if package.endswith(".jax"):
         return f"jax {name}"
     return {"families": "elementwise and reductions", "signatures": "matrix products"}.get(name, name)
+
+
+def _place(op: Op) -> tuple[str, str]:
+    """Where an entry stands: those of families by name, for modules of the table declare them in whichever order the
+    modules are imported."""
+    is_of_family = op.rule.__module__.rpartition(".")[2] in ("families", "signatures")
+    return _module(op), op.name if is_of_family else ""
 
 
 def _title(module: str) -> str:
