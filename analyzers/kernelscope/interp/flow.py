@@ -136,7 +136,7 @@ def _assign_all(
 ) -> None:
     may_count = _may_count(node)
     for target in node.targets:
-        held = run.symbols.called(scope, value, t.dotted(target) or "") if may_count else value
+        held = run.symbols.called(scope, value, _called_after(run, scope, target)) if may_count else value
         assign(run, scope, target, held)
         if isinstance(target, t.Name) and outcomes:
             scope.outcomes[target.id] = outcomes
@@ -144,6 +144,14 @@ def _assign_all(
             follows = isinstance(value, bool | str) and scope.is_usual(node.value)
             (scope.usual.add if follows else scope.usual.discard)(target.id)
     believe_comment(run, scope, node)
+
+
+def _called_after(run: Interpreter, scope: Scope, target: t.Expr) -> str:
+    """What a number is called that is bound: not after a part of the object that holds other numbers later."""
+    owner = scope.function.definition.owner if scope.function is not None else None
+    if isinstance(target, t.Attribute) and owner is not None and run.classes.is_stored_later(owner, target.attr):
+        return target.attr
+    return t.dotted(target) or ""
 
 
 def _may_count(node: t.Assign) -> bool:
