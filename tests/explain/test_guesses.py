@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from kernelscope.analysis import Analysis
 from kernelscope.explain.render import to_text
-from kernelscope.explain.tensor_hover import BY_NAME
+from kernelscope.explain.tensor_hover import BY_LAYER, BY_NAME
 from kernelscope.results import Target
 
 PATH = Path(__file__).parent / "fixtures" / "guessed.py"
@@ -35,3 +35,34 @@ def test_shapes_and_why() -> None:
     assert BY_NAME in " ".join(to_text(analysis.document("shapes", Target(PATH))).text.split())
     why = to_text(analysis.document("why", Target(PATH, source.index("y = ")))).text
     assert why.count("≈ by the name of an input") == 3
+
+
+HANDED_ON = """
+import torch
+
+class Block(torch.nn.Module):
+    def __init__(self, norm, other):
+        super().__init__()
+        self.norm = norm.build()
+        self.linear = torch.nn.Linear(8, 8)
+
+    def forward(self, x: torch.Tensor):
+        B, T, C = x.shape
+        y = self.norm(x)
+        z = y + 1
+        w = self.linear(x)
+        return z, w
+"""
+
+
+@pytest.mark.parametrize(("place", "is_marked"), [("y = ", True), ("z = ", True), ("w = ", False)])
+def test_layers_that_are_known_by_their_names(place: str, is_marked: bool, tmp_path: Path) -> None:
+    path = tmp_path / "block.py"
+    path.write_text(HANDED_ON)
+    analysis = Analysis([tmp_path])
+    hover = analysis.hover(path, HANDED_ON.index(place))
+    assert hover is not None and "Tensor[B, T, " in hover.signature
+    assert (BY_LAYER in hover.notes) == is_marked
+    assert BY_LAYER in " ".join(to_text(analysis.document("shapes", Target(path))).text.split())
+    why = to_text(analysis.document("why", Target(path, HANDED_ON.index("z = ")))).text
+    assert "≈ by the name of a layer" in why

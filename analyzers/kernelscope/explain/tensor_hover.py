@@ -26,6 +26,7 @@ from kernelscope.tensor import DType, Shape, Tensor, Unknown
 MAX_HINT = 48
 AWAITED = "not interpreted yet: ask again in a moment"
 BY_NAME = "≈ rank and sizes rest on the name of an input: the code does not tell them"
+BY_LAYER = "≈ a layer of which only the name is known is taken to keep sizes, as norms, activations and dropout do"
 UNTAKEN = "if the code goes this way: with what is known here it goes the other"
 
 
@@ -45,6 +46,8 @@ def tensor_hover(run: FileRun, module: Source, path: Path, offset: int, bindings
     notes = list(_notes(seen.value, seen.contexts, bindings, order))
     if seen.by_name:
         notes.append(BY_NAME)
+    if seen.by_layer:
+        notes.append(BY_LAYER)
     if seen.untaken:
         notes.append(UNTAKEN)
     target = Target(path, offset)

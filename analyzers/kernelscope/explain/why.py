@@ -94,7 +94,8 @@ def _cut(text: str) -> str:
 
 
 def _mark(seen: Seen) -> str:
-    return "  ≈ by the name of an input" if seen.by_name else ""
+    by_layer = "  ≈ by the name of a layer" if seen.by_layer else ""
+    return "  ≈ by the name of an input" if seen.by_name else by_layer
 
 
 def _names(value: t.Expr) -> list[str]:

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
 
 from kernelscope.dims import NO_FACTS, Facts
-from kernelscope.interp.values import (
-    Value,
-)
+from kernelscope.interp.values import Value
 from kernelscope.ops import ShapeError
 from kernelscope.results import Span
+from kernelscope.tensor import Tensor, Unknown
 
-if TYPE_CHECKING:
-    pass
+OF_A_LAYER = "the dtype that a layer gives of which nothing is known"
 
 
 class Seen(Struct):
@@ -31,6 +28,12 @@ class Seen(Struct):
     """The round, or way through the code, in which it is that."""
     before: list[tuple[int, Value]] = field(default_factory=list[tuple[int, "Value"]])
     """What it was in earlier ones."""
+
+    @property
+    def by_layer(self) -> bool:
+        """Whether it is made of what a layer gives that is known by its name only, and so is taken to keep sizes."""
+        dtype = self.value.dtype if isinstance(self.value, Tensor) else None
+        return isinstance(dtype, Unknown) and dtype.reason == OF_A_LAYER
 
 
 class Finding(Struct):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 
+from kernelscope.interp.findings import OF_A_LAYER
 from kernelscope.interp.values import Arguments, Choice, External, Opaque, Value
 from kernelscope.syntax.python import tree as t
 from kernelscope.tensor import Called, Tensor, Unknown
@@ -25,7 +26,6 @@ what they give besides, activations in nothing; the first of them takes any sett
 
 KEEPING = re.compile(r"(?:^|_)(?:act|activation|nonlinearity|(?:layer_?|batch_?)?norm|bn|dropout)(?:$|_|\d)")
 """What layers are called that give what they are given with the same sizes."""
-OF_A_LAYER = "the dtype that a layer gives of which nothing is known"
 
 
 def of_kind(holder: Value, name: Value) -> Choice | None:
