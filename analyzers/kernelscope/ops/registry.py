@@ -83,6 +83,7 @@ TABLES = (
     "torch.creation",
     "torch.randoms",
     "torch.linear",
+    "torch.matrices",
     "torch.attention",
     "torch.kernel_libraries",
     "torch.parallel_layers",

@@ -56,6 +56,13 @@ _SPELLINGS = {
     "erfc": "lax,jspecial.erfc",
     "logit": "jspecial.logit",
     "i0": "jnp,jspecial.i0",
+    "i0e": "jspecial.i0e",
+    "i1": "jspecial.i1",
+    "i1e": "jspecial.i1e",
+    "ndtr": "jspecial.ndtr",
+    "log_ndtr": "jspecial.log_ndtr",
+    "ndtri": "jspecial.ndtri",
+    "entr": "jspecial.entr",
     "sign": "jnp,lax.sign",
     "square": "jnp,lax.square",
     "reciprocal": "jnp.reciprocal lax.reciprocal",
@@ -113,6 +120,11 @@ _SPELLINGS = {
     "gcd": "jnp.gcd",
     "lcm": "jnp.lcm",
     "xlogy": "jspecial.xlogy",
+    "xlog1py": "jspecial.xlog1py",
+    "igamma": "jspecial.gammainc",
+    "igammac": "jspecial.gammaincc",
+    "logaddexp2": "jnp.logaddexp2",
+    "ldexp": "jnp.ldexp",
     "atan2": "jnp.arctan2 jnp,lax.atan2",
     "logaddexp": "jnp.logaddexp",
     "eq": "jnp.equal lax.eq",
@@ -137,9 +149,8 @@ same("standardize", at="jnn", flops=5, label="standardise along an axis")
 same("reduce_precision clz population_count", at="lax", label="element by element")
 same("cbrt", at="jnp,lax", dtype="input float", label="cube root")
 same("squareplus sparse_plus sparse_sigmoid identity log1mexp", at="jnn", label="element by element")
-same("i0e i1 i1e ndtr log_ndtr ndtri entr gamma", at="jspecial", dtype="input float", label="element by element")
-broadcast("logaddexp2 heaviside ldexp", at="jnp", dtype="float", label="element by element")
-broadcast("xlog1py rel_entr gammainc betaln", at="jspecial", dtype="float", label="element by element")
+same("gamma", at="jspecial", dtype="input float", label="element by element")
+broadcast("rel_entr betaln", at="jspecial", dtype="float", label="element by element")
 same("set add multiply divide power min max", at="at", kind="movement", flops=0, label="an updated copy")
 
 
@@ -147,6 +158,12 @@ same("set add multiply divide power min max", at="at", kind="movement", flops=0,
 def lax_clamp(min: Value, input: Value, max: Value) -> Shape:
     """Same shape as the operand in the middle."""
     return tensor(input).shape
+
+
+@rule("jnp.heaviside", dtype="float", label="0, 1 or in between")
+def heaviside(x1: Value, x2: Value, *, facts: Facts = NO_FACTS) -> Shape:
+    """Broadcasts; always floats, unlike torch's."""
+    return common_shape((tensor(x1).shape, tensor(x2).shape), facts)
 
 
 @rule("jnp.array_equal jnp.array_equiv jnp.allclose", dtype="bool", kind="compute", label="whether all are equal")

@@ -173,3 +173,36 @@ def stft(
     if return_complex is True:
         return Tensor(shape, value.dtype if isinstance(value.dtype, Unknown) else complex_of(value.dtype), value.place)
     return Tensor(shape.replace_last(0, TWO), value.dtype, value.place)
+
+
+@rule("t,T.istft", dtype="real", label="inverse of the short-time Fourier transform")
+def istft(
+    input: Value,
+    n_fft: Value,
+    hop_length: Value = None,
+    win_length: Value = None,
+    window: Value = None,
+    center: Value = True,
+    normalized: Value = False,
+    onesided: Value = None,
+    length: Value = None,
+    return_complex: Value = False,
+) -> Shape:
+    """`* n_fft//2+1 frames -> * samples`: so many as the frames cover, without what was padded, or `length`."""
+    dims = known(input)
+    if len(dims) < 2:
+        raise ShapeError("rank", f"{Shape(dims)} has no axes of frequencies and frames")
+    if length is not None:
+        return Shape((*dims[:-2], size(length)))
+    if not isinstance(center, bool):
+        raise Lost("options of the transform that are not followed")
+    width = size(n_fft)
+    hop = width // as_dim(4) if hop_length is None else size(hop_length)
+    covered = width + (dims[-1] - ONE) * hop
+    return Shape((*dims[:-2], covered - (width // TWO) * TWO if center else covered))
+
+
+@rule("fft.ihfft", dtype="complex", label="inverse transform of a real spectrum")
+def ihfft(input: Value, n: Value = None, dim: Value = -1, norm: Value = None) -> Shape:
+    """`n//2 + 1` along the axis."""
+    return rfft(input, n, dim)

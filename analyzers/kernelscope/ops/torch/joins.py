@@ -152,6 +152,31 @@ def vstack(tensors: Value, *, facts: Facts = NO_FACTS) -> Shape:
     return stack(tensors, 0, facts=facts) if len(known(parts[0])) == 1 else cat(tensors, 0, facts=facts)
 
 
+@rule("t.dstack", dtype="promote", kind="movement", label="join along the third axis")
+def dstack(tensors: Value, *, facts: Facts = NO_FACTS) -> Shape:
+    """Along axis 2; matrices become `m n 1`, vectors `1 n 1`."""
+    one = as_dim(1)
+    parts: list[Tensor] = []
+    for part in items(tensors):
+        dims = known(part)
+        dims = (*(one,) * (2 - len(dims)), *dims)
+        parts.append(Tensor(Shape((*dims, one) if len(dims) == 2 else dims)))
+    return cat(tuple(parts), 2, facts=facts)
+
+
+@rule("t.block_diag", dtype="promote", kind="movement", label="matrices along the diagonal")
+def block_diag(*tensors: Value) -> Shape:
+    """Rows and columns add up; vectors are one row."""
+    rows, columns = as_dim(0), as_dim(0)
+    for part in tensors:
+        dims = known(part)
+        if len(dims) > 2:
+            raise ShapeError("rank", f"{Shape(dims)} is no matrix")
+        rows = rows + (dims[0] if len(dims) == 2 else as_dim(1))
+        columns = columns + (dims[-1] if dims else as_dim(1))
+    return Shape((rows, columns))
+
+
 @rule("t,T.split", kind="view", label="split along an axis")
 def split(input: Value, split_size: Value, dim: Value = 0) -> tuple[Shape, ...] | Several:
     """Pieces of one size, the last what is left, or of the given sizes."""
@@ -217,6 +242,24 @@ def tensor_split(input: Value, indices_or_sections: Value, dim: Value = 0) -> tu
     if count is None:
         return Unknown("the number of pieces is not known")
     return tuple(shape.with_size(at, (whole + (count - 1 - i)) // as_dim(count)) for i in range(count))
+
+
+@rule("t,T.hsplit", kind="view", label="split along the second axis")
+def hsplit(input: Value, indices_or_sections: Value) -> tuple[Shape, ...] | Unknown:
+    """Vectors along their only axis."""
+    return tensor_split(input, indices_or_sections, as_dim(0 if len(known(input)) == 1 else 1))
+
+
+@rule("t,T.vsplit", kind="view", label="split along the first axis")
+def vsplit(input: Value, indices_or_sections: Value) -> tuple[Shape, ...] | Unknown:
+    """As `tensor_split`."""
+    return tensor_split(input, indices_or_sections, as_dim(0))
+
+
+@rule("t,T.dsplit", kind="view", label="split along the third axis")
+def dsplit(input: Value, indices_or_sections: Value) -> tuple[Shape, ...] | Unknown:
+    """As `tensor_split`."""
+    return tensor_split(input, indices_or_sections, as_dim(2))
 
 
 @rule("t,T.unbind", kind="view", label="split into slices without the axis")
