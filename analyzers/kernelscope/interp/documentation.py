@@ -97,15 +97,6 @@ def told_to_be_tensor(function: Function, name: str) -> bool:
     return text is not None and isinstance(text.value, str) and says_tensor(text.value, name)
 
 
-def told_dims(function: Function, name: str) -> int | None:
-    """How many dims the function's docstring says in words that a parameter has: whoever calls it gives so many. The
-    sizes in brackets are often those of the usual case only."""
-    node = function.definition.node
-    text = node.docstring if isinstance(node, t.FunctionDef) else None
-    told = of_so_many_dims(text.value, name) if text is not None and isinstance(text.value, str) else None
-    return None if told is None else told.rank
-
-
 def told_of_parts(function: Function, name: str) -> Shape | None:
     """What the function's docstring says of each of several tensors that a parameter holds."""
     node = function.definition.node

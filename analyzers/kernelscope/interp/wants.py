@@ -16,7 +16,6 @@ from kernelscope.interp.agreement import NOT_TOLD
 from kernelscope.interp.annotations import is_said_to_be_another, mentions_tensor
 from kernelscope.interp.attributes import instance_attribute
 from kernelscope.interp.containers import contents
-from kernelscope.interp.documentation import told_dims
 from kernelscope.interp.expressions import evaluate
 from kernelscope.interp.interpreter import Interpreter
 from kernelscope.interp.uses import Uses
@@ -227,8 +226,6 @@ def _of_function(run: Interpreter, function: Function, place: int | str, depth: 
         return Shape((ANY,) * len(sizes))
     if name in uses.ranks:
         return Shape((ANY,) * uses.ranks[name])
-    if name and (count := told_dims(function, name)) is not None:
-        return Shape((ANY,) * count)
     found = wanted(run, entered(function), uses, name, depth + 1)
     is_tensor = found is None and name in uses.tensors and not is_object(run, entered(function), uses, name, depth + 1)
     return Shape.unknown(NOT_TOLD) if is_tensor else found
