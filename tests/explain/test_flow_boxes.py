@@ -1153,7 +1153,8 @@ def test_places_that_are_written_and_multiplied_by_weights_are_data(tmp_path: Pa
     for edge in graph.edges:
         above.setdefault(titles[edge.target], set()).add(titles[edge.source])
     assert ("concat",) in above["output: told",]
-    todo, seen = [("output: told",)], set[tuple[str, ...]]()
+    todo: list[tuple[str, ...]] = [("output: told",)]
+    seen = set[tuple[str, ...]]()
     while todo:
         for line in above.get(todo.pop(), set()) - seen:
             seen.add(line)

@@ -44,7 +44,7 @@ forward(x, mask=None):
 def lines(source: str) -> tuple[d.Line, ...]:
     """The pseudocode of the first function, of which nothing but its text is known."""
     module = parse_module(source.encode())
-    block = host_code(module.functions()[0], module, Path("f.py"), {}, None, {})[0]
+    block = host_code(next(iter(module.functions())), module, Path("f.py"), {}, None, {})[0]
     assert isinstance(block, d.Code)
     return block.lines
 

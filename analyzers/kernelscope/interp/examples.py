@@ -31,7 +31,7 @@ def example_in(module: Module, node: t.FunctionDef | t.ClassDef) -> Scope | None
     text[node.span.start : node.span.start + len(_HEAD)] = _HEAD
     run = [_run_on(line) for line in data[said.span.start : said.span.end].split(b"\n")]
     functions = parse_module(bytes(text) + b"\n".join(run) + b"\n").functions()
-    shown = functions[0] if functions else None
+    shown = next(iter(functions), None)
     return None if shown is None else Scope(shown.node, (node.name, "example"), None)
 
 
