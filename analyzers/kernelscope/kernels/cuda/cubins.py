@@ -15,7 +15,9 @@ _HEADER = struct.Struct("<16sHHIQQQIHHHHHH")
 _SECTION = struct.Struct("<IIQQQQIIQQ")
 _SYMBOL = struct.Struct("<IBBHQQ")
 _SIZED, _REGISTERS = 4, 0x2F
+_OF_ALL = b".nv.info\0"
 MAX_SECTIONS = 100_000
+MAX_NAME = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +46,14 @@ def _registers(data: bytes) -> Iterator[KernelRegisters]:
     arch = f"sm_{flags >> 8 & 0xFF if data[8] >= 8 else flags & 0xFF}"  # moved in the eighth version of the format
     sections: list[tuple[int, ...]] = [_SECTION.unpack_from(data, start + size * i) for i in range(count)]
     for section in sections:
-        if _text(data, sections[names][4] + section[0]) != ".nv.info":
+        if not data.startswith(_OF_ALL, sections[names][4] + section[0]):
             continue
         symbols = sections[section[6]]
         strings = sections[symbols[6]]
         for symbol, registers in _counts(data[section[4] : section[4] + section[5]]):
             name = _SYMBOL.unpack_from(data, symbols[4] + _SYMBOL.size * symbol)[0]
             yield KernelRegisters(_text(data, strings[4] + name), arch, registers)
+        return  # there is one for all kernels
 
 
 def _counts(attributes: bytes) -> Iterator[tuple[int, int]]:
@@ -67,4 +70,4 @@ def _counts(attributes: bytes) -> Iterator[tuple[int, int]]:
 
 
 def _text(data: bytes, start: int) -> str:
-    return data[start : data.index(b"\0", start)].decode("utf-8", "replace")
+    return data[start : data.index(b"\0", start, start + MAX_NAME)].decode("utf-8", "replace")
