@@ -118,3 +118,12 @@ def test_a_file_that_goes_while_the_blob_is_made_is_gone_for_who_reads_it(tmp_pa
     assert store.gone(0) == ["/w/a.py"], "whoever made it did not know"
     store.put_whole(State(7, 1), pack([]))
     assert store.gone(0) == []
+
+
+def test_what_the_blob_knows_of_is_counted_also_when_its_rows_are_gone(tmp_path: Path) -> None:
+    store = Store(tmp_path, ["/w"])
+    store.drop(["/w/a.py", "/w/b.py"])
+    state = store.state()
+    assert state.gone == 2
+    store.put_whole(state, pack([]))
+    assert (store.gone(0), store.state()) == ([], state)

@@ -116,10 +116,9 @@ class Store:
         return next((State(*row) for row in self._select("SELECT file, gone FROM whole")), None)
 
     def state(self) -> State:
-        """The numbers of what was put and dropped last."""
-        file = self._select("SELECT max(id) FROM files")
-        gone = self._select("SELECT max(id) FROM gone")
-        return State(file[0][0] or 0 if file else 0, gone[0][0] or 0 if gone else 0)
+        """The numbers of what was put and dropped last, be it there still or not."""
+        last = dict(self._select("SELECT name, seq FROM sqlite_sequence"))
+        return State(last.get("files", 0), last.get("gone", 0))
 
     def put_whole(self, state: State, blob: bytes) -> None:
         """Keeps what `known` told, as it was in a state or later."""
