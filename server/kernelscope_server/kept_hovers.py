@@ -56,10 +56,6 @@ class KeptHovers:
         self._words = words
         self._files: dict[Path, _OfFile] = {}
 
-    def clear(self) -> None:
-        """Forget all of them: they would be told otherwise now."""
-        self._files = {}
-
     def get(self, analysis: Analysis, document: OpenDocument, offset: int, encoding: str) -> str | None:
         """The answer as JSON; None where it is not kept."""
         known = self._files.get(document.path)
@@ -81,7 +77,8 @@ class KeptHovers:
         known = self._files.pop(document.path, None)
         if known is None or known.state != state or not _agree(known.versions, read):
             known = _OfFile(state, dict(analysis.read_for_hovers(document.path)))
-        known.versions.update(read)
+        if (versions := {**known.versions, **read}) != known.versions:
+            known.versions = versions  # another thread may be going through those that were there
         known.put(name.start, json.dumps(self._words(found), ensure_ascii=False) if found is not None else NOTHING)
         self._files[document.path] = known
         if len(self._files) > MOST_FILES:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from kernelscope.analysis import Analysis
-from kernelscope.results import Hover
+from kernelscope.results import Hover, Settings
 from kernelscope.syntax.text import SourceText
 from kernelscope_server import kept_hovers
 from kernelscope_server.documents import OpenDocument, opened
@@ -88,7 +88,7 @@ def test_nothing_is_kept_over_a_change(kept: Kept, what: str) -> None:
         kept.other.write_text("def helper(other_name):\n    return 1\n")
         os.utime(kept.other, (7, 7))
     elif what == "settings":
-        kept.kept.clear()
+        kept.analysis.settings = Settings(bindings={"T": 16})
     else:
         kept.analysis.files_changed([kept.other])
     assert kept.get("helper(y") == "not kept"
