@@ -136,6 +136,7 @@ def _memory(facts: KernelFacts, options: ViewOptions) -> Picture:
     near: list[Held] = []
     for array in (*facts.shared.static, *facts.shared.dynamic):
         size = f"{render(array.size, facts.order)} B" if array.size is not None else array.reason
+        size += f" {array.condition}" if array.condition else ""
         if array.path == facts.unit.path:
             places[array.name] = facts.location(array.span)
         near += _held(f"{array.name} {array.declared}", size, array.name, options.width)

@@ -12,15 +12,13 @@ from kernelscope.dims import product
 from kernelscope.explain.cuda_shared_rows import arguments_text
 from kernelscope.explain.document import Line
 from kernelscope.kernels.cuda.build_logs import Compiled
-from kernelscope.kernels.cuda.kernels import KernelFacts
+from kernelscope.kernels.cuda.kernels import MAX_INSTANTIATIONS, KernelFacts
 from kernelscope.kernels.hardware import Generation, Gpu
 from kernelscope.kernels.occupancy import Occupancy, occupancy, waves
 from kernelscope.results import Location
 
 MAX_LINES = 8
 MAX_GRIDS = 4
-MAX_INSTANTIATIONS = 8
-"""Ways to fill in templates of which each is followed: the kernel and all that it calls, anew."""
 
 
 def register_lines(built: tuple[Compiled, ...]) -> Iterator[Line]:

@@ -26,8 +26,18 @@ def static_lines(facts: KernelFacts) -> Iterator[Line]:
         yield sized
         return
     arrays = ", ".join(_array_text(array, facts) for array in shared.static)
-    total = f"{render(size, facts.order)} B" if size is not None else "not known in all"
+    total = f"{render(size, facts.order)} B" if size is not None else _by_condition(facts)
     yield Line(f"{total}: {arrays}", facts.location(shared.static[0].span) if shared.static[0].direct else None)
+
+
+def _by_condition(facts: KernelFacts) -> str:
+    """The bytes where branches that constants decide have arrays of their own."""
+    known = [f"{render(size, facts.order)} B {condition}" for condition, size in facts.shared.by_condition]
+    if not known and (bounds := facts.shared.bounds) is not None:
+        return f"{bounds[0]} to {bounds[1]} B"
+    if not known and (least := facts.shared.least) is not None:
+        return f"at least {render(least, facts.order)} B"
+    return ", ".join(known) or "not known in all"
 
 
 def _instantiated(facts: KernelFacts) -> Line | None:
@@ -50,7 +60,7 @@ def _instantiated(facts: KernelFacts) -> Line | None:
     for number, (shared, constants) in sizes.items():
         arrays = ", ".join(_array_text(array, facts) for array in shared.static)
         given = f" with {arguments_text(constants)}" if len(sizes) > 1 else ""
-        parts.append(f"{number} B{given}: {arrays}")
+        parts.append(f"{number} B{given}{f': {arrays}' if arrays else ''}")
     return Line("; ".join(parts))
 
 
@@ -61,7 +71,7 @@ def arguments_text(constants: Constants) -> str:
 
 def _array_text(array: SharedArray, facts: KernelFacts) -> str:
     size = f"{render(array.size, facts.order)} B" if array.size is not None else f"({array.reason})"
-    return f"`{array.name}` {array.declared} {size}"
+    return f"`{array.name}` {array.declared} {size}{f' {array.condition}' if array.condition else ''}"
 
 
 def dynamic_lines(facts: KernelFacts) -> Iterator[Line]:

@@ -16,6 +16,7 @@ from kernelscope.kernels.cuda.intrinsics import LIBRARY_CONSTANTS
 from kernelscope.kernels.cuda.layouts import layout_of, plain_name, template_arguments
 from kernelscope.kernels.cuda.lookup import functions_meant, visible
 from kernelscope.kernels.cuda.specialisations import meant
+from kernelscope.kernels.cuda.traits import trait
 from kernelscope.kernels.cuda.units import Unit
 from kernelscope.syntax.cuda.declarations import Alias, Declaration, Declarations, Struct
 from kernelscope.syntax.cuda.expressions import (
@@ -119,7 +120,8 @@ class Constants:
         if self.function is not None and any(t.name == name for t in self.function.templates):
             return self._parameter(name, depth)
         if "::" in name:
-            return self._qualified(name, offset, depth)
+            told = trait(name, lambda text: self.bound.get(text, text)) if "<" in name else None
+            return dim(int(told)) if told is not None else self._qualified(name, offset, depth)
         found = self._variable(name, offset)
         if found is not None:
             return self._declared(*found, name, offset, depth)

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
 from kernelscope.dims import Dim
+from kernelscope.kernels.cuda.branches import ALWAYS
 from kernelscope.kernels.cuda.build_logs import Compiled, compiled
 from kernelscope.kernels.cuda.constants import Constants
 from kernelscope.kernels.cuda.handed_kernels import handed_launches
@@ -22,7 +23,7 @@ from kernelscope.kernels.cuda.launches import launches
 from kernelscope.kernels.cuda.lookup import functions_meant
 from kernelscope.kernels.cuda.operations import Behaviour, behaviour
 from kernelscope.kernels.cuda.overloads import may_mean
-from kernelscope.kernels.cuda.shared_memory import SharedMemory, shared_memory
+from kernelscope.kernels.cuda.shared_memory import SharedArray, SharedMemory, shared_memory
 from kernelscope.kernels.cuda.units import KEPT_UNITS, Unit, Units
 from kernelscope.results import Location, Span
 from kernelscope.syntax.cuda.expressions import split_arguments
@@ -34,6 +35,8 @@ from kernelscope.workspace.workspace import Workspace
 _QUALIFYING_MACRO = re.compile(r"(?<![\w<,:])\s*\b([A-Z][A-Z0-9_]{2,})\s*\(")
 MAX_LAUNCH_FILES = 40
 KEPT_KERNELS = 200
+MAX_INSTANTIATIONS = 8
+"""Ways to fill in templates of which each is followed: the kernel and all that it calls, anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +117,12 @@ class KernelFacts:
 
     @cached_property
     def shared(self) -> SharedMemory:
-        return shared_memory(self.behaviour.reached)
+        """With template parameters as names, but without what no launch's arguments bring about."""
+        found = shared_memory(self.behaviour)
+        if any(array.condition for array in found.static) and 0 < len(self.instantiations) <= MAX_INSTANTIATIONS:
+            made = [self.shared_of(constants).static for _, constants in self.instantiations]
+            found = replace(found, static=tuple(_of_all(found.static, made)))
+        return found
 
     @cached_property
     def instantiations(self) -> tuple[tuple[Launch, Constants], ...]:
@@ -130,7 +138,7 @@ class KernelFacts:
     def shared_of(self, constants: Constants) -> SharedMemory:
         """Shared memory of one instantiation."""
         bound = dict(constants.bound)
-        return shared_memory(behaviour(self.unit, self.function, bound).reached, bound)
+        return shared_memory(behaviour(self.unit, self.function, bound))
 
     @cached_property
     def launch_bounds(self) -> LaunchBounds | None:
@@ -170,6 +178,16 @@ class KernelFacts:
         """Threads of a block where all launches agree; None where they do not, or where there is none."""
         blocks = {launch.block for launch in self.launches}
         return next(iter(blocks)) if len(blocks) == 1 else None
+
+
+def _of_all(static: Iterable[SharedArray], made: Sequence[Sequence[SharedArray]]) -> Iterator[SharedArray]:
+    """The arrays that some instance has; what they rest on is only told of those that not all have."""
+    for array in static:
+        having = [next((a for a in arrays if (a.path, a.span) == (array.path, array.span)), None) for arrays in made]
+        if all(one is not None and not one.condition for one in having):
+            yield replace(array, only_if=ALWAYS)
+        elif any(one is not None for one in having):
+            yield array
 
 
 class Kernels:

@@ -16,6 +16,7 @@ from tree_sitter import Node
 
 from kernelscope.dims import Dim, dim
 from kernelscope.kernels.cuda import types
+from kernelscope.kernels.cuda.branches import Branches
 from kernelscope.kernels.cuda.constants import Constants
 from kernelscope.kernels.cuda.deduction import deduced_arguments
 from kernelscope.kernels.cuda.intrinsics import (
@@ -70,6 +71,9 @@ class Operation:
         return self.effect.kind
 
 
+Key = tuple[str, int, tuple[tuple[str, str], ...], tuple[tuple[str, Dim], ...]]
+
+
 @dataclass(frozen=True, slots=True)
 class Reached:
     """A function that a kernel runs, with what its template parameters are given there."""
@@ -81,6 +85,11 @@ class Reached:
     """The file of the kernel."""
     values: tuple[tuple[str, Dim], ...] = ()
     """Template parameters whose values follow from those of the kernel, in its words."""
+
+    @property
+    def key(self) -> Key:
+        """The same for all calls that run the function in the same way."""
+        return self.unit.path, self.function.body.start_byte, self.bound, self.values
 
     @property
     def constants(self) -> Constants:
@@ -106,6 +115,13 @@ class Behaviour:
     complete: bool = True
     instances: tuple[Mapping[str, int], ...] = ()
     """Numbers that launches give the kernel's template parameters; branches that none of them takes are left out."""
+    calls: dict[Key, list[tuple[Reached, Node]]] = field(default_factory=dict["Key", "list[tuple[Reached, Node]]"])
+    """By function that is reached: those that call it, and where."""
+
+    def branches(self, one: Reached) -> Branches:
+        """The branches of a function that the kernel runs."""
+        instances = [one.instance(numbers) for numbers in self.instances]
+        return Branches(one.unit.source, one.constants, instances)
 
     def of(self, kind: Kind) -> list[Operation]:
         return [operation for operation in self.operations if operation.kind is kind]
@@ -120,14 +136,14 @@ def behaviour(
     """Walks a kernel and the device functions it calls."""
     found = Behaviour(instances=instances if 0 < len(instances) <= MAX_INSTANCES else ({},))
     todo: list[tuple[Reached, int]] = [(Reached(unit, kernel, tuple(sorted((bound or {}).items())), unit), 0)]
-    seen: set[tuple[object, ...]] = set()
+    seen: set[Key] = set()
     walks: Counter[tuple[str, int]] = Counter()
     while todo:
         reached, depth = todo.pop(0)
-        place = reached.unit.path, reached.function.body.start_byte
-        key = (*place, reached.bound, reached.values)
+        key = reached.key
         if key in seen:
             continue
+        place = reached.unit.path, reached.function.body.start_byte
         walks[place] += 1
         if walks[place] > MAX_WALKS:
             found.complete = False
@@ -155,20 +171,22 @@ class _Walk:
         self.direct, self.found = direct, found
         self.source, self.path = reached.unit.source, Path(reached.unit.path)
         self.callees: list[Reached] = []
-        self.dead: dict[int, tuple[int, int] | None] = {}
-        """By `if`: the branch that no instance takes."""
         self.constants = reached.constants
         self.instances = [reached.instance(numbers) for numbers in found.instances]
+        self.branches = Branches(self.source, self.constants, self.instances)
 
     def run(self) -> list[Reached]:
         body = self.function.body
         for site in self.source.calls(body):
-            if self._is_dead(site):
+            if self.branches.is_dead(site.around, site.node.start_byte):
                 continue
+            before = len(self.callees)
             if site.node.type == "call_expression":
                 self._call(site)
             else:
                 self._assembly(site)
+            for callee in self.callees[before:]:
+                self.found.calls.setdefault(callee.key, []).append((self.reached, site.node))
         self._library_types(CallSite(body, ()))
         return self.callees
 
@@ -178,30 +196,6 @@ class _Walk:
         kinds = {node.type for node in site.around}
         loop, branch = not kinds.isdisjoint(LOOPS), not kinds.isdisjoint(BRANCHES)
         self.found.operations.append(Operation(effect, place, self.function, loop, branch, arguments, self.direct))
-
-    def _is_dead(self, site: CallSite) -> bool:
-        """Whether a place stands in a branch that no instance of the kernel takes."""
-        for outer in reversed(site.around):
-            if outer.type == "if_statement":
-                if outer.start_byte not in self.dead:
-                    self.dead[outer.start_byte] = self._dead_branch(outer)
-                dead = self.dead[outer.start_byte]
-                if dead is not None and dead[0] <= site.node.start_byte < dead[1]:
-                    return True
-        return False
-
-    def _dead_branch(self, node: Node) -> tuple[int, int] | None:
-        condition = node.child_by_field_name("condition")
-        if condition is None:
-            return None
-        text = self.source.text(condition).removeprefix("(").removesuffix(")")
-        taken: bool | None = None
-        for number in self._numbers(text, condition.start_byte):
-            if number is None or taken not in (None, bool(number)):
-                return None
-            taken = bool(number)
-        branch = node.child_by_field_name("alternative" if taken else "consequence")
-        return (branch.start_byte, branch.end_byte) if branch is not None else None
 
     def _numbers(self, text: str, offset: int) -> Iterator[int | None]:
         """What an expression comes to in each instance of the kernel."""
