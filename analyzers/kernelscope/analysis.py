@@ -427,6 +427,10 @@ class Analysis:
             from kernelscope.explain.call_path import call_path, start_node
 
             graph = self.navigation.graph()
+            if target.path.is_dir():
+                from kernelscope.explain.operator_ends import operators_document
+
+                return operators_document(graph, target)
             return call_path(graph, start_node(graph, target), options, target)
         if kind == "explain" and target.path.is_dir():
             from kernelscope.explain.overview import overview

@@ -19,6 +19,7 @@ export const VIEW_COMMANDS = [
   "kernelscope.showDistributedMap",
   "kernelscope.explainFolder",
   "kernelscope.showFolderArchitecture",
+  "kernelscope.showFolderOperators",
 ];
 
 /** Those that are about a whole folder: they need no file, nor a cursor. */

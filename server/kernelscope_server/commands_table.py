@@ -20,4 +20,5 @@ VIEWS: dict[str, str] = {
     "kernelscope.showDistributedMap": "distributed",
     "kernelscope.explainFolder": "explain",
     "kernelscope.showFolderArchitecture": "architecture",
+    "kernelscope.showFolderOperators": "path",
 }

@@ -70,6 +70,7 @@ async def test_a_command_opens_a_view_with_its_document_s_title(client: Language
         ("showShapes", place("class TinyLLM"), "Shapes in model.py", "q"),
         ("explainFolder", {"uri": SAMPLE.as_uri()}, "Overview of sample", "Model TinyLLM (tinyllm/model.py)"),
         ("showFolderArchitecture", {"uri": SAMPLE.as_uri()}, "Architecture of sample", "Scheduling"),
+        ("showFolderOperators", {"uri": SAMPLE.as_uri()}, "Operators of sample", "Come to a kernel"),
     ],
 )
 async def test_shapes_of_a_file_and_folders_as_a_whole_have_views(

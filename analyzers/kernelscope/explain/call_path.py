@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 
 from kernelscope.explain.document import Block, Code, Document, Heading, Line, Paragraph
-from kernelscope.graph.gaps import Gap, ends, gaps
+from kernelscope.graph.gaps import CPU, HOST, Gap, ends, gaps
 from kernelscope.graph.kinds import Edge, Node, NodeKind
 from kernelscope.graph.operator_graph import OperatorGraph
 from kernelscope.graph.paths import MAX_ASKED_NODES, Reached, callers_of, kernels_from
@@ -44,7 +44,7 @@ def call_path(graph: OperatorGraph, start: Node, options: ViewOptions, target: T
     kernels = down.kernels()
     if start.kind is not NodeKind.KERNEL:
         missing = gaps(graph, down, computes)
-        reach = _reach(down, kernels) or _instead(down, missing)
+        reach = _reach(down, kernels) or instead(down, missing)
         blocks.append(Paragraph((Line(f"{describe(start)} reaches {reach}.", start.location),)))
         blocks.append(Heading("Down to the kernels"))
         wanted = kernels + down.libraries() + down.missing() or _leaves(down)
@@ -140,11 +140,13 @@ def _reach(reached: Reached, kernels: list[Node]) -> str:
     return told + (f", {share}through hops marked ?" if doubtful else "")
 
 
-def _instead(reached: Reached, missing: list[Gap]) -> str:
-    """In what the calls end that reach no kernel of the workspace."""
+def instead(reached: Reached, missing: list[Gap]) -> str:
+    """In what the calls end that reach no kernel of the workspace, in words."""
     met = ends(missing, reached)
-    if "the CPU" in met:
+    if CPU in met:
         return "no kernel: it runs on the CPU"
+    if met == [HOST]:
+        return "no kernel: as far as its calls can be followed it runs on the host"
     libraries = [library for library in met if library != "PyTorch"]
     parts = [f"{_listed(libraries)} outside of the workspace"] if libraries else []
     communication = (node.name for node in reached.via if node.kind is NodeKind.COLLECTIVE)

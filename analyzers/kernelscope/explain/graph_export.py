@@ -20,9 +20,14 @@ FOLLOWED = 20_000
 
 
 def graph_export(graph: OperatorGraph, root: str, cancelled: Callable[[], bool] = lambda: False) -> dict[str, object]:
-    """The whole graph: links of operators and C++, and every Python function of a file that takes part."""
+    """The whole graph: links of operators and C++, and every Python function of a file that takes part.
+
+    Of operators that come to no kernel also what is missing.
+    """
     left = graph.follow_all(FOLLOWED, cancelled)
-    edges = [data["edge"] for _, _, data in graph.whole().edges(data=True)]
+    ends = (gap.edge for op in graph.every_operator() for gap in gaps(graph, kernels_from(graph, op), computes))
+    missing = dict.fromkeys(ends)
+    edges = [*missing, *(data["edge"] for _, _, data in graph.whole().edges(data=True))]
     return _plain(edges, root) | {"complete": graph.complete and not left, "functions not followed": left}
 
 

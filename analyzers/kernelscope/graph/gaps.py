@@ -36,6 +36,12 @@ _BUILTINS = frozenset(dir(builtins))
 _BORING = re.compile(r"(?:cuda|cu|hip)[A-Z]\w*\Z|[A-Z_0-9]+\Z|.*(?:CHECK|Check|check)")
 
 
+CPU = "the CPU"
+"""The end of what is registered for the CPU."""
+HOST = "the host"
+"""The end of C++ whose calls all lead to functions of the workspace, or to nothing that starts work elsewhere."""
+
+
 class Rank(IntEnum):
     """How much a gap tells, the most first."""
 
@@ -73,7 +79,7 @@ def gaps(graph: OperatorGraph, reached: Reached, computes: Callable[[str], bool]
         return []
     communicates = any(node.kind is NodeKind.COLLECTIVE for node in reached.via)
     if (cpu := _only_on_the_cpu(reached)) and not communicates:
-        return [Gap(_missing(cpu, "no kernel: this implementation runs on the CPU", cpu.line), Rank.CPU, "the CPU")]
+        return [Gap(_missing(cpu, "no kernel: this implementation runs on the CPU", cpu.line), Rank.CPU, CPU)]
     found: dict[str, Gap] = {}
     loading = _loading(graph, reached)
     for node in (reached.start, *reached.via):
@@ -86,7 +92,8 @@ def gaps(graph: OperatorGraph, reached: Reached, computes: Callable[[str], bool]
         last = next((n for n in reversed(reached.via) if n.kind is NodeKind.FUNCTION), None)
         if last is not None:
             text = "no kernel: of the calls that can be followed none launches one"
-            return [Gap(_missing(last, text, last.line), Rank.UNKNOWN)]
+            is_native = not any(_is_python(n) for n in reached.via if n.kind is NodeKind.FUNCTION)
+            return [Gap(_missing(last, text, last.line), Rank.UNKNOWN, HOST if is_native else "")]
     is_known = any(gap.rank is Rank.OUTSIDE for gap in found.values())
     some = min((gap.rank for gap in found.values()), default=Rank.CPU) < Rank.FOREIGN
     most = Rank.TORCH if is_known else Rank.UNKNOWN if some else Rank.FOREIGN

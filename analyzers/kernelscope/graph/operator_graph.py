@@ -319,6 +319,10 @@ class OperatorGraph:
                     return node
         return None
 
+    def every_operator(self) -> list[Node]:
+        """All operators that something registers or C++ calls, by name."""
+        return sorted((op for found in self._links.operators.values() for op in found), key=lambda op: op.name)
+
     def operators(self, name: str) -> list[Node]:
         """Operators by `library::name`, `library.name` or the bare name."""
         spelled = name.removeprefix("torch.ops.").replace(".", "::")
