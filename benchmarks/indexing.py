@@ -49,7 +49,7 @@ def main() -> None:
             analysis = Analysis([folder], cache_dir=Path(cache))
             index = analysis.workspace.index
             begun = cpu()
-            for stage in (Stage.NAMES, Stage.OPERATORS, Stage.FACTS):
+            for stage in (Stage.NAMES, Stage.OPERATORS, Stage.CALLS):
                 index.run(None, partial(has_reached, index, stage))
                 print(f"{start} {stage.name.lower():10} {cpu() - begun:7.2f} s")
             analysis.navigation.graph()

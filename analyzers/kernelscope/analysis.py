@@ -145,7 +145,7 @@ class Analysis:
     @property
     def knows_calls(self) -> bool:
         """Whether the calls of all files have been read; before, callers in files that are not open are missing."""
-        return self.workspace.index.stage >= Stage.FACTS
+        return self.workspace.index.stage >= Stage.CALLS
 
     def left_out(self) -> Sequence[LeftOut]:
         """Files that are not analysed, and why."""

@@ -120,7 +120,7 @@ def test_a_server_killed_at_any_moment_leaves_a_whole_index(tmp_path: Path) -> N
         server.wait()
     index = Index(Files([str(root)]), cache)
     index.run()
-    assert index.stage is Stage.FACTS
+    assert index.stage is Stage.CALLS
     assert all(index.table.named(f"only_{number}") for number in range(150))
     assert len(index.callers("relu") or ()) == 150
 

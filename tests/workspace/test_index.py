@@ -54,7 +54,7 @@ def test_names_facts_and_callers(workspace: Workspace, cache: Path) -> None:
     index = Index(files, cache)
     said: list[IndexProgress] = []
     index.run(said.append)
-    assert index.stage is Stage.FACTS
+    assert index.stage is Stage.CALLS
     assert said[-1].done == said[-1].total == 3
     assert found(index, "attn") == ["Attention"]
     assert [os.path.basename(path) for path in index.callers("helper") or []] == ["a.py"]
@@ -111,7 +111,7 @@ def test_a_renamed_folder_and_a_burst_of_changes_are_walked(workspace: Workspace
     index.update([str(root / f"many{i}.py") for i in range(100)])
     index.settle()
     assert len(found(index, "burst_")) == 50
-    assert index.stage is Stage.FACTS
+    assert index.stage is Stage.CALLS
     root.rename(root.with_name("away"))
     index.update([str(root)])
     index.settle()
@@ -219,7 +219,7 @@ def test_cancelling_stops_and_the_next_run_finishes(workspace: Workspace, cache:
     index.run(cancelled=lambda: True)
     assert index.stage is Stage.EMPTY
     index.run()
-    assert index.stage is Stage.FACTS
+    assert index.stage is Stage.CALLS
 
 
 def _corrupt(path: Path) -> None:

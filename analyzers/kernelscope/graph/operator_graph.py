@@ -49,7 +49,7 @@ class OperatorGraph:
         self._followed_edges = EdgeTable()
         self._followed: set[Node] = set()
         self._sought: set[Node] = set()
-        self.complete = workspace.index.stage >= Stage.FACTS
+        self.complete = workspace.index.stage >= Stage.CALLS
 
     def whole(self) -> MultiDiGraph[Node]:
         """One graph of everything that is linked so far; edges carry an `Edge` under the key `edge`."""

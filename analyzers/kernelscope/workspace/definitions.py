@@ -41,7 +41,7 @@ def names_of(path: str, data: bytes) -> FileNames:
 
 def python_names(data: bytes) -> FileNames:
     """`def` and `class` at the start of a line, with the class or function around them found by indentation."""
-    found = _Columns()
+    found = Columns()
     open_blocks: list[tuple[int, bytes, bool]] = []
     line, counted = 1, 0
     for match in _in_order(pattern.finditer(data) for pattern in _PYTHON):
@@ -70,7 +70,7 @@ def python_names(data: bytes) -> FileNames:
 
 def cuda_names(data: bytes) -> FileNames:
     """Kernels anywhere, types, macros and functions that begin in the first column."""
-    found = _Columns()
+    found = Columns()
     seen: set[tuple[bytes, DefKind]] = set()
     text = b"\n" + data
     line, counted, taken = 0, 0, 0
@@ -94,7 +94,7 @@ def _in_order(searches: Iterable[Iterable[re.Match[bytes]]]) -> list[re.Match[by
     return matches
 
 
-class _Columns:
+class Columns:
     """The names of one file as they are found."""
 
     def __init__(self) -> None:
@@ -108,6 +108,12 @@ class _Columns:
         self._kinds.append(kind)
         self._places.extend((line, column))
         self._containers.append(container)
+
+    def extend(self, more: Columns) -> None:
+        self._names += more._names
+        self._kinds += more._kinds
+        self._places += more._places
+        self._containers += more._containers
 
     def all(self) -> FileNames:
         if not self._names:

@@ -19,13 +19,14 @@ import msgspec
 from kernelscope.results import LeftOut
 from kernelscope.turns import give_way
 from kernelscope.workspace.definitions import names_of
-from kernelscope.workspace.facts import EMPTY_NAMES, FileFacts, decode_facts, decode_names
+from kernelscope.workspace.facts import EMPTY_NAMES, FileFacts, decode_facts, decode_names, encode
 from kernelscope.workspace.files import CUDA_SUFFIXES, WATCHED_SUFFIXES, Entry, Files
 from kernelscope.workspace.folders import Folders
 from kernelscope.workspace.mentions import Mentions
 from kernelscope.workspace.pool import scan_all
 from kernelscope.workspace.progress import Progress, Report
 from kernelscope.workspace.reading import Version
+from kernelscope.workspace.scan import MAX_SCANNED_AT_ONCE
 from kernelscope.workspace.store import Row, Store
 from kernelscope.workspace.symbols import Match, SymbolTable
 from kernelscope.workspace.whole_index import Stamp, pack, unpacked
@@ -36,8 +37,8 @@ MANY_ROWS = 400
 """So many are read at a start besides what is kept as a whole."""
 MAX_SMALL_CHANGE = 32
 KEPT_FACTS = 400
-MAX_SCANNED_AT_ONCE = 1 << 20
-"""Larger texts are scanned by worker processes only, from disk: nobody who asks waits for them."""
+WRITTEN_FACTS = 64
+"""So many that were made when they were asked for are written at once."""
 
 
 class Stage(IntEnum):
@@ -48,11 +49,16 @@ class Stage(IntEnum):
     """Names of all files: symbol search is complete."""
     OPERATORS = 2
     """Facts of all files with kernels, launches or registrations: the operator graph is complete."""
-    FACTS = 3
-    """Facts of all files."""
+    CALLS = 3
+    """What all files call: who mentions a name is known."""
 
 
-_PHASES = {Wanted.NAMES: "names", Wanted.OPERATORS: "kernels and bindings", Wanted.FACTS: "calls"}
+_PHASES = {
+    Wanted.NAMES: "names",
+    Wanted.OPERATORS: "kernels and bindings",
+    Wanted.MENTIONS: "calls",
+    Wanted.FACTS: "calls",
+}
 
 
 class Index:
@@ -71,6 +77,8 @@ class Index:
         self._stamps: dict[str, Stamp] = {}
         self._failed: dict[str, str] = {}
         self._kept: dict[str, tuple[Version, FileFacts]] = {}
+        self._made: dict[str, tuple[Version, FileFacts]] = {}
+        """Facts that nobody had asked for before, to be written."""
         self._open_names: dict[str, Version] = {}
         self._is_loaded = False
         self._folders: Folders | None = None
@@ -106,7 +114,8 @@ class Index:
             if not cancelled():
                 self.stage = max(self.stage, Stage.NAMES)
                 report.now(len(changed), len(changed), _PHASES[Wanted.NAMES])  # who waits for them need not any more
-            self._save(rows)
+            for begin in range(0, len(rows), WRITE_ROWS):
+                self._save(rows[begin : begin + WRITE_ROWS])  # who reads from the store waits for so many at most
             opened = set(self.files.open_paths())
             bare = [entry for path, entry in entries.items() if self._lacks_facts(path)]
             unranked = [e for e in bare if e.path not in opened and self._stamps[e.path].rank <= 0]
@@ -120,9 +129,9 @@ class Index:
             self.stage = max(self.stage, Stage.OPERATORS)
             rest = [entry for entry in bare if self._lacks_facts(entry.path)]
             rest.sort(key=lambda entry: self._stamps[entry.path].rank)
-            self._scan(rest, Wanted.FACTS, report, cancelled)
+            self._scan(rest, Wanted.MENTIONS, report, cancelled)
             if not cancelled():
-                self.stage = Stage.FACTS
+                self.stage = Stage.CALLS
                 report.done(len(entries))
                 self._keep_whole()
 
@@ -206,7 +215,7 @@ class Index:
         if version is None or data is None or isinstance(data, LeftOut):
             self._forget([path])
             return None
-        return scan_bytes(path, data, Wanted.FACTS, version.size, version.mtime_ns)
+        return scan_bytes(path, data, Wanted.MENTIONS, version.size, version.mtime_ns)
 
     def _load(self) -> None:
         """What the cache knows, the first time; the walk that follows finds out what of it has changed."""
@@ -322,6 +331,7 @@ class Index:
 
     def close(self) -> None:
         """Lets go of the cache file."""
+        self._write_made()
         with self._opening:
             if self._store is not None:
                 self._store.close()
@@ -385,7 +395,7 @@ class Index:
         kept = self._kept.get(path)
         if kept is not None and kept[0] == version:
             return kept[1]
-        facts = self._cached_facts(path, version) or self._scan_now(path)
+        facts = self._cached_facts(path, version) or self._scan_now(path, version)
         if facts is not None:
             while len(self._kept) >= KEPT_FACTS:
                 self._kept.pop(next(iter(self._kept)), None)
@@ -401,8 +411,8 @@ class Index:
             return None
 
     def state_of_disk(self) -> str | None:
-        """Stands for all files as they were on the disk when they were indexed; None while facts are incomplete."""
-        if self.stage < Stage.FACTS:
+        """Stands for all files as they were on the disk when they were indexed; None while calls are incomplete."""
+        if self.stage < Stage.CALLS:
             return None
         known = hashlib.sha256()
         for path, stamp in sorted(self._stamps.items()):
@@ -430,22 +440,22 @@ class Index:
                 yield path, facts
 
     def callers(self, name: str) -> list[str] | None:
-        """Files that call, launch or register something of this name; None while facts are incomplete."""
-        if self.stage < Stage.FACTS:
+        """Files that call, launch or register something of this name; None while calls are incomplete."""
+        if self.stage < Stage.CALLS:
             return None
         opened = [path for path in self.files.open_paths() if self.files.is_indexed(path)]
         return sorted({*self._mentioned().calling(name), *opened})
 
     def extenders(self, name: str) -> list[str] | None:
-        """Files with a class that names this one among its bases; None while facts are incomplete."""
-        if self.stage < Stage.FACTS:
+        """Files with a class that names this one among its bases; None while calls are incomplete."""
+        if self.stage < Stage.CALLS:
             return None
         opened = [path for path in self.files.open_paths() if self.files.is_indexed(path)]
         return sorted({*self._mentioned().deriving(name), *opened})
 
     def native_callers(self, name: str) -> list[str] | None:
         """The same of C++ files alone, which are few: what they call is held in memory."""
-        if self.stage < Stage.FACTS:
+        if self.stage < Stage.CALLS:
             return None
         found = self._mentioned().native.calling(name)
         opened = (p for p in self.files.open_paths() if p.endswith(CUDA_SUFFIXES) and self.files.is_indexed(p))
@@ -467,13 +477,25 @@ class Index:
         if version.is_open or path not in self._stamps:
             return None
         found = self.store().facts(path)
-        if found is None or found[:2] != (version.size, version.mtime_ns) or version.edit:
+        if not found or not found[2] or found[:2] != (version.size, version.mtime_ns) or version.edit:
             return None
         try:
             return decode_facts(found[2])
         except msgspec.MsgspecError:
             return None
 
-    def _scan_now(self, path: str) -> FileFacts | None:
+    def _scan_now(self, path: str, version: Version) -> FileFacts | None:
         data = self.files.read(path)
-        return facts_or_none(path, data) if isinstance(data, bytes) and len(data) <= MAX_SCANNED_AT_ONCE else None
+        if not isinstance(data, bytes) or len(data) > MAX_SCANNED_AT_ONCE:
+            return None
+        facts = facts_or_none(path, data)
+        if facts is not None and self._stands(path) and not (version.is_open or version.edit):
+            self._made[path] = (version, facts)
+            if len(self._made) >= WRITTEN_FACTS:
+                self._write_made()
+        return facts
+
+    def _write_made(self) -> None:
+        made, self._made = self._made, {}
+        rows = [(encode(facts), path, version.size, version.mtime_ns) for path, (version, facts) in list(made.items())]
+        self.store().put_facts(rows)

@@ -11,6 +11,7 @@ from kernelscope.syntax.text import with_line_feeds
 from kernelscope.workspace.definitions import names_of
 from kernelscope.workspace.facts import TOP, Def, DefKind, FileFacts, Name
 from kernelscope.workspace.files import PYTHON_SUFFIXES
+from kernelscope.workspace.python_mentions import Mentioned, python_mentions
 
 _OPERATOR_WORDS: tuple[tuple[bytes, tuple[bytes, ...]], ...] = (
     (b"jit", (b"@jit", b"_jit")),
@@ -25,8 +26,10 @@ _HOST_JIT = b"torch.jit"
 _FRAMEWORK_WORDS = (b"torch", b"triton", b"jax", b"cuda")
 _CUDA_STRING = re.compile(rb"([rR]?)(\"\"\"|''')((?:(?!\2).)*?__global__(?:(?!\2).)*)\2", re.DOTALL)
 MAX_CUDA_STRINGS = 20
+MAX_SCANNED_AT_ONCE = 1 << 20
+"""Larger texts are scanned by worker processes only, from disk: nobody who asks waits for them."""
 
-__all__ = ["facts_of", "names_of", "priority"]
+__all__ = ["facts_of", "mentions_of", "names_of", "priority"]
 
 
 def priority(path: str, data: bytes) -> int:
@@ -38,6 +41,13 @@ def priority(path: str, data: bytes) -> int:
     if data.count(b".jit") > data.count(_HOST_JIT):
         return 0
     return 1 if any(word in data for word in _FRAMEWORK_WORDS) else 2
+
+
+def mentions_of(path: str, data: bytes) -> Mentioned | None:
+    """The names and calls of a file whose facts can be made at once when they are asked for; None of another."""
+    if len(data) > MAX_SCANNED_AT_ONCE or not path.endswith(PYTHON_SUFFIXES):
+        return None
+    return python_mentions(with_line_feeds(data))
 
 
 def facts_of(path: str, data: bytes) -> FileFacts:

@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 
 from kernelscope import __version__
 
-SCHEMA = 40
+SCHEMA = 41
 BUSY_SECONDS = 0.5
 PAGE_ROWS = 200
 UNUSED_SECONDS = 30 * 86_400
@@ -50,7 +50,10 @@ _COLUMNS = "path, size, mtime_ns, priority, error, names, has_facts"
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """What is known of one file: `names` from tier 1; `called` and `facts` from tier 2, else None."""
+    """What is known of one file: `names` from tier 1; `called` and `facts` from tier 2, else None.
+
+    Facts that are made when somebody asks for them are empty.
+    """
 
     path: str
     size: int
@@ -155,6 +158,12 @@ class Store:
             (f"INSERT OR REPLACE INTO files ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)", files),
             ("INSERT OR REPLACE INTO facts VALUES (?, ?, ?, ?, ?, ?)", facts),
             ("DELETE FROM facts WHERE path = ?", bare),
+        )
+
+    def put_facts(self, rows: Iterable[tuple[bytes, str, int, int]]) -> None:
+        """Facts, path, size and time of files whose facts were not made when their rows were put."""
+        self._write(
+            ("UPDATE facts SET facts = ? WHERE path = ? AND size = ? AND mtime_ns = ? AND length(facts) = 0", [*rows])
         )
 
     def made(self, kind: str) -> Iterator[tuple[str, int, int, bytes]]:

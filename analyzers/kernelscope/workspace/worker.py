@@ -21,7 +21,7 @@ from kernelscope.results import LeftOut
 from kernelscope.syntax.text import with_line_feeds
 from kernelscope.workspace.facts import FileFacts, Record, called_names, columns, encode
 from kernelscope.workspace.reading import MAX_FILE_BYTES, read_stamped
-from kernelscope.workspace.scan import facts_of, names_of, names_of_facts, priority
+from kernelscope.workspace.scan import facts_of, mentions_of, names_of, names_of_facts, priority
 
 NICENESS = 19
 """Of work that nobody waits for."""
@@ -39,11 +39,13 @@ class Wanted(IntEnum):
     OPERATORS = 1
     """The rank of every file, and the facts of those with kernels, launches or registrations: for these somebody may
     wait who jumps to a kernel, but hovers come first."""
-    FACTS = 2
+    MENTIONS = 2
+    """Names and calls of every file, so that it is found by any of them; its facts only where a parse has to tell."""
+    FACTS = 3
     """Everything."""
 
 
-_NICENESS = {Wanted.NAMES: 0, Wanted.OPERATORS: OPERATORS_NICENESS, Wanted.FACTS: NICENESS}
+_NICENESS = {Wanted.NAMES: 0, Wanted.OPERATORS: OPERATORS_NICENESS, Wanted.MENTIONS: NICENESS, Wanted.FACTS: NICENESS}
 
 
 class Batch(Record, frozen=True):
@@ -55,7 +57,10 @@ class Batch(Record, frozen=True):
 
 
 class Scanned(Record, frozen=True):
-    """What became of one file; see `store.Row`. `names` is None where they were not looked for."""
+    """What became of one file; see `store.Row`. `names` is None where they were not looked for.
+
+    `facts` are empty where they are made when somebody asks.
+    """
 
     path: str
     size: int
@@ -82,6 +87,8 @@ def scan_bytes(path: str, data: bytes, wanted: Wanted, size: int = -1, mtime_ns:
     rank = priority(path, data)
     if wanted is Wanted.OPERATORS and rank > 0:
         return Scanned(path, size, mtime_ns, rank, None, None, None, None)
+    if wanted is Wanted.MENTIONS and rank > 0 and (found := mentions_of(path, data)) is not None:
+        return Scanned(path, size, mtime_ns, rank, None, encode(found.names), found.called, b"")
     facts = facts_or_none(path, data)
     if facts is None:
         return Scanned(path, size, mtime_ns, rank, "the scan failed", b"", None, None)
