@@ -88,13 +88,14 @@ class AccessAxis:
         return self._symbolic(len(own)) if own is not None and len(own) == max(own) + 1 else None
 
     def _symbolic(self, own: int) -> Dim | None:
-        """The same for a block of unknown size, whose threads lie side by side."""
-        if len(self.threads) != 1:
-            return None
-        atom, step = self.threads[0]
-        if not isinstance(atom, str) or not atom.startswith("threadIdx.") or step != own:
-            return None
-        return step * dim(f"blockDim.{atom[-1]}")
+        """The same for a block of unknown size, whose threads lie side by side: along x, rows of them along y."""
+        covered = dim(own)
+        for atom, step in sorted(self.threads, key=lambda mover: str(mover[0])):
+            if not isinstance(atom, str) or not atom.startswith("threadIdx.") or step != covered:
+                return None
+            size = self.run.setting.block["xyz".index(atom[-1])]
+            covered = step * (dim(size) if size is not None else dim(f"blockDim.{atom[-1]}"))
+        return covered
 
 
 class AccessAxes(NamedTuple):
@@ -110,7 +111,7 @@ def global_axes(warp: KernelWarp) -> tuple[AccessAxes, ...]:
     run = warp.run
     if run is None:
         return ()
-    block = _block(run)
+    block = threads_of_block(run)
 
     @cache
     def reached(conditions: tuple[Dim, ...]) -> Numbers | None:
@@ -155,12 +156,12 @@ def _axes(
     return columns, found[rows[0]] if rows else None
 
 
-def _block(run: Run) -> Lanes | None:
+def threads_of_block(run: Run) -> Lanes | None:
     """All threads of a block whose size is known."""
     x, y, z = run.setting.block
-    if x is None:
+    if x is None or y is None or z is None:
         return None
-    places = [(i, j, k) for k in range(z or 1) for j in range(y or 1) for i in range(x)]
+    places = [(i, j, k) for k in range(z) for j in range(y) for i in range(x)]
     indices = zip(*places, strict=True)
     return Lanes({f"threadIdx.{axis}": numbers for axis, numbers in zip("xyz", indices, strict=True)})
 

@@ -10,6 +10,7 @@ from kernelscope.dims import product, render
 from kernelscope.explain.cuda_accesses import access_lines
 from kernelscope.explain.cuda_builtins import builtin_hover
 from kernelscope.explain.cuda_card import kernel_hover
+from kernelscope.explain.cuda_shared_rows import bytes_text
 from kernelscope.explain.cuda_threads import variable_hover
 from kernelscope.kernels.cuda.host_values import Extent
 from kernelscope.kernels.cuda.kernels import KernelFacts, Kernels
@@ -57,7 +58,7 @@ def shared_hover(facts: KernelFacts, span: Span) -> Hover | None:
     warp = kernel_warp(facts)
     own = [verdict for verdict in warp.verdicts if verdict.access.memory.name == name]
     lines = dict.fromkeys(text for text, _ in access_lines(own, "shared", warp.line))
-    rows = [("Bytes", _bytes(facts, array))]
+    rows = [("Bytes", bytes_text(facts, array))]
     rows += [_row(text.removeprefix(f"`{name}` ")) for text in list(lines)[:MAX_ACCESSES]]
     if len(lines) > MAX_ACCESSES:
         rows.append(("…", f"{len(lines) - MAX_ACCESSES} more in the card"))
@@ -73,17 +74,6 @@ def _row(text: str) -> tuple[str, str]:
     """An access as a row: where it is, and what it costs."""
     place, _, cost = text.partition(": ")
     return place, cost
-
-
-def _bytes(facts: KernelFacts, array: SharedArray) -> str:
-    if array in facts.shared.static:
-        return f"{render(array.size, facts.order)} B" if array.size is not None else f"not known: {array.reason}"
-    given = dict.fromkeys(
-        f"{render(launch.shared)} B at launch L{launch.line}"
-        for launch in facts.launches
-        if launch.shared is not None and len(launch.configuration) > 2
-    )
-    return ", ".join(list(given)[:MAX_ACCESSES]) or "sized at the launch"
 
 
 def launch_hover(kernels: Kernels, path: Path, span: Span, gpu: str = "H100") -> Hover | None:

@@ -7,29 +7,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from textwrap import wrap
 
-from kernelscope.diagrams.ladder import Held, Level, Move, ladder
-from kernelscope.diagrams.model import Charset
-from kernelscope.dims import dim, product, render
+from kernelscope.dims import product, render
 from kernelscope.explain.cuda_axes import global_axes
 from kernelscope.explain.cuda_card import kernel_card
-from kernelscope.explain.cuda_expressions import bounds_text
 from kernelscope.explain.cuda_levels import level_blocks
+from kernelscope.explain.cuda_memory import memory_picture
 from kernelscope.explain.cuda_pseudocode import kernel_code
 from kernelscope.explain.cuda_tiles import tile_picture
-from kernelscope.explain.document import Block, Document, Heading, Line, Paragraph, Picture, Region, Table
-from kernelscope.kernels.cuda import types
+from kernelscope.explain.document import Block, Document, Heading, Line, Paragraph, Table
 from kernelscope.kernels.cuda.kernels import KernelFacts, Kernels
 from kernelscope.kernels.cuda.launch import Launch
 from kernelscope.kernels.cuda.warp.kernel_warp import kernel_warp
-from kernelscope.kernels.hardware import GPUS, generation
-from kernelscope.results import Location, Target, UserError, ViewOptions
+from kernelscope.results import Target, UserError, ViewOptions
 
 MAX_LAUNCHES = 6
 MAX_LINES_TOLD = 3
-_FRAME = 4
-"""Columns of a box around what it holds."""
 
 
 def cuda_document(kernels: Kernels, kind: str, target: Target, options: ViewOptions) -> Document:
@@ -45,7 +38,7 @@ def cuda_document(kernels: Kernels, kind: str, target: Target, options: ViewOpti
 def _tiling(facts: KernelFacts, options: ViewOptions, target: Target) -> Document:
     """From grid to thread, the tiles of a block, and what lies in which memory."""
     tiles = _tiles(facts, options) or [Paragraph((Line("No address of the kernel tells a tile."),))]
-    blocks = (_levels(facts), *tiles, Heading("Memory"), _memory(facts, options))
+    blocks = (_levels(facts), *tiles, Heading("Memory"), memory_picture(facts, options))
     return Document(f"Tiling of {facts.name}", blocks, "tiling", target)
 
 
@@ -84,7 +77,7 @@ def explain_kernel(facts: KernelFacts, options: ViewOptions | None = None) -> Do
     blocks: list[Block] = [kernel_card(facts, options.gpu)]
     blocks += [Heading("From grid to thread"), _levels(facts)]
     blocks += _tiles(facts, options)
-    blocks += [Heading("Memory"), _memory(facts, options)]
+    blocks += [Heading("Memory"), memory_picture(facts, options)]
     blocks += [Heading("Pseudocode"), kernel_code(facts)]
     helpers = _helpers(facts)
     if helpers:
@@ -118,80 +111,6 @@ def _lines_text(launches: list[Launch]) -> str:
     """`L42, L43`, or `L42 and 9 more`."""
     lines = [f"L{line}" for _, line in dict.fromkeys((launch.unit.path, launch.line) for launch in launches)]
     return ", ".join(lines) if len(lines) <= MAX_LINES_TOLD else f"{lines[0]} and {len(lines) - 1} more"
-
-
-def _memory(facts: KernelFacts, options: ViewOptions) -> Picture:
-    """The ladder: global arguments, shared arrays, register arrays, with bytes where they follow from the code."""
-    places: dict[str, Location] = {}
-    far: list[Held] = []
-    for parameter in facts.function.params:
-        if types.bare(parameter.type).endswith(("*", "&")):
-            span = facts.unit.source.span(parameter.node)
-            places[parameter.name] = facts.location(span)
-            written = " ".join(parameter.type.replace("__restrict__", " ").split())
-            far.append(Held(f"{parameter.name}: {written}", parameter.name))
-    seen = (verdict.access.memory for verdict in kernel_warp(facts).verdicts)
-    names = {memory.name for memory in seen if memory.space == "global"}
-    far += [Held(name) for name in sorted(names - places.keys()) if "." in name]  # pointers in structs that are passed
-    near: list[Held] = []
-    for array in (*facts.shared.static, *facts.shared.dynamic):
-        size = f"{render(array.size, facts.order)} B" if array.size is not None else array.reason
-        size += f" {array.condition}" if array.condition else ""
-        if array.path == facts.unit.path:
-            places[array.name] = facts.location(array.span)
-        near += _held(f"{array.name} {array.declared}", size, array.name, options.width)
-    own: list[Held] = []
-    for declared in facts.unit.declarations.within(facts.function.body):
-        if declared.bounds and "__shared__" not in declared.words:
-            at = declared.node.start_byte
-            size = dim(8) if declared.pointer else facts.constants.size_of(declared.type, at)
-            for bound in declared.bounds:
-                length = facts.constants.evaluate(bound, at)
-                size = size * length if size is not None and length is not None else None
-            places[declared.name] = facts.location(facts.unit.source.span(declared.node))
-            text = f"{render(size, facts.order)} B a thread" if size is not None else "size not known"
-            shape = f"{'*' if declared.pointer else ''}{bounds_text(declared.bounds)}"
-            own += _held(f"{declared.name} {types.bare(declared.type)}{shape}", text, declared.name, options.width)
-    limits = generation(options.gpu)
-    gpu = next((g for g in GPUS.values() if g.name.lower() == options.gpu.lower()), None)
-    levels = [
-        Level(
-            "global memory",
-            tuple(far) or (Held("no pointers among the parameters"),),
-            f"{gpu.memory_gb} GB" if gpu else "",
-        )
-    ]
-    if near:
-        size = f"{limits.block_shared // 1024} KiB a block at most" if limits and not facts.unit.is_for_amd else ""
-        levels.append(Level("shared memory of a block", tuple(near), size))
-    levels.append(Level("registers of a thread", tuple(own[:12]) or (Held(_without_arrays(facts)),)))
-    levels[0] = Level(levels[0].name, levels[0].held, levels[0].size, (Move("loads"), Move("stores", back=True)))
-    if near:
-        levels[1] = Level(levels[1].name, levels[1].held, levels[1].size, (Move("reads"), Move("writes", back=True)))
-    charset = Charset.ASCII if options.charset == "ascii" else Charset.UNICODE
-    drawing = ladder(levels).drawing(options.width, charset)
-    regions = tuple(
-        Region(region.row, region.column, region.width, 1, places[region.key])
-        for region in drawing.regions
-        if region.key in places
-    )
-    return Picture(drawing.text, regions)
-
-
-def _without_arrays(facts: KernelFacts) -> str:
-    """What a thread keeps that has no arrays of its own."""
-    local = facts.unit.declarations.within(facts.function.body)
-    values = (types.bare(one.type) for one in local if not one.pointer and "__shared__" not in one.words)
-    known = {"auto", *(parameter.name for parameter in facts.function.templates)}
-    return "scalars only" if all(kind in known or types.layout(kind) for kind in values) else "no arrays"
-
-
-def _held(declared: str, size: str, name: str, width: int) -> tuple[Held, ...]:
-    """An array and its bytes; these under it where both do not fit in a line."""
-    if len(declared) + len(size) + 2 <= width - _FRAME:
-        return (Held(f"{declared}  {size}", name),)
-    room = width - _FRAME - 4
-    return (Held(declared, name), *(Held(f"    {line}") for line in wrap(size, room, break_long_words=False)))
 
 
 def _helpers(facts: KernelFacts) -> tuple[Line, ...]:

@@ -74,6 +74,19 @@ def _array_text(array: SharedArray, facts: KernelFacts) -> str:
     return f"`{array.name}` {array.declared} {size}{f' {array.condition}' if array.condition else ''}"
 
 
+def bytes_text(facts: KernelFacts, array: SharedArray) -> str:
+    """The bytes of one array: where each launch sizes it, as many as there are different ones."""
+    if array not in facts.shared.dynamic:
+        size = f"{render(array.size, facts.order)} B" if array.size is not None else f"not known: {array.reason}"
+        return f"{size} {array.condition}".rstrip()
+    given = dict.fromkeys(
+        f"{render(launch.shared)} B at launch L{launch.line}"
+        for launch in facts.launches
+        if launch.shared is not None and len(launch.configuration) > 2
+    )
+    return ", ".join(list(given)[:MAX_LINES]) or "sized at the launch"
+
+
 def dynamic_lines(facts: KernelFacts) -> Iterator[Line]:
     names = ", ".join(f"`{array.name}`" for array in facts.shared.dynamic)
     sizes: dict[str, Launch] = {}

@@ -157,8 +157,9 @@ class Constants:
         found: Dim | None = None
         for unit in self.root.around(name) if self.outwards else ():
             given = visible(self.unit, (unit,), lambda given: given.outside(name), name, offset)
-            inner = Constants(unit, outwards=False)
-            value = inner._declared(*given[-1], name, offset, depth) if given else None
+            if not given:
+                continue  # it mentions the name only by what it includes
+            value = Constants(unit, outwards=False)._declared(*given[-1], name, offset, depth)
             if value is None or (found is not None and value != found):
                 return None
             found = value

@@ -104,10 +104,10 @@ class KernelFacts:
             for name, text in bound.items()
             if self.unit.find(text.lstrip("&").partition("<")[0])
         }
-        return behaviour(self.unit, self.function, given, self._numbers)
+        return behaviour(self.unit, self.function, given, self.numbers)
 
     @cached_property
-    def _numbers(self) -> tuple[dict[str, int], ...]:
+    def numbers(self) -> tuple[dict[str, int], ...]:
         """The numbers that launches give template parameters, each set of them once."""
         given = (
             tuple((name, number) for name, text in bound.items() if (number := number_of(text)) is not None)

@@ -31,7 +31,7 @@ from kernelscope.kernels.cuda.intrinsics import (
 )
 from kernelscope.kernels.cuda.library_objects import objects_of
 from kernelscope.kernels.cuda.lookup import functions_meant
-from kernelscope.kernels.cuda.overloads import has_pack, takes_arguments
+from kernelscope.kernels.cuda.overloads import has_pack, is_compilers_own, takes_arguments, takes_pointers
 from kernelscope.kernels.cuda.units import Unit
 from kernelscope.results import Location
 from kernelscope.syntax.cuda.expressions import split_arguments
@@ -299,7 +299,7 @@ class _Walk:
 
     def _follow(self, name: str, templates: tuple[str, ...], arguments: tuple[str, ...], offset: int) -> None:
         tail, count = name.rpartition("::")[2], len(arguments)
-        candidates = [f for f in self.unit.find(name) if f[1].kind is not FunctionKind.KERNEL]
+        candidates = self._callable(name, arguments, offset)
         owner = _without_arguments(name.rpartition("::")[0])[0].rpartition("::")[2]
         meant = functions_meant(self.unit, candidates, name, offset)
         if meant:
@@ -323,6 +323,13 @@ class _Walk:
             self.callees += made
             if not made:
                 self.found.unresolved.add(name)
+
+    def _callable(self, name: str, arguments: tuple[str, ...], offset: int) -> list[tuple[Unit, Function]]:
+        """The functions of a name that may be called so."""
+        found = [f for f in self.unit.find(name) if f[1].kind is not FunctionKind.KERNEL]
+        if not found or is_compilers_own(name, arguments, self.unit, self.function, offset):
+            return []
+        return [f for f in found if takes_pointers(f[1], arguments, self.unit, self.function, offset)]
 
     def _unpacked(self, text: str) -> list[str]:
         """A template argument, or those that a pack `Ops...` stands for."""

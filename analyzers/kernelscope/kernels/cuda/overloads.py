@@ -7,7 +7,13 @@ from collections.abc import Sequence
 
 from kernelscope.kernels.cuda import types
 from kernelscope.kernels.cuda.launch import Launch
+from kernelscope.kernels.cuda.units import Unit
 from kernelscope.syntax.cuda.functions import Function, TemplateParameter
+
+_BASED = re.compile(r"(?:&\s*)?([A-Za-z_]\w*)\s*(?:[-+\[].*)?", re.DOTALL)
+"""A pointer, one some elements away from it, or the address of an element."""
+
+_CACHED = frozenset(("__ldg", "__ldca", "__ldcg", "__ldcs", "__ldcv", "__ldlu", "__stcg", "__stcs", "__stwb", "__stwt"))
 
 
 def may_mean(launch: Launch, kernel: Function, others: Sequence[Function]) -> bool:
@@ -37,6 +43,33 @@ def _is_passed_others(launch: Launch, kernel: Function) -> bool:
         if given is not None and given != wanted:
             return True
     return False
+
+
+def takes_pointers(function: Function, given: Sequence[str], unit: Unit, caller: Function, offset: int) -> bool:
+    """Whether no argument of a call is a pointer to other numbers than a parameter wants: such do not convert."""
+    for parameter, text in zip(function.params, given, strict=False):
+        wanted = types.pointed_at(parameter.type)
+        found = pointed_at(text, unit, caller, offset) if wanted is not None else None
+        if found is not None and found != wanted:
+            return False
+    return True
+
+
+def pointed_at(text: str, unit: Unit, caller: Function, offset: int) -> str | None:
+    """What a pointer, one some elements away from it or the address of an element points at: numbers only."""
+    based = _BASED.fullmatch(text)
+    kind = unit.type_at(based[1], caller, offset) if based is not None else None
+    return types.pointed_at(kind) if kind is not None else None
+
+
+def is_compilers_own(name: str, given: Sequence[str], unit: Unit, caller: Function, offset: int) -> bool:
+    """Whether CUDA's headers define a function for such arguments already: loads and stores of numbers by a policy of
+    caching (CUDA C++ Programming Guide, "Read-Only Data Cache Load Function", "Load and Store Functions Using Cache
+    Hints"). Others of its name are for other types."""
+    if name not in _CACHED or not given:
+        return False
+    target = pointed_at(given[0], unit, caller, offset)
+    return target is not None and target not in ("half", "bfloat16")
 
 
 def _is_specialisation(kernel: Function) -> bool:
