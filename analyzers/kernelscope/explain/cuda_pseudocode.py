@@ -12,20 +12,26 @@ from pathlib import Path
 
 from tree_sitter import Node
 
-from kernelscope.explain.cuda_expressions import assigned, bounds_text, broken, short
+from kernelscope.explain.cuda_expressions import as_written, assigned, bounds_text, broken, copied, short
 from kernelscope.explain.cuda_places import Places
 from kernelscope.explain.document import Code, Line
 from kernelscope.explain.unused_names import Giving, without_unused
 from kernelscope.kernels.cuda import types
-from kernelscope.kernels.cuda.intrinsics import Kind, effect_of, first_instruction, ptx_effects
+from kernelscope.kernels.cuda.intrinsics import Effect, Kind, effect_of, first_instruction, ptx_effects
 from kernelscope.kernels.cuda.kernels import KernelFacts
 from kernelscope.kernels.cuda.shared_memory import SharedArray
+from kernelscope.results import Location
 from kernelscope.syntax.cuda.declarations import Declaration
 from kernelscope.syntax.cuda.functions import Function
 from kernelscope.syntax.cuda.nodes import one_line, walk
 from kernelscope.syntax.cuda.source import LOOPS
 
 MAX_LINES = 600
+_WAITED_FOR = {
+    "block": "for all threads of the block",
+    "grid": "for all blocks of the grid",
+    "cluster": "for all blocks of the cluster",
+}
 ROOM_FOR_FUNCTIONS = 160
 """Lines after which no more functions are written out where they are called."""
 MAX_TEXT = 90
@@ -37,6 +43,8 @@ MAX_OPERANDS = 12
 """Functions in one another that are written out where they are called."""
 _COMPARED = re.compile(r"\s*(\w+)\s*(<=|<)\s*(.+)\Z", re.DOTALL)
 _STEP = re.compile(r"\s*(?:(?:\+\+\s*(\w+)|(\w+)\s*\+\+)|(\w+)\s*\+=\s*(.+))\s*\Z", re.DOTALL)
+_COUNTS = re.compile(r"(\w+)\s*(\+\+|--)|(\+\+|--)\s*(\w+)")
+_CHANGES = re.compile(r"(\w+)\s*(\+|-|\*|/|<<|>>)=\s*(.+)", re.DOTALL)
 _MAY_BE_LAMBDA = re.compile(r"\[[^\[\]]*\]\s*(?:[({]|mutable\b|<\s*(?:typename|class|auto|int|bool)\b)")
 """A capture list and what may follow it; also an element that is called, so that the tree has the last word."""
 _SILENT = frozenset(
@@ -64,6 +72,9 @@ class _Writer:
         self.givings: list[Giving] = caller.givings if caller is not None else []
         self.inside: tuple[Function, ...] = caller.inside if caller is not None else ()
         """Functions that are being written out in the place of calls."""
+        self.written: dict[tuple[str, int], int] = caller.written if caller is not None else {}
+        """By function: the line of the first call where its body stands."""
+        self.barriers: dict[Location, Effect] = caller.barriers if caller is not None else _barriers(facts)
         self.arrays = (*facts.shared.static, *facts.shared.dynamic)
 
     def block(self, node: Node, depth: int) -> None:
@@ -181,6 +192,16 @@ class _Writer:
             closed = " (inclusive)" if bound[2] == "<=" else ""
             by = f" step {stride}" if stride != "1" else ""
             text = f"for {name} in {start.strip()} .. {one_line(bound[3])}{closed}{by}:"
+        elif (
+            condition is not None
+            and step is not None
+            and name
+            and start.strip()
+            and (by := _by(self._text(step), name))
+        ):
+            for other in made[1:]:
+                self._declaration(other, depth)
+            text = f"for {name} from {start.strip()} by {by} while {self._text(condition)}:"
         else:
             parts = [self._text(part) if part is not None else "" for part in (initial, condition, step)]
             text = f"for {'; '.join(part.rstrip(';') for part in parts)}:"
@@ -196,9 +217,9 @@ class _Writer:
 
     def _told(self, node: Node, depth: int) -> str:
         """An expression; the lambdas in it that are more than a value are written before, under a name."""
-        text = one_line(self.source.text(node))
+        text = one_line(as_written(self.source, node))
         for function in self._lambdas(node):
-            text = text.replace(one_line(self.source.text(function)), self._named(function, depth), 1)
+            text = text.replace(one_line(as_written(self.source, function)), self._named(function, depth), 1)
         return short(text)
 
     def _named(self, function: Node, depth: int) -> str:
@@ -304,6 +325,8 @@ class _Writer:
         if node.type == "call_expression":
             callee = node.child_by_field_name("function")
             effect = effect_of(self.source.text(callee)) if callee is not None else None
+            if callee is not None and (self._waits(node, callee, depth) or self._copies(node, callee, depth)):
+                return
             if effect is not None and effect.kind is Kind.BARRIER:
                 whom = (
                     "for all threads of the block"
@@ -324,6 +347,29 @@ class _Writer:
             self._step(node, depth)
             return
         self._say(self._told(node, depth), node, depth)
+
+    def _waits(self, node: Node, callee: Node, depth: int) -> bool:
+        """Waiting by a method, `block.sync()` or `barrier.arrive_and_wait()`: for whom, or at what."""
+        base = callee.child_by_field_name("argument") if callee.type == "field_expression" else None
+        place = self.source.source.location(self.path, self.source.span(node))
+        effect = self.barriers.get(place) if base is not None else None
+        if effect is None or base is None:
+            return False
+        whom = next((who for group, who in _WAITED_FOR.items() if effect.text.startswith(f"{group}.")), "")
+        self._say(f"── wait {whom or f'at {self._text(base)}'} ──", node, depth)
+        return True
+
+    def _copies(self, node: Node, callee: Node, depth: int) -> bool:
+        """An asynchronous copy, as what goes where."""
+        given = node.child_by_field_name("arguments")
+        arguments = [self.source.text(a) for a in given.named_children if a.type != "comment"] if given else []
+        moved = copied(one_line(self.source.text(callee)), arguments)
+        if moved is None:
+            return False
+        target, source, size, sign = (short(text) for text in moved)
+        ends = f", its end told to {sign}" if sign else ""
+        self._say(f"{target} ← {source}, {size}{_NO_BREAK}B", node, depth, f"   # copied meanwhile{ends}")
+        return True
 
     def _instructions(self, node: Node) -> str:
         """The instructions of inline assembly with their operands: `mma.sync m16n8k16 d0, d1 ← a0, a1, b0`."""
@@ -369,15 +415,20 @@ class _Writer:
         arguments = [self.source.text(a) for a in given.named_children if a.type != "comment"] if given else []
         arrays = (array.name for array in self.arrays)
         places = self.places.of_called(helper.unit, helper.function, arguments, arrays)
+        before = len(self.lines)
+        place = helper.unit.path, helper.function.span.start
+        if place in self.written:
+            self._say(self._told(node, depth), node, depth, f"   # as written out at L{self.written[place]}")
+            return True
         inner = _Writer(self.facts, places, self)
         inner.inside = (*self.inside, helper.function)
-        before = len(self.lines)
         self._say(f"{self._told(node, depth)}:", node, depth)
         head = len(self.lines)
         inner.block(helper.function.body, depth + 1)
         if len(self.lines) == head:
             del self.lines[before:]
             return False
+        self.written[place] = self.source.source.location(self.path, self.source.span(node)).line
         return True
 
     def _assign(self, node: Node, left: Node, right: Node, operator: str, depth: int) -> None:
@@ -386,7 +437,7 @@ class _Writer:
             self._say(f"advance {name} by {self._text(right)}", node, depth)
             return
         target, value = self.places.array(left), self.source.text(right)
-        told = short(name), self._told(right, depth)
+        told = self._text(left), self._told(right, depth)
         if operator == "=":
             how, first = self.places.movement(target, right), len(self.lines)
             self._say(" ← ".join(told), node, depth, how)
@@ -399,7 +450,20 @@ class _Writer:
         return f"{target} ← {short(value)}"
 
     def _text(self, node: Node | None) -> str:
-        return short(self.source.text(node)) if node is not None else ""
+        return short(as_written(self.source, node)) if node is not None else ""
+
+
+def _barriers(facts: KernelFacts) -> dict[Location, Effect]:
+    """Where the kernel and its functions wait by methods of objects."""
+    return {operation.location: operation.effect for operation in facts.behaviour.of(Kind.BARRIER)}
+
+
+def _by(step: str, name: str) -> str:
+    """What a loop does to its counter, `+ size` or `/ 2`; empty where it does something else."""
+    counts, changes = _COUNTS.fullmatch(step), _CHANGES.fullmatch(step)
+    if counts is not None and name in (counts[1], counts[4]):
+        return f"{(counts[2] or counts[3])[0]} 1"
+    return f"{changes[2]} {changes[3].strip()}" if changes is not None and changes[1] == name else ""
 
 
 def _value_of(name: Node) -> Node | None:

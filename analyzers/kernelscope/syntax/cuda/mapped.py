@@ -6,6 +6,7 @@ Text of a macro's body stands for the whole use of the macro; text that was only
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -73,6 +74,34 @@ class Mapped:
             else:
                 runs.append(Run(begin - start, run.origin, run.origin_end, False))
         return Mapped(data, tuple(runs))
+
+    def uses(self, start: int, end: int) -> Iterator[tuple[int, int, Span]]:
+        """The macro uses whose whole text lies in a part: where it stands here, and the use in the file."""
+        at = max(0, _following(self.runs, start) - 1)
+        while at < len(self.runs) and self.runs[at].start < end:
+            use = self.runs[at]
+            first = last = at
+            at += 1
+            if use.moved:
+                continue
+            while first > 0 and self._is_within(first - 1, use):
+                first -= 1
+            while last + 1 < len(self.runs) and self._is_within(last + 1, use):
+                last += 1
+            at = last + 1
+            stop = self._end(last)
+            if self.runs[first].start >= start and stop <= end:
+                yield self.runs[first].start, stop, Span(use.origin, use.origin_end)
+
+    def _is_within(self, at: int, use: Run) -> bool:
+        """Whether a run is of the same use of a macro: of its body, or one of its arguments."""
+        run = self.runs[at]
+        return (
+            use.origin <= run.origin and run.origin + (self._end(at) - run.start if run.moved else 0) <= use.origin_end
+        )
+
+    def _end(self, at: int) -> int:
+        return self.runs[at + 1].start if at + 1 < len(self.runs) else len(self.data)
 
     def replaced(self, data: bytes) -> Mapped:
         """The same places with other bytes, as many as before."""
