@@ -75,6 +75,7 @@ def _constraints(system: System, places: Places) -> list[Json]:
 
 DISTRIBUTION: Layout = {
     "strategies": _strategies,
+    "sizes": claims_about("distributed.sizes"),
     "constraints": _constraints,
     "collectives": _collectives,
     "sharding": claims_about("distributed.sharding"),

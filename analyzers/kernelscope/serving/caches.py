@@ -25,7 +25,8 @@ BLOCKS = {"block", "page", "tile", "head", "group", "vec", "chunk"}
 POSITIONS = {"pos", "position", "positions", "offset", "index", "idx", "step"}
 ELEMENT_SIZES = {"itemsize", "element_size", "_element_size", "get_dtype_size", "dtype_size"}
 ALLOCATORS = {"empty", "zeros", "full", "ones", "zeros_like", "empty_like", "allocate", "rand", "randn"}
-
+SHAPES = {"size", "shape"}
+"""Arguments of allocations that give the shape."""
 PIECES = {"block", "blocks", "page", "pages", "ps"}
 LENGTHS = {"token", "tokens", "len", "length", "seq", "slots", "batch", "max", "positions", "ctx", "context", "chunk"}
 """Words of what counts tokens in a product of sizes."""
@@ -121,8 +122,8 @@ def buffers(source: PythonSource) -> Iterator[Claim]:
     """Large buffers that are allocated once and kept: attributes and registered buffers, with their layout."""
     for scope in source.module.functions():
         for node, name, call in _kept(source, scope.node):
-            shape = call.args[0] if call.args else next((k.value for k in call.keywords if k.arg == "size"), None)
-            named = t.dotted(shape) if shape is not None else None
+            shape = next(iter((*call.args, *(k.value for k in call.keywords if k.arg in SHAPES))), None)
+            named = t.dotted(shape.func if isinstance(shape, t.Call) else shape) if shape is not None else None
             known = _shapes(scope).get(named) if named is not None else None
             sizes = _sizes(known[0] if known is not None else shape, call.args)
             is_made = scope.owner is not None and scope.node.name != "__init__"
@@ -188,10 +189,18 @@ def _kept(source: PythonSource, function: t.FunctionDef | t.ClassDef) -> Iterato
                 pass
             case t.Return(value=t.Call() as call) if {"cache", "kv"} & set(words(function.name)):
                 name = function.name
+                call = next(iter(_allocated_alike(source, call)), call)
             case _:
                 continue
         if isinstance(call, t.Call) and (t.dotted(call.func) or "").rpartition(".")[2] in ALLOCATORS:
             yield node, name, call
+
+
+def _allocated_alike(source: PythonSource, made: t.Call) -> list[t.Call]:
+    """What a thing is made of where all of it is allocated alike: `Cache(k=zeros(shape), v=zeros(shape))`."""
+    given = [*made.args, *(k.value for k in made.keywords)]
+    parts = [v for v in given if isinstance(v, t.Call) and last_name(v.func) in ALLOCATORS]
+    return parts if parts and len(parts) == len(given) and len({source.quote(p) for p in parts}) == 1 else []
 
 
 def _sizes(shape: t.Expr | None, positional: list[t.Expr]) -> list[t.Expr]:
@@ -203,6 +212,11 @@ def _shapes(scope: Scope) -> dict[str, tuple[t.Expr, t.Node]]:
     found: dict[str, tuple[t.Expr, t.Node]] = {}
     around: list[t.FunctionDef | t.ClassDef] = [scope.node, *(scope.owner.methods() if scope.owner else ())]
     for function in around:
+        match function:
+            case t.FunctionDef(name=name, body=[*_, t.Return(value=t.Tuple() as shape) as node]) if scope.owner:
+                found.setdefault(f"self.{name}", (shape, node))
+            case _:
+                pass
         for node in own_of(function, t.Assign):
             match node:
                 case t.Assign(targets=[target], value=(t.Tuple() as shape) | t.IfExp(body=t.Tuple() as shape)):

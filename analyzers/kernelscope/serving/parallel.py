@@ -189,13 +189,13 @@ def strategies(parameters: Iterable[Parameter]) -> dict[str, list[Parameter]]:
             short.setdefault(p.owner, set()).add(p.name)
     for p in sizes:
         kind = SHORT.get(p.name) if len(short.get(p.owner, ())) > 1 else None
-        if (kind := kind or _strategy(p.name)) is not None:
+        if (kind := kind or strategy(p.name)) is not None:
             found.setdefault(kind, []).append(p)
     return found
 
 
 @cache
-def _strategy(name: str) -> str | None:
+def strategy(name: str) -> str | None:
     """The strategy that a name speaks of."""
     said = words(name)
     parts = set(said)

@@ -30,7 +30,9 @@ def presets(source: PythonSource) -> Iterator[Claim]:
                 groups.setdefault(chosen[0], []).append(chosen[1])
         for subject, rows in groups.items():
             yield from _told(source, f"{scope.qualified_name} by {subject}", rows)
-    for statement in t.flat(source.module.body):
+    classes = (s for s in t.flat(source.module.body) if isinstance(s, t.ClassDef))
+    held = (s for c in classes for s in c.body if isinstance(s, t.Assign | t.AnnAssign) and isinstance(s.value, t.Dict))
+    for statement in (*t.flat(source.module.body), *held):
         match statement:
             case t.Assign(targets=[t.Name(id=name)], value=t.Dict() as table):
                 pass

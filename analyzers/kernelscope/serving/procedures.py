@@ -48,7 +48,7 @@ WORK, SERVED = "units_of_work", "serving.scheduling"
 SAMPLES = {"sample", "sampler", "sampling", "samplers"}
 """Words of what chooses the next token, which is a part of a model though none of its layers."""
 SILENT_FOLDERS = {"test", "tests", "unittest", "unittests", "unit_tests", "bench", "benchmark", "benchmarks",
-                  "example", "examples", "docs", "scripts", "dev", "tools", "experimental", "experiments", "evaluation",
+                  "example", "examples", "docs", "scripts", "dev", "tools", "experiments", "evaluation",
                   "third_party", "third-party", "3rdparty", "thirdparty", "vendor", "vendored", "external",
                   "extern", "mock", "mocks", "demo", "demos"}  # fmt: skip
 SERVERS = (("tools", "server"), ("examples", "server"))

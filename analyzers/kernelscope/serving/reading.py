@@ -58,6 +58,7 @@ from kernelscope.serving.constraints import Constraint, c_constraints, constrain
 from kernelscope.serving.endings import endings
 from kernelscope.serving.failures import failures
 from kernelscope.serving.fairness import fairness
+from kernelscope.serving.fitting import cut_lengths, fitted_sizes
 from kernelscope.serving.fused_calls import fused_calls
 from kernelscope.serving.growth import growth
 from kernelscope.serving.guards import forget
@@ -93,7 +94,7 @@ from kernelscope.serving.rounding import blocks_needed
 from kernelscope.serving.rounds import rounds
 from kernelscope.serving.routes import Route, routes
 from kernelscope.serving.semaphores import semaphores
-from kernelscope.serving.sizes import derived_sizes, limits, sizes_of_caches
+from kernelscope.serving.sizes import derived_sizes, limits, sizes_of_caches, sizes_of_worlds
 from kernelscope.serving.slots import places, slots
 from kernelscope.serving.sockets import Argument, Wrapper, Wrapping, arguments, wrappers, wrappings
 from kernelscope.serving.speculation import verifications
@@ -163,6 +164,7 @@ FINDERS: tuple[tuple[str, Finder], ...] = (
     ("serving.batching", limits),
     ("serving.batching", merged_batches),
     ("serving.batching", admission.static),
+    ("serving.batching", fitted_sizes),
     ("serving.lifecycle", endings),
     ("serving.lifecycle.failures", failures),
     ("serving.lifecycle.refusals", refusals),
@@ -190,7 +192,9 @@ FINDERS: tuple[tuple[str, Finder], ...] = (
     ("faq.precision", precisions),
     ("faq.precision", default_dtypes),
     ("faq.seqlen", lengths),
+    ("faq.seqlen", cut_lengths),
     ("distributed.groups", groups),
+    ("distributed.sizes", sizes_of_worlds),
     ("distributed.sharding", sharding.shares),
     ("distributed.sharding", sharding.masked_ids),
     ("distributed.sharding", wrapping),

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from kernelscope.serving.balancing import REPLICAS
 from kernelscope.serving.claims import Claim, PythonSource
-from kernelscope.serving.guards import guards_text, own_of, statements
+from kernelscope.serving.guards import guards_text, last_name, own_of, statements
 from kernelscope.serving.pieces import by_function
 from kernelscope.serving.sections import words
 from kernelscope.syntax.python import tree as t
@@ -17,6 +17,10 @@ from kernelscope.syntax.python.lower import Scope
 
 PHASES = {"prefill": ("prefill", "context"), "decode": ("decod", "generation")}
 """How words of the two halves of a request begin."""
+HALVES = {"prefill": ("prefill", "context"), "decode": ("decod", "generat")}
+"""The same of settings, which name what they are for: `generate_hosts`."""
+INSTANCES = REPLICAS | {"slices", "devices", "gpus", "meshes", "mesh", "addrs", "urls", "ports"}
+"""Words of what each half has of its own where they are apart."""
 
 
 @by_function
@@ -25,6 +29,10 @@ def roles(source: PythonSource) -> Iterator[Claim]:
     if source.aside:
         return
     for scope in source.module.functions():
+        for node, said in _switched(source, scope):
+            value = f"whether prefill and decode are disaggregated is decided by {said}"
+            where = (source.at(node), source.at(scope.node))
+            yield Claim(f"{scope.qualified_name} disaggregation", value, where, confidence="heuristic")
         parted = _parted(source, scope)
         if len(parted) < len(PHASES):
             continue
@@ -33,6 +41,22 @@ def roles(source: PythonSource) -> Iterator[Claim]:
         value = f"disaggregated: prefill and decode go to instances of their own: {said}{chosen}"
         places = (*(source.at(statement) for _, _, statement in parted.values()), source.at(scope.node))
         yield Claim(f"{scope.qualified_name} disaggregation", value, places, confidence="heuristic")
+
+
+def _switched(source: PythonSource, scope: Scope) -> Iterator[tuple[t.Assign, str]]:
+    """`together = len(config.prefill_hosts) + len(config.decode_hosts) == 0`: one truth about what both halves have."""
+    for node in own_of(scope.node, t.Assign):
+        if not isinstance(node.value, t.Compare | t.BoolOp):
+            continue
+        halves: dict[str, set[str]] = {}
+        for part in t.walk(node.value):
+            name = last_name(part) if isinstance(part, t.Attribute | t.Name) else ""
+            for phase, begins in HALVES.items():
+                if any(word.startswith(begins) for word in words(name)):
+                    halves.setdefault(phase, set()).add("_".join(w for w in words(name) if not w.startswith(begins)))
+        shared = halves.get("prefill", set[str]()) & halves.get("decode", set[str]())
+        if any(INSTANCES & set(name.split("_")) for name in shared):
+            yield node, source.quote(node)
 
 
 def _parted(source: PythonSource, scope: Scope) -> dict[str, tuple[str, t.ListComp, t.Assign]]:

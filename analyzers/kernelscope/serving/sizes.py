@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from kernelscope.serving.claims import Claim, PythonSource
-from kernelscope.serving.guards import own, own_of
+from kernelscope.serving.guards import last_name, own, own_of
+from kernelscope.serving.parallel import strategy
 from kernelscope.serving.pieces import by_function
 from kernelscope.serving.sections import hits, words
 from kernelscope.syntax.python import tree as t
@@ -65,3 +66,24 @@ def derived_sizes(source: PythonSource) -> Iterator[Claim]:
                     yield Claim(f"{scope.owner.name} {attr}", text, (source.at(node),))
                 case _:
                     pass
+
+
+@by_function
+def sizes_of_worlds(source: PythonSource) -> Iterator[Claim]:
+    """`self.world_size = tensor_parallel_size * pipeline_parallel_size`: of how many ranks a system is made."""
+    if source.aside:
+        return
+    for scope in source.module.functions():
+        for node in own_of(scope.node, t.Assign):
+            factors = _factors(node.value)
+            kinds = [strategy(last_name(factor)) for factor in factors]
+            name = last_name(node.targets[0])
+            if len(factors) > 1 and None not in kinds and len(set(kinds)) == len(kinds) and name:
+                value = f"product of parallel sizes: {source.quote(node)} ({' × '.join(map(str, kinds))})"
+                yield Claim(f"{scope.qualified_name} {name}", value, (source.at(node), source.at(scope.node)))
+
+
+def _factors(node: t.Expr) -> list[t.Expr]:
+    if isinstance(node, t.BinOp) and node.op == "*":
+        return [*_factors(node.left), *_factors(node.right)]
+    return [node]
