@@ -350,21 +350,6 @@ def processes(system: System) -> Iterator[Claim]:
         yield Claim(link.channel.transport, link.text, link.evidence)
 
 
-def asking(system: System) -> Iterator[Claim]:
-    """Who asks for a route of the system, and who serves it."""
-    handlers: dict[str, list[Route]] = {}
-    for r in system.routes:
-        if not system.is_aside(r.location.path):
-            handlers.setdefault(r.path, []).append(r)
-    for path, found in system.askers.items():
-        names = list(dict.fromkeys(a.where for a in found))[:MOST_OWNERS]
-        served = list(dict.fromkeys(r.handler for r in handlers.get(path, ())))[:MOST_OWNERS]
-        if served:
-            places = (*(a.location for a in found[:MOST_OWNERS]), handlers[path][0].location)
-            said = f"HTTP {path}: asked for by {', '.join(names)}, served by {', '.join(served)}"
-            yield Claim(f"HTTP {path}", said, places)
-
-
 def routes(system: System) -> Iterator[Claim]:
     """Routes, several of one file in one claim, those that ask a model for something first."""
     served = [r for r in system.routes if not system.is_aside(r.location.path)]

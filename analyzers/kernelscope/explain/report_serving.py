@@ -10,10 +10,12 @@ from collections.abc import Container
 
 from kernelscope.explain.report_layout import Layout, Rows, claims_about, steps_of
 from kernelscope.explain.report_places import Json, Places
+from kernelscope.serving.channels import Link
 from kernelscope.serving.lifecycle import STATUS
 from kernelscope.serving.parameters import Parameter, is_telling
 from kernelscope.serving.processes import Started
 from kernelscope.serving.registries import Registry
+from kernelscope.serving.routes import Route
 from kernelscope.serving.sections import hits, words
 from kernelscope.serving.system import System
 
@@ -23,7 +25,8 @@ EMPTY = {"set", "list", "dict", "deque", "set()", "list()", "dict()", "deque()",
 """Defaults of fields that are filled later."""
 HANDED = {"output", "outputs", "data", "result", "results", "stats", "metadata"}
 """Last words of classes whose objects one part hands to another."""
-MOST_ASKERS = 4
+ENDS = {"finish", "finished", "stop", "end", "termination", "abort"}
+"""Words of enums of reasons that requests end for."""
 MOST_PARAMETERS = 64
 MOST_PROCEDURES = 60
 MOST_ROWS = 90
@@ -248,7 +251,7 @@ def _channels(system: System, places: Places) -> list[Json]:
         {
             "from": ", ".join(link.senders) or ("" if link.receivers else link.channel.where),
             "to": ", ".join(link.receivers),
-            "transport": link.channel.transport, "pattern": link.pattern,
+            "transport": link.channel.transport, "pattern": "request → reply" if link.said else link.pattern,
             "address": link.channel.address or link.channel.name, "messages": list(link.messages), "value": link.text,
             "evidence": places.evidence(*link.evidence),
         }
@@ -258,31 +261,35 @@ def _channels(system: System, places: Places) -> list[Json]:
 
 def _routes(system: System, places: Places) -> list[Json]:
     served = [r for r in system.routes if not system.is_aside(r.location.path)]
-    return [
-        {
-            "name": f"{r.method} {r.path}",
-            "value": f"served by {r.handler}{_askers(system, r.path)}",
-            "evidence": places.evidence(r.location, *(a.location for a in system.askers.get(r.path, ()))),
-        }
-        for r in served[:MOST_ROWS]
-    ]
+    askers = {(link.channel.address, name): link for link in system.requests for name in link.receivers}
+    return [_route(r, askers.get((r.path, r.handler)), places) for r in served[:MOST_ROWS]]
 
 
-def _askers(system: System, path: str) -> str:
-    names = list(dict.fromkeys(a.where for a in system.askers.get(path, ())))
-    more = f" and {len(names) - MOST_ASKERS} more" if len(names) > MOST_ASKERS else ""
-    return f"; asked by {', '.join(names[:MOST_ASKERS])}{more}" if names else ""
+def _route(r: Route, asked: Link | None, places: Places) -> Json:
+    by = f"; asked by {', '.join(asked.senders)}" if asked is not None else ""
+    return {
+        "name": f"{r.method} {r.path}",
+        "value": f"served by {r.handler}{by}",
+        "evidence": places.evidence(r.location, *(asked.evidence if asked is not None else ())),
+    }
 
 
 def _states(system: System, places: Places) -> list[Json]:
     """The states of requests, then those of other things."""
     states: list[Json] = []
-    others = (r for r in system.registries if r.kind == "enum" and STATUS & set(words(r.name)[-1:]))
+    others = (r for r in system.registries if r.kind == "enum" and (STATUS & set(words(r.name)[-1:]) or _is_end(r)))
     for registry in dict.fromkeys([*system.states, *(r for r in others if not _is_aside(system, r))]):
         members = ", ".join(entry.key for entry in registry.entries)
         evidence = places.evidence(registry.location, *(e.location for e in registry.entries))
-        states.append({"name": f"{registry.name} states", "value": members, "evidence": evidence})
+        kind = "reasons" if _is_end(registry) else "states"
+        states.append({"name": f"{registry.name} {kind}", "value": members, "evidence": evidence})
     return states
+
+
+def _is_end(registry: Registry) -> bool:
+    """Whether an enum lists why requests end: `FinishReason`."""
+    said = words(registry.name.rpartition(".")[2])
+    return said[-1:] in (("reason",), ("reasons",)) and bool(ENDS & set(said))
 
 
 def _transitions(system: System, places: Places) -> list[Json]:

@@ -28,7 +28,7 @@ def topology(system: System) -> Diagram | None:
     started = [
         s for s in system.started if s.target and s.kind != "start method" and not system.is_aside(s.location.path)
     ]
-    joined = [link for link in system.links if link.senders and link.receivers]
+    joined = [x for x in system.links if x.senders and x.receivers and not (x.said and x.is_by_name)]
     if not started and not joined:
         return None
     boxes: dict[str, Box] = {}

@@ -88,9 +88,13 @@ class Link:
     messages: tuple[str, ...] = ()
     only_opened: tuple[str, ...] = ()
     """`sends` or `receives` where nobody is seen to do so: the side is who opens that end."""
+    said: str = ""
+    """What is said of it, where that is not put together from its sides."""
 
     @property
     def text(self) -> str:
+        if self.said:
+            return self.said
         c = self.channel
         name = c.address or c.name
         named = "" if name == c.transport else name
@@ -108,7 +112,9 @@ class Link:
 
     @property
     def is_by_name(self) -> bool:
-        """Whether nothing but its name ties a side to what was opened elsewhere."""
+        """Whether nothing but its name ties a side to what was opened elsewhere; several programs may serve a path."""
+        if self.said:
+            return len(self.receivers) > 1
         opened = owner_of(self.channel.where)
         return not self.pattern and any(owner_of(end) != opened for end in (*self.senders, *self.receivers))
 
@@ -304,7 +310,8 @@ def links(opened: Iterable[Channel], used: Iterable[Use]) -> list[Link]:
             if len(owners) > 1:  # several are called so: only what their own class or file does with them is theirs
                 own = [use for use in ends if owner_of(use.where) == owner_of(channel.where)]
                 alone = sum(c.name == channel.name and c.location.path == channel.location.path for c in found) == 1
-                near = [use for use in ends if alone and use.location.path == channel.location.path]
+                here = [use for use in ends if use.location.path == channel.location.path]
+                near = [use for use in here if alone or owner_of(use.where) not in owners]  # of what they derive from
                 ends = list(dict.fromkeys((*own, *near)))
             senders = tuple(dict.fromkeys(u.where for u in ends if u.sends))[:MOST_ENDS]
             receivers = tuple(dict.fromkeys(u.where for u in ends if not u.sends))[:MOST_ENDS]

@@ -33,7 +33,7 @@ from kernelscope.serving import (
 )
 from kernelscope.serving.alternatives import alternatives
 from kernelscope.serving.annotated import annotated
-from kernelscope.serving.asking import Asked, asked
+from kernelscope.serving.asking import Asked, asked, called
 from kernelscope.serving.balancing import balancing
 from kernelscope.serving.bindings import Loader, Native, bindings, c_bindings, loaders
 from kernelscope.serving.c_algorithms import algorithms, recomputed
@@ -295,6 +295,7 @@ def _read_python(source: PythonSource, whole: bool) -> Reading:
     reading.arguments += reading.told(arguments, source)
     reading.routes += reading.told(routes, source)
     reading.asked += reading.told(asked, source)
+    reading.asked += reading.told(called, source)
     reading.moves += reading.told(moves, source)
     reading.registries += reading.told(registries if whole else held_registries, source)
     if whole:

@@ -147,13 +147,27 @@ def _first_called(source: PythonSource, body: list[t.Stmt]) -> str:
 
 
 def _procedures(source: PythonSource) -> Iterator[Route]:
-    """Methods of classes that derive from a servicer: each is a remote procedure of the service."""
+    """Methods of classes that derive from a servicer, or from one that does: each is a remote procedure."""
+    if source.path.stem.endswith("_pb2_grpc"):
+        return
+    classes = {scope.node.name: scope.node for scope in source.module.classes() if isinstance(scope.node, t.ClassDef)}
     for scope in source.module.classes():
-        bases = scope.node.bases if isinstance(scope.node, t.ClassDef) else []
-        service = next((last_name(b) for b in bases if last_name(b).endswith(SERVICER)), "")
-        if not service.removesuffix(SERVICER) or source.path.stem.endswith("_pb2_grpc"):
-            continue
-        for method in scope.node.methods() if isinstance(scope.node, t.ClassDef) else ():
+        cls = scope.node
+        service = _service(cls, classes) if isinstance(cls, t.ClassDef) else ""
+        for method in cls.methods() if isinstance(cls, t.ClassDef) and service else ():
             if method.name[:1].isupper() and len(method.args) >= 3:
-                path = f"{service.removesuffix(SERVICER)}/{method.name}"
+                path = f"{service}/{method.name}"
                 yield Route("gRPC", path, f"{scope.qualified_name}.{method.name}", source.at(method))
+
+
+def _service(cls: t.ClassDef, classes: dict[str, t.ClassDef]) -> str:
+    """The service that a class serves, by its bases in the file."""
+    todo, seen = [cls], {cls.name}
+    while todo:
+        bases = [last_name(base) for base in todo.pop(0).bases]
+        service = next((name.removesuffix(SERVICER) for name in bases if name.endswith(SERVICER)), "")
+        if service:
+            return service
+        todo += [classes[name] for name in bases if name in classes and name not in seen]
+        seen.update(bases)
+    return ""

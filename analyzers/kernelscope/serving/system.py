@@ -16,7 +16,7 @@ from typing import TypeVar, cast
 
 from kernelscope.faults import Fault, part
 from kernelscope.results import Location
-from kernelscope.serving.asking import Asked
+from kernelscope.serving.asking import requests
 from kernelscope.serving.bindings import Loader, Native
 from kernelscope.serving.channels import Channel, Link, links
 from kernelscope.serving.claims import Claim
@@ -306,21 +306,18 @@ class System:
         further = handed_on(
             opened, used, (h for r in readings for h in r.handed), (n for r in readings for n in r.renamed)
         )
-        return sorted(links(opened, [*used, *further]), key=lambda link: _nearness(link.channel))
+        found = sorted(links(opened, [*used, *further]), key=lambda link: _nearness(link.channel))
+        return [*found, *self.requests]
+
+    @cached_property
+    def requests(self) -> list[Link]:
+        """By path, who asks for what the system serves."""
+        readings = [reading for reading in self.readings if not reading.aside]
+        return requests((a for r in readings for a in r.asked), (route for r in readings for route in r.routes))
 
     @property
     def routes(self) -> Iterator[Route]:
         return (entry for reading in self.readings for entry in reading.routes)
-
-    @cached_property
-    def askers(self) -> dict[str, list[Asked]]:
-        """By path, who asks for it: of the paths that the system serves."""
-        served = {route.path for route in self.routes}
-        found: dict[str, list[Asked]] = {}
-        for entry in (a for reading in self.readings if not reading.aside for a in reading.asked):
-            if entry.path in served:
-                found.setdefault(entry.path, []).append(entry)
-        return found
 
     @property
     def metrics(self) -> Iterator[Metric]:
