@@ -1341,6 +1341,7 @@ LIBRARIES = {
     "Small::run_on(n);": "1 kernel",
     "SWITCH(n, on_small, on_large);": "2 kernels, all through hops marked ?",
     "cublas_lt_gemm_of_ours(n);": "1 kernel",
+    "auto run = &cutlass::device_kernel<Functor>; cudaLaunchKernelEx(&config, run, n);": "kernels of CUTLASS",
     "thrust::counting_iterator<int>(n); cublasGemmAlgo_t(n);": "no kernel that could be found",
     "cublasCreate(&h); cudnnGetConvolutionForwardWorkspaceSize(n);": "no kernel that could be found",
 }
@@ -1402,6 +1403,14 @@ GAPS = {
         "`….fused_by_others()`: the receiver is not known; nothing in the workspace has this name"),
     "objects of template libraries": ("a.cu", "void f(Gemm gemm) { gemm.run(); }\n",
                          "`.run()`: the object is not known; template libraries start their kernels like this"),
+    "what a variable holds": (
+        "a.cu", "void f(int n) { Pointer<int> run = nullptr; choose_one(&run); run(n); }\n",
+        "`run()`: what this variable runs is not known"),
+    "not objects that are known": (
+        "a.cu",
+        "struct Gemm { void run(int n) { made_by_build(n); } };\nvoid made_by_build(int n);\n"
+        "void f(int n) { Gemm gemm; gemm.run(n); }\n",
+        "made_by_build is declared, but defined nowhere in the workspace (made by the build?)"),
     "nothing": ("a.cu", "int g(int n) { return n; }\nint f(int n) { return g(n); }\n",
                 "no kernel: of the calls that can be followed none launches one"),
     "names of no definition": ("m.py", "class C: ...\nlazy = Lazy('g')\ndef f(x):\n    C()\n    len(x)\n"
@@ -1427,7 +1436,7 @@ GAPS = {
     "not what constructs a variable": (
         "a.cu", "int g(int n) { return n; }\n"
         "void f(float* p, int n) {\n\n  const vec x(p + n);\n  x(n);\n\n  vec y(1.0 / n);\n  g(y(n));\n}\n",
-        "no kernel: of the calls that can be followed none launches one"),
+        "`x()`: what this variable runs is not known"),
     "not what is defined outside of its class": (
         "a.cu",
         "struct Sorter {\n  static int bits(int n);\n  int run(int n);\n};\n"
@@ -1469,6 +1478,12 @@ INSTEAD = {
     "collectives": (
         "import torch\nimport torch.distributed as dist\ndef f(x):\n    dist.all_reduce(x)\n    torch.mm(x, x)\n",
         "no kernel of the workspace, but collectives: all_reduce",
+    ),
+    "the host": (
+        "import torch\ndef f(x):\n    torch.ops.mine.size(4)\n"
+        "## a.cpp\nint64_t half(int64_t n) { return n / 2; }\nint64_t size(int64_t n) { return half(n); }\n"
+        'TORCH_LIBRARY(mine, m) { m.def("size(int n) -> int", &size); }\n',
+        "no kernel: as far as its calls can be followed it runs on the host",
     ),
     "the CPU": (
         "import torch\ndef f(x):\n    torch.ops.mine.scale(x)\n"

@@ -491,6 +491,14 @@ STARTED = {
     "Packed* packed = of_handle(n); packed->again(x);": "scale_kernel",
     "Packed shift_all(x, n);": "picked_kernel",
     "dim3 run_shift(x, n);": "",
+    "dispatched::Packed<float>(x);": "shift_kernel",
+    "auto layer = Cache::get(n); layer->start(x);": "scale_kernel shift_kernel",
+    "auto& layer = shared_layer(n); layer.body(x);": "shift_kernel",
+    "Holder holder; holder.start(x);": "shift_kernel",
+    "behind_a_directive(x);": "both_kernel shift_kernel",
+    "chosen_by_macros(x, n);": "scale_kernel shift_kernel",
+    "hands_over(x, n);": "first_kernel second_kernel",
+    "through_a_macro(x);": "imported_kernel",
 }  # fmt: skip
 """What a host function does, and the kernels that it reaches."""
 LONG = "".join(f"    float* x{i}, // what is told of parameter {i} takes a line of text\n" for i in range(80))
@@ -620,6 +628,48 @@ template <int N> struct Halved {{
 }};
 }}
 void shift_all(float* x, int n) {{ shift_kernel<<<1, 32>>>(x); }}
+namespace dispatched {{
+template <class T> void Packed(T* x) {{ shift_kernel<<<1, 32>>>(x); }}
+}}
+## layers.cu
+struct Cache {{
+  static std::shared_ptr<Layer> get(int n) {{ return layers[n]; }}
+}};
+Shifting& shared_layer(int n) {{ return *layers[n]; }}
+struct Holder {{
+  void start(float* x) {{ mLayer->body(x); }}
+  Shifting const* mLayer;
+}};
+## directives.cu
+#define CHECK(x) if (x) abort()
+#define CHOOSE(W) if (n == W) k = &scale_kernel<W>; else k = &shift_kernel;
+#define CHOOSE_ALL CHOOSE(4)
+#define START(KERNEL) auto k = KERNEL<4>; void* given[] = {{&x}}; cudaLaunchKernel((void*)k, 1, 32, given, 0, 0)
+using held::imported_kernel;
+void behind_a_directive(float* x) {{
+#if WIDE
+  // of the wide kind
+  run_shift(x);
+#endif
+
+  same_name(x);
+}}
+void chosen_by_macros(float* x, int n) {{
+  void (*k)(float*) = nullptr;
+  CHOOSE(4);
+  k<<<1, 32>>>(x);
+}}
+__global__ void first_kernel(float* x) {{}}
+__global__ void second_kernel(float* x) {{}}
+void launched(Kernel picked, float* x) {{ picked<<<1, 32>>>(x); }}
+void hands_over(float* x, int n) {{
+  Kernel picked;
+  picked = n > 4 ? &first_kernel : &second_kernel;
+  launched(picked, x);
+}}
+void through_a_macro(float* x) {{ START(imported_kernel); }}
+## held.cuh
+namespace held {{ template <int N> __global__ void imported_kernel(float* x) {{}} }}
 ## wrap.h
 namespace wrap {{ void twice(float* x) {{ ::twice(x); }} }}
 ## device/same_name.cuh

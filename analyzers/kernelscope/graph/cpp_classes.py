@@ -20,6 +20,8 @@ _BASES = re.compile(r"\b(?:class|struct)\b[^:{]*(?<!:):(?!:)(.*)", re.DOTALL)
 _ARGUMENTS = re.compile(r"<[^<>]*>")
 _VIRTUAL = re.compile(r"\bvirtual\b")
 _OVERRIDE = re.compile(r"\b(?:override|final)\b")
+_RETURNED = re.compile(r"(?:\bstd::(?:shared|unique)_ptr\s*<\s*)?(?:\w+::)*(\w+)\s*(?:<[\w\s:,]*>)?\s*>?[\s*&]*\Z")
+"""What stands before the name of a function that returns an object, a reference or a pointer, smart or not."""
 _METHODS = (DefKind.CUDA_FUNCTION, DefKind.CUDA_KERNEL, DefKind.LAMBDA)
 
 Place = tuple[str, int]
@@ -92,6 +94,12 @@ class CppClasses:
                 return
             between.append(base)
         yield from ((place, False, OVERRIDES) for place in self._overriding(name, method, near))
+
+    def given_by(self, place: Place) -> str:
+        """The class of the object that a function returns, or of what the pointer points to; empty where it is none."""
+        definition = self._files[place[0]].defs[place[1]]
+        returned = _RETURNED.search(definition.detail.partition(f"{definition.name}(")[0])
+        return returned[1] if returned and returned[1] in self.names else ""
 
     def _above(self, name: str) -> Iterator[str]:
         todo, seen = list(self._bases.get(name, ())), {name}

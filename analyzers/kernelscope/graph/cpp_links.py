@@ -185,13 +185,22 @@ class CppLinks:
                 yield Edge(EdgeKind.CALLS, source, target, path, call.line, is_sure, note)
 
     def _constructors(self, called: str, near: str) -> list[Place]:
-        """What runs where an object of a class is made: `new Norm(n)`; several where its constructors differ."""
-        name = self._meant(without_arguments(called).rpartition("::")[2], near)
-        return self._classes.own(name, name, near) if name in self._classes.names else []
+        """What runs where an object of a class is made: `new Norm(n)`; several where its constructors differ.
+
+        A function of that name in the namespace that is asked for is meant rather than a class of another.
+        """
+        qualifier, _, tail = without_arguments(called).rpartition("::")
+        name = self._meant(tail, near)
+        made = self._classes.own(name, name, near) if name in self._classes.names else []
+        if made and qualifier and name == tail:
+            spaces = self._spaces(qualifier, near)
+            inside = self._namespaces.visible(made, name, spaces, near, None)
+            return inside or ([] if self._nearest(tail, qualifier, near) else made)
+        return made
 
     def _object_called(self, kind: str, source: Node, path: str, line: int) -> Iterator[Edge]:
         """`f(x)` where `f` is a variable of a class: its `operator()` runs."""
-        for place, is_sure, note in self._classes.run_by(self._meant(kind, path), "operator()", path):
+        for place, is_sure, note in self._classes.run_by(self._class_of(kind, path), "operator()", path):
             if (target := self._node(place)) != source:
                 yield Edge(EdgeKind.CALLS, source, target, path, line, is_sure, note)
 
@@ -206,7 +215,7 @@ class CppLinks:
         given: int,
     ) -> list[tuple[Place, bool, str]]:
         """What a call may run: by the class of its receiver, by its qualifier, else by its name alone."""
-        named = self._meant(without_arguments(qualifier).rpartition("::")[2], near)
+        named = self._class_of(qualifier, near)
         if named in self._classes.names:
             return list(self._classes.run_by(named, tail, near))
         if "<" in qualifier:  # a class that is not in the workspace
@@ -238,6 +247,18 @@ class CppLinks:
         """The class that a name of a file stands for: `using Small = Norm<64>`."""
         meant = self._aliases.get((near, name), []) if name and name not in self._classes.names else []
         return meant[-1].name.rpartition("::")[2] if meant else name
+
+    def _class_of(self, kind: str, near: str) -> str:
+        """The class of what is declared with a name: the class itself, or that of the objects that a function gives."""
+        qualifier, _, tail = without_arguments(kind).rpartition("::")
+        name = self._meant(tail, near)
+        if name in self._classes.names or name not in self._by_name:
+            return name
+        owner = qualifier.rpartition("::")[2]
+        giving = self._classes.own(owner, name, near) if owner in self._classes.names else []
+        giving = giving or self._nearest(name, qualifier, near)
+        given = {self._classes.given_by(place) for place in giving}
+        return given.pop() if len(given) == 1 else name
 
     def _differentiable(self, called: str, near: str) -> list[Node]:
         """The `forward` of a struct that inherits its `apply`, as subclasses of `torch::autograd::Function` do."""
@@ -290,9 +311,12 @@ class CppLinks:
         kernels = self._launched(path, facts, launch)
         for kernel in kernels:
             yield Edge(EdgeKind.LAUNCHES, node, kernel, path, launch.line, len(kernels) == 1)
-        if not kernels and (library := launched(launch.kernel)):
-            yield Edge(EdgeKind.LAUNCHES, node, library, path, launch.line)
-        elif not kernels:
+        if kernels:
+            return
+        libraries = list(filter(None, map(launched, dict.fromkeys((launch.kernel, *self._held(facts, launch))))))
+        for library in libraries:
+            yield Edge(EdgeKind.LAUNCHES, node, library, path, launch.line, len(libraries) == 1)
+        if not libraries:
             why = f"the kernel behind `{launch.kernel}` is chosen at run time or lies outside the workspace"
             missing = Node(NodeKind.MISSING, why)
             yield Edge(EdgeKind.LAUNCHES, node, missing, path, launch.line)
@@ -317,6 +341,7 @@ class CppLinks:
     def _held(self, facts: FileFacts, launch: Launch) -> list[str]:
         """What the variable of a launch may hold: names it is given, and those in a table that it is an element of."""
         scopes = {*_scopes(facts, launch.scope), TOP}
+        scopes |= self._expanded(facts, scopes - {TOP})
         held, todo = dict[str, None](), [launch.kernel]
         while todo:
             variable = todo.pop()
@@ -325,6 +350,17 @@ class CppLinks:
                     held[reference.name] = None
                     todo.append(reference.name)
         return list(held)
+
+    def _expanded(self, facts: FileFacts, scopes: set[int]) -> set[int]:
+        """The macros of a file that functions of it expand: what these give to a variable stands there."""
+        macros = {d.name: index for index, d in enumerate(facts.defs) if d.kind is DefKind.MACRO}
+        found: set[int] = set()
+        todo = scopes if macros else set[int]()
+        while todo:
+            named = {macros[call.name] for call in facts.calls if call.scope in todo and call.name in macros}
+            todo = named - found
+            found |= named
+        return found
 
     def _given_by(self, chooser: Node) -> Iterator[Node]:
         """The kernels that a function names without launching them: `kernel = choose(n)` is given one of those."""

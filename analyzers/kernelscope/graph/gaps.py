@@ -20,6 +20,7 @@ from kernelscope.graph.library_kernels import ASKING
 from kernelscope.graph.operator_graph import OperatorGraph
 from kernelscope.graph.paths import Reached
 from kernelscope.graph.tensor_methods import TENSOR_METHODS
+from kernelscope.workspace.facts import GLOBAL, RECEIVER
 from kernelscope.workspace.files import PYTHON_SUFFIXES
 
 MAX_GAPS = 6
@@ -199,7 +200,7 @@ def _native_gaps(graph: OperatorGraph, node: Node, computes: Callable[[str], boo
             continue
         name = call.name.removeprefix("?.")
         if name != call.name:
-            if name in ("run", "initialize"):
+            if name in ("run", "initialize") and not any(edge.line == call.line for edge in graph.out_edges(node)):
                 count += 1
                 text = f"`.{name}()`: the object is not known; template libraries start their kernels like this"
                 yield text, call.line, Rank.UNKNOWN, ""
@@ -219,6 +220,10 @@ def _native_gaps(graph: OperatorGraph, node: Node, computes: Callable[[str], boo
             yield f"{name} lies outside of the workspace", call.line, rank, library[0] if library else ""
         elif _BORING.match(name):
             continue
+        elif dict(call.args).get(RECEIVER, GLOBAL) != GLOBAL:
+            if not any(edge.line == call.line for edge in graph.out_edges(node)):
+                count += 1
+                yield f"`{name}()`: what this variable runs is not known", call.line, Rank.UNKNOWN, ""
         elif "::" in name:
             if name.partition("::")[0] not in LIBRARY_NAMESPACES and not graph.is_defined_natively(_tail(name)):
                 count += 1

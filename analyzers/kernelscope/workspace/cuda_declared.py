@@ -13,9 +13,9 @@ from kernelscope.workspace.cuda_text import KEYWORDS
 _RECEIVER = re.compile(rb"(?<![\w.>])(\w+)\s*(?:\.|->)\s*\Z")
 _DECLARED = re.compile(
     rb"\b(?!(?:auto|return|const|new|else|case|goto|delete|throw|typename)\b)(?:(?:std::)?(?:unique_ptr|shared_ptr)\s*<\s*)?(?>(?:\w++::)*)([A-Za-z_]\w*+)(?:<[^<>;{}()]{0,200}>)?"
-    rb"(?:\s*>?\s*[*&]+\s*|\s*>\s+|\s+)(\w++)\s*(?=[;=,)({])"
+    rb"(?:\s+const\b)?(?:\s*>?\s*[*&]+\s*|\s*>\s+|\s+)(\w++)\s*(?=[;=,)({])"
     rb"|\b(\w++)\s*=\s*(?:new\s+|(?:std::)?make_(?:unique|shared)\s*<\s*)(?>(?:\w++::)*)(\w++)"
-    rb"|\bauto\s*+[&*]?\s*+(\w++)\s*+=\s*+(?>(?:\w++::)*)(?!make_(?:unique|shared)\b)([A-Za-z_]\w*+)(?:<[^;{}()]{0,200}>)?\s*+[({]"
+    rb"|\bauto\s*+[&*]?\s*+(\w++)\s*+=\s*+((?>(?:\w++::)*)(?!make_(?:unique|shared)\b)[A-Za-z_]\w*+)(?:<[^;{}()]{0,200}>)?\s*+[({]"
 )
 
 
@@ -50,7 +50,10 @@ class DeclaredTypes:
     def _last(self, variable: bytes, start: int) -> bytes:
         declared = self._read().get(variable, [])
         before = bisect_left(declared, (start, b""))
-        return declared[before - 1][1] if before else b""
+        if before:
+            return declared[before - 1][1]
+        kinds = {kind for _, kind in declared}  # declared behind its use it is a member, as classes often end with them
+        return kinds.pop() if len(kinds) == 1 else b""
 
     def _read(self) -> dict[bytes, list[tuple[int, bytes]]]:
         if self._declared is None:

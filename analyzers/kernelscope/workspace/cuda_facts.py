@@ -49,6 +49,7 @@ from kernelscope.workspace.cuda_text import (
     decoded,
     literal,
     qualifier_before,
+    with_macro_bodies,
     without_strings,
     without_template,
 )
@@ -297,7 +298,7 @@ class _Scanner:
         if b"#" not in self.found.data:
             return
         text, written = self.found.text, without_strings(self.found.data)
-        self.found.text = self.found.with_macros = written.replace(b"\\\n", b" \n").replace(b"\\\r\n", b" \r\n")
+        self.found.text = self.found.with_macros = with_macro_bodies(written)
         self.declared = DeclaredTypes(self.found.with_macros)
         self.found.macros = list(macros_of(written))
         for macro in self.found.macros:

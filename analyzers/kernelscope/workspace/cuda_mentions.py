@@ -8,10 +8,10 @@ from __future__ import annotations
 import re
 
 from kernelscope.workspace.cuda_findings import Findings
+from kernelscope.workspace.cuda_headers import used_names
 from kernelscope.workspace.cuda_held import (
     chosen,
     kernels_in_strings,
-    launched_names,
     parameter_names,
     without_casts,
 )
@@ -68,16 +68,21 @@ def _passed(found: Findings, held: frozenset[int]) -> None:
             variables.setdefault(key, {})[name] = None
     members = _members(found, kernels) if kernels else {}
     names = {variable for variable, _ in (*variables, *members)}
-    names -= launched_names(text) if names else names
+    launched = (
+        {(launch.kernel.encode(), launch.scope) for launch in found.launches} if names else set[tuple[bytes, int]]()
+    )
+    names -= {name for name, scope in launched if scope != TOP and found.defs[scope].kind is DefKind.MACRO}
+    imported = {name.rpartition("::")[2].encode() for name in used_names(found.text)} - {b"*"}
     for match in _PASSED.finditer(text):
         name = match[1]
         if match.start(1) in held:
             continue
-        if name in names and (scope := found.owner_at(match.start(1))) != TOP:
+        scope = found.owner_at(match.start(1)) if name in names else TOP
+        if scope != TOP and (name, scope) not in launched:
             given = variables.get((name, scope), ()) if match[0][:1] in b"(," else ()
             for kernel in given or members.get((name, found.defs[scope].scope), ()):
                 found.refer(b"", kernel, match.start(1), scope)
-        is_known = name.rpartition(b"::")[2] in local or MACRO_NAME.match(name)
+        is_known = name.rpartition(b"::")[2] in local or name in imported or MACRO_NAME.match(name)
         is_address = b"&" in match[0] or (b"::" in name and match[0][:1] in b"(,")
         if not is_known and not is_address:
             continue

@@ -22,6 +22,7 @@ _NOISE = re.compile(
     re.DOTALL,
 )
 _DIRECTIVE = re.compile(rb"(?m)^[ \t]*#[ \t]*(\w*)[^\n\\]*+(?>(?:\\(?:\r?\n|.)[^\n\\]*+)*)")
+_LINE = re.compile(_DIRECTIVE.pattern + rb"\n")
 _BLANK = bytes.maketrans(bytes(range(256)), bytes(c if c in b"\r\n" else 32 for c in range(256)))
 _PLAIN_NAME = re.compile(rb"(?:\w+::)*[A-Za-z_]\w*\Z")
 _STRING = re.compile(rb'"((?:[^"\\\n]|\\.)*)"|R"([^\s()\\]{0,16})\((.*?)\)\2"', re.DOTALL)
@@ -50,6 +51,18 @@ def launches(text: bytes) -> bool:
 def without_strings(data: bytes) -> bytes:
     """Comments and strings replaced by spaces of equal length."""
     return _NOISE.sub(_spaces, data)
+
+
+def with_macro_bodies(text: bytes) -> bytes:
+    """A text without comments and strings, its directives blanked but for macros, in lines of their own.
+
+    What stands behind a directive begins anew: `#endif` and a call in the next line are no declaration.
+    """
+    return _LINE.sub(_macro_alone, text).replace(b"\\\n", b" \n").replace(b"\\\r\n", b" \r\n")
+
+
+def _macro_alone(match: re.Match[bytes]) -> bytes:
+    return match[0][:-1] + b";" if match[1] == b"define" else match[0].translate(_BLANK)
 
 
 def blank_noise(data: bytes) -> bytes:
