@@ -1256,3 +1256,26 @@ class Places(nn.Module):
 def test_the_last_sizes_of_what_an_object_holds_have_names(tmp_path: Path) -> None:
     graph = graph_of(tmp_path, HELD, "Places")
     assert [edge.label for edge in graph.edges][-1] == "[h, w, W]"
+
+
+LEARNED = """
+class Pooler(nn.Module):
+    def __init__(self, width: int, count: int):
+        super().__init__()
+        self.queries = nn.Parameter(torch.empty(count, width))
+        self.places = nn.Parameter(data=torch.empty(count, width))
+        self.norm = nn.LayerNorm(width)
+        self.attend = nn.MultiheadAttention(width, 4)
+
+    def forward(self, x: torch.Tensor):
+        queries = self.norm(self.queries).unsqueeze(1).repeat(1, x.shape[1], 1)
+        return self.attend(queries + self.places.unsqueeze(1), x, x)[0]
+"""
+
+
+def test_what_a_layer_makes_of_weights_reaches_the_box_that_takes_it(tmp_path: Path) -> None:
+    graph = graph_of(tmp_path, LEARNED, "Pooler")
+    names = {b.key: b.lines[0] for b in graph.boxes}
+    lines = {(names[e.source], names[e.target]) for e in graph.edges}
+    assert {("LayerNorm", "repeat"), ("repeat", "+"), ("+", "MultiheadAttention"), ("x", "MultiheadAttention")} <= lines
+    assert "places: [C, 1, W]" in box(graph, "+").notes

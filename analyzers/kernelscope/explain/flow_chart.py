@@ -156,12 +156,12 @@ class Chart:
         grounds = [n for found in takes.values() for n in _grounds(found)]
         grounds += [n for found in takes.values() for _, origins in found for n in self._instead(origins)]
         grounds += [n for origins in self.returned() for n in _made_of(origins)]
+        grounds += [n for box in self.boxes if box not in self._taken(takes) for n in self._made_next(box)]
         if grounds := [n for n in grounds if n not in self.choice.main]:
             self.choice.take(grounds)
             self.boxes = self.choice.boxes()
             takes = {box: self._takes(box) for box in self.boxes}
-        taken = {o.node for found in takes.values() for _, origins in found for o in origins}
-        taken |= {o.node for origins in self.returned() for o in origins}
+        taken = self._taken(takes)
         kept = {
             box: found
             for box, found in takes.items()
@@ -169,6 +169,26 @@ class Chart:
         }
         self.boxes = [box for box in self.boxes if box in kept]
         return kept
+
+    def _taken(self, takes: Mapping[Node, list[tuple[Use, list[Origin]]]]) -> set[Node]:
+        """What boxes, or those who call, take."""
+        found = {o.node for taken in takes.values() for _, origins in taken for o in origins}
+        return found | {o.node for origins in self.returned() for o in origins}
+
+    def _made_next(self, box: Node) -> Iterator[Node]:
+        """What is computed of a box's result without being drawn: of learned queries that a layer goes over, a sum with
+        a table of positions. The line from the box would end there."""
+        inside = set(box.walk())
+        todo, seen = [user for node in inside for user in node.users if user not in inside], set[Node]()
+        while todo:
+            node = todo.pop()
+            if node in seen or node not in self.choice.live:
+                continue
+            seen.add(node)
+            if node.is_view:
+                todo += node.users
+            elif node.step.kind == "op" and not node.is_creation:
+                yield node
 
     def _instead(self, origins: list[Origin]) -> list[Node]:
         """Inputs that may be given instead of what is computed: `inputs_embeds` where no tokens are embedded."""

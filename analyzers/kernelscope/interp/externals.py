@@ -79,6 +79,8 @@ LITERALS = ("torch.tensor", "torch.as_tensor", "jax.numpy.array", "jax.numpy.asa
 """Operators that make tensors of Python's values."""
 OF_VALUES = ("new_tensor", "new")
 """Methods that do."""
+HELD = ("data", "modules", "parameters", "values")
+"""What the first argument of a parameter or of a holder of layers is called where it is given by name."""
 CONTAINERS = {"Sequential", "ModuleList", "ModuleDict", "ParameterList", "ParameterDict", "Parameter", "Buffer"}
 
 
@@ -420,13 +422,14 @@ def _changed_copy(run: Interpreter, value: Value, changes: Keywords, span: Any) 
 
 
 def _container(run: Interpreter, short: str, args: Arguments, kwargs: Keywords) -> Value:
+    first = args[0] if args else next((kwargs[word] for word in HELD if word in kwargs), None)
     if short in ("Parameter", "Buffer"):
-        return args[0] if args else Unknown("a parameter without data")
+        return Unknown("a parameter without data") if first is None else first
     if short in ("ModuleDict", "ParameterDict"):
-        given = args[0] if args else {}
+        given = {} if first is None else first
         return given if isinstance(given, dict) else Unknown("modules by name")
     if short in ("ModuleList", "ParameterList"):
-        return args[0] if args else []
+        return [] if first is None else first
     parts: list[Value] = []
     names: list[str] = []
     for arg in args:

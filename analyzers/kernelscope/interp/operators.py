@@ -32,6 +32,7 @@ from kernelscope.interp.values import (
     Number,
     Opaque,
     Sequential,
+    Unpacked,
     Value,
     as_size,
     for_op,
@@ -318,12 +319,32 @@ def compare(run: Interpreter, op: str, left: Value, right: Value, span: Any = No
         return (left == right) == (op != "!=")
     if isinstance(left, str) and isinstance(right, str) and op in ("<", "<=", ">", ">="):
         return (left == right and op.endswith("=")) or (left != right and (left < right) == op.startswith("<"))
+    if op in ("==", "!=") and (same := _same_sequence(run, left, right)) is not None:
+        return same == (op == "==")
     if op in ("in", "not in") and isinstance(right, tuple | list | dict | str) and not right:
         return op == "not in"
     listed = list(right) if isinstance(right, tuple | list | dict) else [None]
     if op in ("in", "not in") and isinstance(left, str) and all(isinstance(entry, str) for entry in listed):
         return (left in listed) == (op == "in")
+    if op in ("in", "not in") and isinstance(left, Dim) and all(isinstance(entry, Dim) for entry in listed):
+        found = [compare(run, "==", left, entry) for entry in listed]
+        known = True if True in found else False if all(one is False for one in found) else None
+        return Flag() if known is None else known == (op == "in")
     return Flag()
+
+
+def _same_sequence(run: Interpreter, left: Value, right: Value) -> bool | None:
+    """Whether two tuples or two lists hold the same; None where that is not decided, or where these are no such two."""
+    if not isinstance(left, tuple | list) or type(left) is not type(right):
+        return None
+    if any(isinstance(present(one), Unpacked | Tensor) for one in (*left, *right)):
+        return None
+    if len(left) != len(right):
+        return False
+    found = [compare(run, "==", one, other) for one, other in zip(left, right, strict=True)]
+    if any(one is False for one in found):
+        return False
+    return True if all(one is True for one in found) else None
 
 
 def _at_work(run: Interpreter, parts: list[Value]) -> list[Value]:
