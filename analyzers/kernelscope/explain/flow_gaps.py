@@ -59,6 +59,8 @@ def _reason(box: Node) -> str:
     step = box.step
     lost = [value for value in tensors_in(step.result) if isinstance(value, Unknown)]
     match step.target:
+        case External(name=name) if name.startswith("torch.ops."):
+            return f"{name} is called by the name that it is registered under"
         case External(name=name) if ops.find(name) is None:
             return f"{name} is not in the workspace"
         case Opaque(name=name):

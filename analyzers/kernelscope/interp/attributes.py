@@ -14,8 +14,8 @@ from kernelscope import ops
 from kernelscope.dims import Dim, dim
 from kernelscope.interp import autograd, records
 from kernelscope.interp.agreement import agreed
-from kernelscope.interp.annotations import object_of
 from kernelscope.interp.changes import Changes
+from kernelscope.interp.declared_fields import declared, in_place_of_none
 from kernelscope.interp.families import held_under
 from kernelscope.interp.interpreter import Interpreter
 from kernelscope.interp.joins import as_given
@@ -288,8 +288,8 @@ def instance_attribute(run: Interpreter, instance: Instance, name: str) -> Value
             run.changes.lasting.hold(held)
         is_open = (held is None or run.certain) and not run.symbols.building
         is_open = is_open and run.classes.is_stored_later(instance.cls, name)
-        if isinstance(held, Unknown | Number) and (declared := _declared(run, instance, name)) is not None:
-            return declared
+        if isinstance(held, Unknown | Number) and (told := declared(run, instance, name)) is not None:
+            return told
         if isinstance(held, Unknown) and (method := _method_in_place_of(run, instance, name)) is not None:
             return method
         return _stored_elsewhere(run, instance, name) if is_open else held
@@ -308,20 +308,7 @@ def instance_attribute(run: Interpreter, instance: Instance, name: str) -> Value
             return Opaque("config")
         if run.classes.storing(instance.cls, name):
             return Opaque(f"self.{name}")
-    return value
-
-
-def _declared(run: Interpreter, instance: Instance, name: str) -> Instance | Number | None:
-    """What the class of an object declares an attribute to be, where what is stored there is not followed."""
-    for base in () if run.certain else run.classes.mro(instance.cls):
-        body = base.node.body if isinstance(base, Definition) and isinstance(base.node, t.ClassDef) else []
-        for statement in body:
-            if isinstance(statement, t.AnnAssign) and t.dotted(statement.target) == name:
-                assert isinstance(base, Definition)
-                if t.dotted(statement.annotation) == "int":
-                    return Number("what an object that is given holds", True)
-                return object_of(run, base.path, statement.annotation)
-    return None
+    return in_place_of_none(run, instance, name, found) if value is None else value
 
 
 def _method_in_place_of(run: Interpreter, instance: Instance, name: str) -> Function | None:

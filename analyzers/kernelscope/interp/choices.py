@@ -38,6 +38,7 @@ from kernelscope.interp.windows import are_for_any_axes
 from kernelscope.ops import Module, ShapeError
 from kernelscope.ops.arguments import WITHOUT_BATCH
 from kernelscope.tensor import Shape, Tensor, Unknown
+from kernelscope.workspace.modules import Definition
 
 _Found = tuple[Attempt, Value, list[Value]]
 """The steps of one entry, what it gives, and of which kinds that may be."""
@@ -63,7 +64,7 @@ def call_choice(run: Interpreter, choice: Choice, args: Arguments, kwargs: Keywo
         return record
     if all(is_callable(r) for r in results):
         return Choice([*results, *choice.entries[MAX_CHOICES:]], choice.is_of_table)
-    result, kinds = _chosen(choice, results), _kinds(choice, found)
+    result, kinds = _chosen(run, choice, results), _kinds(run, choice, found)
     if run.trace is None and len(kinds) < len(results):  # what is seen by the way is not worth following each
         kinds = kinds[:1]
     if choice.is_of_table and isinstance(result, Tensor):
@@ -85,16 +86,16 @@ def _common_record(run: Interpreter, choice: Choice, results: list[Value], one: 
     for record in records:
         prepare(run, record)
     columns = {name: [r.attributes.get(name) for r in records] for name in one.attributes}
-    held = {name: column[0] if len(column) == 1 else _chosen(choice, column) for name, column in columns.items()}
+    held = {name: column[0] if len(column) == 1 else _chosen(run, choice, column) for name, column in columns.items()}
     return Instance(one.cls, held, True, made_with=one.made_with)
 
 
-def _kinds(choice: Choice, found: list[_Found]) -> list[Value]:
+def _kinds(run: Interpreter, choice: Choice, found: list[_Found]) -> list[Value]:
     """What each kind of result is, such as a tensor and a pair of tensors."""
     kinds: list[Value] = []
     for result in (outcome for _, _, outcomes in found for outcome in outcomes):
         alike = next((i for i, kind in enumerate(kinds) if not differ(kind, result)), len(kinds))
-        kinds[alike:] = [_chosen(choice, [*kinds[alike : alike + 1], result]), *kinds[alike + 1 :]]
+        kinds[alike:] = [_chosen(run, choice, [*kinds[alike : alike + 1], result]), *kinds[alike + 1 :]]
     return kinds
 
 
@@ -110,8 +111,8 @@ def traced_choice(
         return trace.settled(attempt, choice, Instance(record.cls, held, True, made_with=record.made_with), own)
     if all(is_callable(r) for r in results):
         return trace.settled(attempt, choice, Choice(results), own)
-    result = trace.settled(attempt, choice, _chosen(choice, results), own)
-    kinds = [trace.as_of(kind, result) for kind in _kinds(choice, found)]
+    result = trace.settled(attempt, choice, _chosen(run, choice, results), own)
+    kinds = [trace.as_of(kind, result) for kind in _kinds(run, choice, found)]
     run.outcomes = (result, kinds) if 1 < len(kinds) <= MAX_OUTCOMES else None
     return result
 
@@ -195,10 +196,11 @@ def _tells(value: Value, in_full: bool) -> bool:
             return False
 
 
-def _chosen(choice: Choice, results: list[Value]) -> Value:
+def _chosen(run: Interpreter, choice: Choice, results: list[Value]) -> Value:
     """What the results have in common; one that is not followed says nothing, nor does a size that is not, where all
     do one thing: that of a convolution which stands in for nothing at all may be another one, and so may that of a
     function for which nothing at all stands in."""
+    results = _as_their_kin(run, choice, results)
     found, is_one = results[0], is_one_thing(choice)
     stands_in, of_blocks = _stands_in(choice) or are_for_any_axes(choice.entries), _is_of_blocks(choice)
     for other in results[1:]:
@@ -208,6 +210,34 @@ def _chosen(choice: Choice, results: list[Value]) -> Value:
         else:
             found = joined(found, other) if both and not is_one else agreed(found, other)
     return found
+
+
+def _as_their_kin(run: Interpreter, choice: Choice, results: list[Value]) -> list[Value]:
+    """The results without those that are not followed, where several are that are alike and all objects are of classes
+    with a base of their own: one kind of rotary embedding of eight that is not followed gives what the others give."""
+    followed = [result for result in results if _is_whole(result)]
+    if not 1 < len(followed) < len(results) or not _are_kin(run, choice):
+        return results
+    common = followed[0]
+    for other in followed[1:]:
+        common = joined(common, other)
+    return followed if _is_whole(common) else results
+
+
+def _is_whole(result: Value) -> bool:
+    """Whether the rank of a tensor, or of each of some, is known."""
+    parts = result if isinstance(result, tuple) else (result,)
+    return bool(parts) and all(isinstance(part, Tensor) and part.rank is not None for part in parts)
+
+
+def _are_kin(run: Interpreter, choice: Choice) -> bool:
+    """Whether objects are layers whose classes derive from one of the workspace that computes something itself."""
+    classes = [entry.cls for entry in choice.entries if isinstance(entry, Instance) and entry.is_module]
+    if len(classes) < len(choice.entries) or choice.is_of_table:
+        return False
+    bases = [[c for c in run.classes.mro(cls) if isinstance(c, Definition)] for cls in classes]
+    shared = [base for base in bases[0] if all(base in others for others in bases[1:])]
+    return any(isinstance(run.classes.attribute(base, "forward"), Definition) for base in shared)
 
 
 def _of_other_sizes(found: Value, other: Value) -> Value:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from kernelscope.dims import NO_FACTS, Facts
-from kernelscope.ops.arguments import Value, sizes, tensor
+from kernelscope.ops.arguments import Lost, Value, sizes, tensor
 from kernelscope.ops.families import per_input, same
 from kernelscope.ops.modules import Module, module
 from kernelscope.ops.registry import rule
@@ -18,8 +18,12 @@ from kernelscope.tensor import Shape, ShapeError, Size, Unknown, first_unknown, 
 same("batch_norm instance_norm group_norm local_response_norm normalize", at="F", flops=5, label="normalise")
 
 
-def _normalized(shape: Shape, wanted: tuple[Size, ...], facts: Facts) -> Shape:
-    """The input's shape; what is not known of its last sizes is as wanted."""
+def _normalized(shape: Shape, asked: Value, facts: Facts) -> Shape:
+    """The input's shape, whatever is asked for; what is not known of its last sizes is as that says."""
+    try:
+        wanted = sizes(asked)
+    except Lost:
+        return shape
     if shape.rank is not None and shape.rank < len(wanted):
         raise ShapeError("rank", f"{Shape(wanted)} is normalised, but the input is {shape}")
     for found, size in zip(shape.last(len(wanted)), wanted, strict=True):
@@ -34,13 +38,13 @@ def _normalized(shape: Shape, wanted: tuple[Size, ...], facts: Facts) -> Shape:
 @rule("F,t.layer_norm", flops=per_input(8), label="layer norm")
 def layer_norm(input: Value, normalized_shape: Value, *args: Value, facts: Facts = NO_FACTS, **options: Value) -> Shape:
     """Same shape; the last sizes are those of `normalized_shape`."""
-    return _normalized(tensor(input).shape, sizes(normalized_shape), facts)
+    return _normalized(tensor(input).shape, normalized_shape, facts)
 
 
 @rule("F,t.rms_norm", flops=per_input(4), label="RMS norm")
 def rms_norm(input: Value, normalized_shape: Value, *args: Value, facts: Facts = NO_FACTS, **options: Value) -> Shape:
     """Same shape; the last sizes are those of `normalized_shape`."""
-    return _normalized(tensor(input).shape, sizes(normalized_shape), facts)
+    return _normalized(tensor(input).shape, normalized_shape, facts)
 
 
 def _layer_weights(layer: Module) -> Mapping[str, Any]:
@@ -59,7 +63,7 @@ def _layer_weights(layer: Module) -> Mapping[str, Any]:
 )
 def layer_norm_layer(layer: Module, input: Value, *, facts: Facts = NO_FACTS) -> Shape:
     """Same shape."""
-    return _normalized(tensor(input).shape, sizes(layer["normalized_shape"]), facts)
+    return _normalized(tensor(input).shape, layer["normalized_shape"], facts)
 
 
 @module(
@@ -71,7 +75,7 @@ def layer_norm_layer(layer: Module, input: Value, *, facts: Facts = NO_FACTS) ->
 )
 def rms_norm_layer(layer: Module, input: Value, *, facts: Facts = NO_FACTS) -> Shape:
     """Same shape."""
-    return _normalized(tensor(input).shape, sizes(layer["normalized_shape"]), facts)
+    return _normalized(tensor(input).shape, layer["normalized_shape"], facts)
 
 
 def _channel_weights(layer: Module) -> Mapping[str, Any]:

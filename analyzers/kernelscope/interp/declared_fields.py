@@ -1,0 +1,35 @@
+"""What the class of an object declares one of its attributes to be, where what the object holds does not tell."""
+
+# Values are dynamic by nature; narrowing one to a container leaves its elements unknown to the type checker.
+# pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false, reportUnknownMemberType=false
+
+from __future__ import annotations
+
+from kernelscope.interp.annotations import is_optional, object_of
+from kernelscope.interp.interpreter import Interpreter
+from kernelscope.interp.values import Instance, Number, Opaque, Value
+from kernelscope.syntax.python import tree as t
+from kernelscope.workspace.modules import Definition
+
+
+def declared(run: Interpreter, instance: Instance, name: str) -> Instance | Number | None:
+    """An object or a number, where what is stored under the name is not followed."""
+    for base in () if run.certain else run.classes.mro(instance.cls):
+        body = base.node.body if isinstance(base, Definition) and isinstance(base.node, t.ClassDef) else []
+        for statement in body:
+            if isinstance(statement, t.AnnAssign) and t.dotted(statement.target) == name:
+                assert isinstance(base, Definition)
+                if t.dotted(statement.annotation) == "int":
+                    return Number("what an object that is given holds", True)
+                return object_of(run, base.path, statement.annotation)
+    return None
+
+
+def in_place_of_none(run: Interpreter, instance: Instance, name: str, found: object) -> Value:
+    """A field of an object that somebody else has made, whose default is None and whose type is not: `model: Model =
+    None` is written where there always is one."""
+    if run.certain or instance.is_module or instance.made_with is not None or not isinstance(found, Definition):
+        return None
+    if not isinstance(found.node, t.AnnAssign) or is_optional(found.node.annotation):
+        return None
+    return object_of(run, found.path, found.node.annotation) or Opaque(f"self.{name}")
