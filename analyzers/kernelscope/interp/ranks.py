@@ -9,7 +9,7 @@ The body is tried with several ranks; those that lead to a contradiction are out
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Set
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, field
 
 from kernelscope.dims import dim
@@ -19,6 +19,7 @@ from kernelscope.interp.interpreter import Interpreter
 from kernelscope.interp.limits import OutOfBudget
 from kernelscope.interp.shape_texts import LEFT_OUT, SEVERAL_RANKS
 from kernelscope.interp.symbols import sizes_in
+from kernelscope.interp.tensors_by_name import Item, open_items, with_items
 from kernelscope.interp.trials import Trial
 from kernelscope.interp.uses import asked_for_dims
 from kernelscope.interp.values import Maybe, Scope, Value, present
@@ -72,9 +73,14 @@ def settle_ranks(run: Interpreter, scope: Scope, node: t.FunctionDef, guessed: S
     trials = _Trials(run, scope, node, min(most, run.tried + FUNCTION_STEPS))
     names = [name for name in names if not trials.take_proven(name)]
     names = [name for name in names if name not in run.uses(node).asked]
+    items = open_items(run, scope, node)
+    scope.names |= {item.place: scope.names[item.holder][item.key] for item in items}
+    trials.items = {item.place: item for item in items}
+    names += trials.items
     names.sort(key=lambda name: _is_of_any_rank(scope.names[name]))
     if names:
         trials.settle(names[:MAX_PARAMETERS])
+    scope.names = with_items(scope.names, items)
     run.symbols.spoken = sizes_in(scope.names.values())
 
 
@@ -120,6 +126,8 @@ class _Trials:
     """How the sizes begin that were tried."""
     found: dict[str, str] = field(default_factory=dict[str, str])
     """What those were called that have words of the function now."""
+    items: Mapping[str, Item] = field(default_factory=dict[str, Item])
+    """What is tried that is in a dictionary, by its place."""
 
     def settle(self, names: list[str]) -> None:
         """Give the parameters their ranks."""
@@ -158,7 +166,8 @@ class _Trials:
 
     def _is_met(self, name: str, begun: Set[Span]) -> bool:
         """Whether one of the statements that were begun has to do with a parameter."""
-        uses = [node.span.start for node in t.inside(self.node) if isinstance(node, t.Name) and node.id == name]
+        met = self.items[name].holder if name in self.items else name
+        uses = [node.span.start for node in t.inside(self.node) if isinstance(node, t.Name) and node.id == met]
         return any(span.start <= use < span.end for span in begun for use in uses)
 
     def own_words(self, words: Mapping[str, str]) -> dict[str, str]:
@@ -173,6 +182,7 @@ class _Trials:
     def called(self, name: str) -> str:
         """What the sizes of a parameter are called after: its name, but no name that others use."""
         taken = sizes_in(self.scope.names.values())
+        name = self.items[name].called if name in self.items else name
         while any(f"{name}_size{i}" in taken for i in range(MOST)):
             name += "_"
         return name
@@ -198,7 +208,8 @@ class _Trials:
                 continue
             trial = Trial(tuple(self.prefixes), given, self.found, limit)
             begun: set[Span] = set()
-            runs = _runs(run, self.scope, self.node, {name: _with_rank(value, called, rank)}, trial, steps, begun)
+            values = {name: _with_rank(value, called, rank)}
+            runs = _runs(run, self.scope, self.node, values, trial, steps, begun, self.items.values())
             candidates.is_for_any_axes |= trial.is_for_any_axes
             if runs is None:
                 left[rank] = trial.surprises
@@ -293,12 +304,13 @@ def _runs(
     trial: Trial | None = None,
     steps: int = TRIAL_STEPS,
     begun: set[Span] | None = None,
+    items: Iterable[Item] = (),
 ) -> bool | None:
     """Whether a call with these values meets no contradiction; None if that takes more steps.
 
     `begun` gets the statements that were followed.
     """
-    frame = Scope(scope.path, scope.function, {**scope.names, **values}, scope.outer)
+    frame = Scope(scope.path, scope.function, with_items({**scope.names, **values}, items), scope.outer)
     start = run.steps
     known, outer, mark, before, met = run.known, run.symbols.frame, run.changes.mark(), len(run.findings), len(run.met)
     batched = WITHOUT_BATCH.set(False)

@@ -264,7 +264,7 @@ def _given(
     if may_be_several and (parts := told_of_parts(function, param.name)) is not None:
         return Alike(Tensor(parts))
     by_name = is_tensor and not uses.beliefs.only_code and TENSORS_BY_NAME.search(annotation) is not None
-    if by_name and (items := _tensors_by_name(run, function, scope, param.name)) is not None:
+    if by_name and (items := _tensors_by_name(run, function, scope, param.name, uses)) is not None:
         return items
     if is_tensor and SEVERAL.match(annotation):
         is_list = LIST.fullmatch(annotation) is not None and not uses.beliefs.only_code
@@ -297,24 +297,36 @@ def _given(
     if (sizes := told_of_shape(function, param.name)) is not None:
         return sizes
     given = sizes_of(param.name, param.annotation) or promised(run, path, param.annotation)
-    given = given or promised_object(run, path, param.name, param.annotation) or _items(run, scope, uses, param.name)
+    given = given or promised_object(run, path, param.name, param.annotation)
+    given = given or _items(run, function, scope, uses, param.name)
     return Opaque(param.name, is_typed=bool(OTHER_TYPE.fullmatch(kind.strip()))) if given is None else given
 
 
-def _tensors_by_name(run: Interpreter, function: Function, scope: Scope, name: str) -> Open | None:
+def _tensors_by_name(
+    run: Interpreter, function: Function, scope: Scope, name: str, uses: Seeding, is_annotated: bool = True
+) -> Open | None:
     node = function.definition.node
-    return tensors_by_name(run, scope, node, name) if isinstance(node, t.FunctionDef) else None
+    assert isinstance(node, t.FunctionDef)
+    comments: dict[str, Shape] | None = None if name in uses.beliefs.doubted else {}
+    items = tensors_by_name(run, scope, node, name, is_annotated, comments)
+    if comments:
+        uses.told[name] = True
+    return items
 
 
-def _items(run: Interpreter, scope: Scope, uses: Seeding, name: str) -> Open | None:
-    """What a dictionary holds whose items are called as the field calls inputs."""
+def _items(run: Interpreter, function: Function, scope: Scope, uses: Seeding, name: str) -> Open | None:
+    """What a dictionary holds whose items are used as tensors, or called as the field calls inputs."""
     keys = keys_of(run, scope, uses, name) if uses.beliefs.by_name else {}
-    if not any(key in KNOWN_INPUTS for key in keys):
+    items = _tensors_by_name(run, function, scope, name, uses, False) if name in uses.keys else None
+    if items is None and not any(key in KNOWN_INPUTS for key in keys):
         return None
-    items = Open()
+    items = Open() if items is None else items
     for key in keys:
-        sizes = uses.promised(key)
-        items[key] = Opaque(f"{name}[{key!r}]") if sizes is None else Tensor(uses.promise(key, sizes))
+        held, sizes = present(items.get(key)), uses.promised(key)
+        if sizes is not None and not (isinstance(held, Tensor) and held.rank is not None):
+            items[key] = Tensor(uses.promise(key, sizes))
+        else:
+            items.setdefault(key, Opaque(f"{name}[{key!r}]"))
     return items
 
 

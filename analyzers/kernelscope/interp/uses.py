@@ -159,7 +159,7 @@ class Uses:
                         self.unpacked.setdefault(name, words)
             case t.Attribute(value=t.Name(id=name), attr="shape" | "dtype" | "device" | "ndim"):
                 self.tensors.add(name)
-            case t.Subscript(value=t.Name(id=name), slice=t.Tuple(elts=parts)) if any(map(_is_tensor_index, parts)):
+            case t.Subscript(value=t.Name(id=name), slice=t.Tuple(elts=parts)) if any(map(is_tensor_index, parts)):
                 self.tensors.add(name)
             case t.Subscript(value=t.Name(id=name), slice=t.Constant(value=str() as key)):
                 self.keys.setdefault(name, {})[key] = None
@@ -352,7 +352,7 @@ def _is_data(kind: t.Expr) -> bool:
     return all(isinstance(k, t.Name) and k.id in DATA for k in kinds)
 
 
-def _is_tensor_index(part: t.Expr) -> bool:
+def is_tensor_index(part: t.Expr) -> bool:
     """Whether an index among others is one that only tensors take."""
     return isinstance(part, t.Slice) or (isinstance(part, t.Constant) and part.value in (None, ...))
 
