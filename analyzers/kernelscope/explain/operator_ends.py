@@ -139,7 +139,7 @@ def _percent(part: int, whole: int) -> str:
 
 
 def _row(end: OperatorEnd) -> tuple[Line, ...]:
-    return (Line(end.operator.name, _place(end)), _implementation(end), _end(end))
+    return (Line(end.operator.name.removeprefix("::"), _place(end)), _implementation(end), _end(end))
 
 
 def _place(end: OperatorEnd) -> Location | None:
