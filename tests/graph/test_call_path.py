@@ -1403,6 +1403,11 @@ GAPS = {
         "`….fused_by_others()`: the receiver is not known; nothing in the workspace has this name"),
     "objects of template libraries": ("a.cu", "void f(Gemm gemm) { gemm.run(); }\n",
                          "`.run()`: the object is not known; template libraries start their kernels like this"),
+    "a header in the middle of a function": (
+        "a.cu",
+        'void f(int n) {\n  auto run = first;\n#include "inner/choices.h"\n#include "here.h"\n  run(n);\n}\n'
+        "## other/here.h\nrun = second;\n",
+        "inner/choices.h is part of f, but nowhere in the workspace (made by the build?)"),
     "what a variable holds": (
         "a.cu", "void f(int n) { Pointer<int> run = nullptr; choose_one(&run); run(n); }\n",
         "`run()`: what this variable runs is not known"),

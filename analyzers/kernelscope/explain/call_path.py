@@ -77,7 +77,7 @@ def describe(node: Node) -> str:
         case NodeKind.KERNEL:
             return f"{node.detail} kernel {node.name}"
         case NodeKind.OPERATOR:
-            return f"operator {node.name}"
+            return f"operator {node.name.removeprefix('::')}"
         case NodeKind.BINDING:
             return f"registered by {node.detail}: {node.name}"
         case NodeKind.LAUNCH:

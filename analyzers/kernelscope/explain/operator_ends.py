@@ -160,6 +160,7 @@ def _end(end: OperatorEnd) -> Line:
     reached = end.reached
     found = [*reached.kernels(), *reached.libraries()]
     if found:
+        missing = f"; {end.missing[0].edge.target.name}" if end.missing else ""
         named = list(
             dict.fromkeys(
                 node.name if node.kind is NodeKind.KERNEL else f"{node.detail}: {node.name}" for node in found
@@ -167,7 +168,7 @@ def _end(end: OperatorEnd) -> Line:
         )
         mark = "" if all(edge.certain for edge in reached.path(found[0])) else "? "
         others = f" +{len(named) - MOST_KERNELS}" if len(named) > MOST_KERNELS else ""
-        return Line(mark + ", ".join(named[:MOST_KERNELS]) + others, found[0].location)
+        return Line(mark + ", ".join(named[:MOST_KERNELS]) + others + missing, found[0].location)
     if end.group in (NOTHING, OUTSIDE, COPIES, PYTORCH, UNBOUND) and (
         missing := [gap.edge for gap in end.missing] or _hops(reached)
     ):

@@ -20,8 +20,8 @@ from kernelscope.graph.library_kernels import ASKING
 from kernelscope.graph.operator_graph import OperatorGraph
 from kernelscope.graph.paths import Reached
 from kernelscope.graph.tensor_methods import TENSOR_METHODS
-from kernelscope.workspace.facts import GLOBAL, RECEIVER
-from kernelscope.workspace.files import PYTHON_SUFFIXES
+from kernelscope.workspace.facts import GLOBAL, INCLUDED, RECEIVER
+from kernelscope.workspace.files import CUDA_SUFFIXES, PYTHON_SUFFIXES
 
 MAX_GAPS = 6
 MAX_PER_FUNCTION = 3
@@ -72,16 +72,16 @@ class Gap:
 
 
 def gaps(graph: OperatorGraph, reached: Reached, computes: Callable[[str], bool]) -> list[Gap]:
-    """Edges from reached functions to what is missing behind them; empty when a kernel was reached.
+    """Edges from reached functions to what is missing behind them; when a kernel was reached, headers in bodies only.
 
     `computes` tells whether a full name is that of an operator of PyTorch that computes.
     """
     if reached.kernels() or reached.libraries():
-        return []
+        return [Gap(_missing(node, text, line), Rank.OUTSIDE) for node, text, line in _included(graph, reached)]
     communicates = any(node.kind is NodeKind.COLLECTIVE for node in reached.via)
     if (cpu := _only_on_the_cpu(reached)) and not communicates:
         return [Gap(_missing(cpu, "no kernel: this implementation runs on the CPU", cpu.line), Rank.CPU, CPU)]
-    found: dict[str, Gap] = {}
+    found = {t: Gap(_missing(node, t, line), Rank.OUTSIDE) for node, t, line in _included(graph, reached)}
     loading = _loading(graph, reached)
     for node in (reached.start, *reached.via):
         if node.kind is not NodeKind.FUNCTION or node in loading:
@@ -117,6 +117,22 @@ def _only_on_the_cpu(reached: Reached) -> Node | None:
     bindings += [n for n in reached.via if n.kind is NodeKind.BINDING and "CPU" in n.detail.split()]
     on_cpu = ["CPU" in node.detail.split() for node in bindings]
     return bindings[on_cpu.index(True)] if any(on_cpu) and all(on_cpu) else None
+
+
+def _included(graph: OperatorGraph, reached: Reached) -> Iterator[tuple[Node, str, int]]:
+    """Headers in the middle of functions that are nowhere in the workspace: a build often makes such."""
+    for node in (reached.start, *reached.via):
+        facts = graph.facts(node.path) if node.kind is NodeKind.FUNCTION and not _is_python(node) else None
+        own = own_scopes(facts, node.start) if facts is not None else frozenset[int]()
+        for call in facts.calls if facts is not None else ():
+            if call.name == INCLUDED and call.scope in own:
+                name = call.args[0][1]
+                if name.endswith(CUDA_SUFFIXES) and not graph.has_file(name.rpartition("/")[2]):
+                    yield (
+                        node,
+                        f"{name} is part of {node.name}, but nowhere in the workspace (made by the build?)",
+                        call.line,
+                    )
 
 
 def _loading(graph: OperatorGraph, reached: Reached) -> set[Node]:

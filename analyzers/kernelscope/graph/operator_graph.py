@@ -261,6 +261,10 @@ class OperatorGraph:
             not match.path.endswith(PYTHON_SUFFIXES) for match in self._workspace.index.table.named(name)
         )
 
+    def has_file(self, name: str) -> bool:
+        """Whether a file of this name is indexed, in whatever folder."""
+        return bool(self._workspace.index.paths_named(name))
+
     def is_class(self, path: str, scope: int, name: str) -> bool:
         """Whether a name of a Python file means a class: constructing one without `__init__` runs nothing."""
         facts = self.facts(path)

@@ -56,6 +56,7 @@ from kernelscope.workspace.cuda_text import (
 from kernelscope.workspace.facts import (
     DISPATCHED,
     GLOBAL,
+    INCLUDED,
     OPERATOR,
     RECEIVER,
     TOP,
@@ -78,6 +79,7 @@ _OF_ALL = re.compile(rb"(?<![\w>):])\s*::\s*\Z")
 """What stands before `f` in `::f(x)`."""
 _MEMBER_TEMPLATE = re.compile(rb"(?:\.|->)\s*template\s+\Z")
 _LONE_MACRO = re.compile(rb"[{};]\s*([A-Z][A-Z0-9]*_[A-Z0-9_]+)[ \t]*(?=[;}\r\n])")
+_INCLUDED = re.compile(rb'(?m)^[ \t]*#[ \t]*include[ \t]*"([^"\n]+)"')
 _ASSIGNED = re.compile(rb"(\w+)\s*=\s*\Z")
 _FIRST_ARGUMENT = re.compile(rb"\s*(\w+)\s*[,)]")
 _FIRST_NAME = re.compile(rb"\s*(\w+)")
@@ -200,7 +202,7 @@ class _Scanner:
                     self._reference(match, block.scope)
         while len(blocks) > 1:
             self._close(blocks.pop(), len(text))
-        self._lone_macros()
+        self._whole_statements()
         add_mentions(self.found)
         self.alternatives += registries(self.found)
         return FileFacts(
@@ -420,13 +422,18 @@ class _Scanner:
             return pointed_to[0] if pointed_to else b""
         return self.declared.made_at(start) if b":" not in raw else b""
 
-    def _lone_macros(self) -> None:
-        """A macro that is a whole statement of a function does there what its text does."""
+    def _whole_statements(self) -> None:
+        """A macro or header that is a whole statement of a function does there what its text does."""
         lone: list[Call] = []
         for match in _LONE_MACRO.finditer(self.found.text):
             start = match.start(1)
             if (scope := self.found.owner_at(start)) != TOP:
                 lone.append(Call(decoded(match[1]), start, self.found.line_at(start), scope))
+        for match in _INCLUDED.finditer(self.found.data):
+            start = match.start(1)
+            if (scope := self.found.owner_at(start)) != TOP:
+                given = (("", decoded(match[1])),)
+                lone.append(Call(INCLUDED, start, self.found.line_at(start), scope, given))
         if lone:
             self.found.calls = sorted([*self.found.calls, *lone], key=lambda call: call.start)
 
