@@ -20,7 +20,7 @@ from kernelscope import __version__
 from kernelscope.faults import LOG
 from kernelscope.turns import Interrupted, Turns
 
-from kernelscope_server.cycles import take_back
+from kernelscope_server.cycles import Growth, take_back
 from kernelscope_server.inbox import IN_PAUSES, PATIENT_URGENCY, Inbox, is_patient, urgency
 from kernelscope_server.lean_pygls import LanguageServer, types
 from kernelscope_server.memory import give_back, use_one_heap
@@ -77,6 +77,7 @@ class Server(LanguageServer):
         """Counts changes of open documents."""
         self.heard = 0
         """Counts messages of the client."""
+        self._growth = Growth()
         self._gave_back = (0, time.monotonic())
         """The messages that had come when free memory was given back, and when that was."""
         self.on_free: list[Callable[[], None]] = [self._give_back]
@@ -155,6 +156,8 @@ class Server(LanguageServer):
             self._handle(message)
             self.heard += 1
             self._inbox.handled(message)
+            if not self._inbox.waiting:
+                self._growth.take_back()
 
     def _handle(self, message: object) -> None:
         if is_table(message) and message.get("method") in TEXT_CHANGES:

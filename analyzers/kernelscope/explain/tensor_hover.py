@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from functools import lru_cache
 from pathlib import Path
 
 from kernelscope.dims import Dim
@@ -18,6 +17,7 @@ from kernelscope.interp.runs import FileRun
 from kernelscope.interp.values import Choice, Instance, Opaque
 from kernelscope.ops import Module
 from kernelscope.results import Hover, InlayHint, Link, Span, Target
+from kernelscope.syntax.of_nodes import kept_of_nodes
 from kernelscope.syntax.python import tree as t
 from kernelscope.syntax.python.lower import Module as Source
 from kernelscope.syntax.text import identifier_at
@@ -134,7 +134,7 @@ def names_in_order(module: Source, offset: int) -> tuple[str, ...]:
     return _names(scope.node, scope.owner) if scope is not None else ()
 
 
-@lru_cache(maxsize=64)
+@kept_of_nodes(64)
 def _names(function: t.FunctionDef | t.ClassDef, owner: t.ClassDef | None) -> tuple[str, ...]:
     found: dict[str, None] = {}
     for node in t.walk(*function.body, *(owner.body if owner is not None else ())):

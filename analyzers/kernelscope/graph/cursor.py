@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import lru_cache
 from itertools import pairwise
 
 from kernelscope.results import Span
+from kernelscope.syntax.of_nodes import kept_of_nodes
 from kernelscope.syntax.python.lower import Module
 from kernelscope.syntax.python.tree import (
     Alias,
@@ -52,7 +52,7 @@ class Cursor:
         return self.statement is not None or self.is_type or isinstance(self.node, ClassDef)
 
 
-@lru_cache(maxsize=2)
+@kept_of_nodes(2)
 def cursor_at(module: Module, offset: int) -> Cursor | None:
     """The name under or right before an offset. A hover asks twice."""
     return _cursor(module, offset) or (_cursor(module, offset - 1) if offset else None)

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from functools import lru_cache
 
 from kernelscope.graph.kernel_languages import kernel_language
 from kernelscope.graph.kinds import Node, NodeKind
+from kernelscope.syntax.of_nodes import kept_of_nodes
 from kernelscope.syntax.python.lower import Module
 from kernelscope.syntax.python.tree import ClassDef, FunctionDef, Name, Return, Stmt
 from kernelscope.workspace import facts as f
@@ -160,7 +160,7 @@ def own_scopes(facts: f.FileFacts, name_start: int) -> set[int]:
     return own
 
 
-@lru_cache(maxsize=KEPT)
+@kept_of_nodes(KEPT)
 def _definitions_in(around: Module | FunctionDef | ClassDef) -> dict[int, FunctionDef | ClassDef]:
     """Functions and classes of a body by where their names begin, without lowering their own bodies.
 

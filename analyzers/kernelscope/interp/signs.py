@@ -7,12 +7,12 @@ that is only handed on between functions of other files shows no sign.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import lru_cache
 
 from kernelscope.interp.administration import LIBRARIES
 from kernelscope.interp.annotations import mentions_tensor
 from kernelscope.interp.order import ENTRIES, works_on_tensors
 from kernelscope.interp.uses import Uses, bound_names
+from kernelscope.syntax.of_nodes import kept_of_nodes
 from kernelscope.syntax.python import tree as t
 from kernelscope.syntax.python.lower import Module, Scope
 
@@ -103,7 +103,7 @@ def _is_of_library(function: t.Expr) -> bool:
     return first in LIBRARIES or rest in ("register_buffer", "register_parameter")
 
 
-_signs = lru_cache(maxsize=8)(_Signs)
+_signs = kept_of_nodes(8)(_Signs)
 """Of the functions that were looked at last: each holds the tree of its file."""
 
 

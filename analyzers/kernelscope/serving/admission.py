@@ -6,7 +6,6 @@ A loop that moves elements of one queue into another is an admission; names are 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import lru_cache
 
 from kernelscope.results import Location
 from kernelscope.serving.claims import Claim, PythonSource
@@ -29,6 +28,7 @@ from kernelscope.serving.pieces import by_function
 from kernelscope.serving.preemption import swaps_out
 from kernelscope.serving.queues import OVER, REQUESTS, iterated
 from kernelscope.serving.sections import words
+from kernelscope.syntax.of_nodes import kept_of_nodes
 from kernelscope.syntax.python import tree as t
 from kernelscope.syntax.python.lower import Scope
 
@@ -325,7 +325,7 @@ def _kept_in(node: t.Expr) -> str:
     return t.dotted(node) or ""
 
 
-@lru_cache(maxsize=64)
+@kept_of_nodes(64)
 def _removing(loop: t.While | t.For) -> set[str]:
     """Queues that the loop itself makes shorter."""
     found = (c for statement in loop.body for c in calls(statement))

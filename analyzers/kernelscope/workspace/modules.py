@@ -17,6 +17,7 @@ from weakref import WeakValueDictionary
 from msgspec import Struct, field
 
 from kernelscope.results import LeftOut
+from kernelscope.syntax.of_nodes import tree_went
 from kernelscope.syntax.python.lower import Module, parse_module
 from kernelscope.syntax.python.tree import Assign, ClassDef, FunctionDef, Import, ImportFrom, Stmt, aliased
 from kernelscope.workspace.files import Files
@@ -113,6 +114,16 @@ class Modules:
         kept = self._keep(path)
         return kept.module if kept else None
 
+    def holds_version(self, path: str, version: Version | None) -> bool:
+        """Whether the tree of a version of a file is there, so that its nodes are those that anybody gets."""
+        kept = self._alive.get(path)
+        return kept is not None and kept.version == version
+
+    def holds(self, path: str, module: Module) -> bool:
+        """Whether this is the tree of a file that anybody gets."""
+        kept = self._alive.get(path)
+        return kept is not None and kept.module is module
+
     def namespace(self, path: str) -> Namespace | None:
         """What the file binds at its top level."""
         kept = self._keep(path)
@@ -169,6 +180,8 @@ class Modules:
         with self._lock:
             if old := self._kept.pop(path, None):
                 self._kept_bytes -= old.size
+                if old is not kept:
+                    tree_went()
             self._kept[path] = self._alive[path] = kept
             kept.asked = self.files.changes
             self._kept_bytes += kept.size
@@ -182,6 +195,7 @@ class Modules:
             if self._kept_bytes <= self._room and longest_ago.asked >= old:
                 break
             self._kept_bytes -= self._kept.pop(path).size
+            tree_went()
 
     @contextmanager
     def roomy(self) -> Generator[None]:

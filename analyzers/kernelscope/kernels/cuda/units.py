@@ -25,6 +25,7 @@ from kernelscope.syntax.cuda.macros import Macro, Macros
 from kernelscope.syntax.cuda.outer_names import outer_names
 from kernelscope.syntax.cuda.source import CudaSource, parse
 from kernelscope.syntax.cuda.spaces import Brought, Spaces
+from kernelscope.syntax.of_nodes import tree_went
 from kernelscope.workspace.files import CUDA_SUFFIXES
 from kernelscope.workspace.reading import Version
 from kernelscope.workspace.workspace import Workspace
@@ -145,6 +146,8 @@ class Units:
         kept = self._units.get(unit.path)
         if kept is not None and kept[0] is unit and kept[1] == now:
             return
+        if kept is not None and kept[0] is not unit:
+            tree_went()
         self._units.pop(unit.path, None)
         self._units[unit.path] = (unit, now)
         self._alive[unit.path] = unit
@@ -152,6 +155,7 @@ class Units:
             self._units.pop(next(iter(self._units)))
         while self._units[path := next(iter(self._units))][1] < now - KEPT_CHANGES:
             del self._units[path]
+            tree_went()
             self._headers.pop(path, None)
             self.on_old(path)
 

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from functools import lru_cache
 from typing import TypeVar, cast
 
 from kernelscope.results import Span
+from kernelscope.syntax.of_nodes import kept_of_nodes
 from kernelscope.syntax.python import tree as t
 
 Block = t.FunctionDef | t.For | t.While
@@ -18,13 +18,13 @@ Kind = TypeVar("Kind", bound=t.Node)
 PRODUCTS = frozenset(("dot", "dot_scaled"))
 
 
-@lru_cache(maxsize=64)
+@kept_of_nodes(64)
 def nodes_in(block: Block) -> tuple[t.Node, ...]:
     """Every node of a body, nested blocks included, in the order of the source."""
     return tuple(t.inside(block))
 
 
-@lru_cache(maxsize=64)
+@kept_of_nodes(64)
 def _by_kind(block: Block) -> Mapping[type[t.Node], list[t.Node]]:
     found: dict[type[t.Node], list[t.Node]] = {}
     for node in nodes_in(block):
@@ -37,7 +37,7 @@ def nodes_of(block: Block, kind: type[Kind]) -> list[Kind]:
     return cast("list[Kind]", _by_kind(block).get(kind, []))
 
 
-@lru_cache(maxsize=64)
+@kept_of_nodes(64)
 def first_calls(block: Block) -> Mapping[str, t.Call]:
     """The first call of each operation name in a body, nested blocks included."""
     found: dict[str, t.Call] = {}
@@ -59,7 +59,7 @@ def product_calls(block: Block) -> list[t.Call]:
     return [call for name, call in all_calls(block) if name in PRODUCTS]
 
 
-@lru_cache(maxsize=64)
+@kept_of_nodes(64)
 def loops_in(node: t.FunctionDef) -> list[t.For | t.While]:
     """The loops of a function, in the order of its source."""
     return sorted((*nodes_of(node, t.For), *nodes_of(node, t.While)), key=lambda loop: loop.span.start)
@@ -72,7 +72,7 @@ def operation(node: t.Node) -> str:
     return node.func.attr if isinstance(node.func, t.Attribute) else (t.dotted(node.func) or "")
 
 
-@lru_cache(maxsize=64)
+@kept_of_nodes(64)
 def definitions(node: t.FunctionDef) -> Mapping[str, list[t.Expr]]:
     """What each name is given, anywhere in a function."""
     found: dict[str, list[t.Expr]] = {}
@@ -90,7 +90,7 @@ def assignments(block: Block) -> Iterator[tuple[list[str], t.Expr]]:
         yield [n.id for target in targets for n in t.walk(target) if isinstance(n, t.Name)], inner.value
 
 
-@lru_cache(maxsize=64)
+@kept_of_nodes(64)
 def given_in(block: Block) -> Mapping[str, list[t.Expr]]:
     """What each name is given in a body, names in tuples what the whole tuple is."""
     made: dict[str, list[t.Expr]] = {}
@@ -105,7 +105,7 @@ def given_before(node: t.FunctionDef, at: int) -> Mapping[str, list[t.Expr]]:
     return {name: [v for v in values if v.span.start < at] for name, values in definitions(node).items()}
 
 
-@lru_cache(maxsize=64)
+@kept_of_nodes(64)
 def used_as_types(node: t.FunctionDef) -> frozenset[str]:
     """The names that stand where an element type is meant: of casts, and of what makes blocks."""
     found: set[str] = set()
@@ -133,7 +133,7 @@ def inlined(given: Mapping[str, list[t.Expr]], expr: t.Expr) -> Iterator[t.Node]
                 todo += given.get(inner.id, [])
 
 
-@lru_cache(maxsize=1024)
+@kept_of_nodes(1024)
 def assigned_names(block: t.FunctionDef | t.For | t.While) -> frozenset[str]:
     """Names that a body assigns, in loops and branches too."""
     return frozenset(
@@ -155,7 +155,7 @@ def assigned_by(nodes: Iterable[t.Node]) -> set[str]:
     return names
 
 
-@lru_cache(maxsize=64)
+@kept_of_nodes(64)
 def constants_given_once(node: t.FunctionDef) -> frozenset[str]:
     """Names that a function declares with a value in one place, outside of loops."""
     given = Counter(inner.id for inner in _targets(node))
@@ -171,7 +171,7 @@ def _targets(node: t.FunctionDef) -> Iterator[t.Name]:
             yield from (name for name in t.walk(target) if isinstance(name, t.Name))
 
 
-@lru_cache(maxsize=1024)
+@kept_of_nodes(1024)
 def last_given(loop: t.For | t.While) -> Mapping[str, Span]:
     """Where the body of a loop gives each name its value last."""
     found: dict[str, Span] = {}

@@ -6,16 +6,16 @@ What they load are integers, of four or eight bytes, even where the type behind 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import lru_cache
 
 from kernelscope.kernels.triton.bodies import all_calls, given_in, loops_in, operation
 from kernelscope.results import Span
+from kernelscope.syntax.of_nodes import kept_of_nodes
 from kernelscope.syntax.python import tree as t
 
 ACCESSES = frozenset(("load", "store", "make_block_ptr", "make_tensor_descriptor", "gather", "scatter"))
 
 
-@lru_cache(maxsize=16)
+@kept_of_nodes(16)
 def index_loads(node: t.FunctionDef) -> frozenset[Span]:
     """The calls that load what addresses and rounds are made of, through every name."""
     made, seen, found = given_in(node), set[str](), set[Span]()

@@ -96,9 +96,9 @@ class KernelRuns:
             return []
         kept = self._kernels.get(path)
         if kept is None or kept[0] is not module:
-            self._kernels[path] = kept = (module, kernels(self.modules, path, module))
-            if len(self._kernels) > KEPT_RUNS:
-                self._kernels.pop(next(iter(self._kernels)))
+            kept = (module, kernels(self.modules, path, module))
+            self._kernels = {p: one for p, one in self._kernels.items() if self.modules.holds(p, one[0])}
+            self._kernels[path] = kept
         return kept[1]
 
     def at(self, path: str, offset: int) -> t.FunctionDef | None:
@@ -128,10 +128,16 @@ class KernelRuns:
             result = self._of_helper(path, node, contexts) if contexts else self._of_kernel(path, node)
         finally:
             self._running.discard(key)
-        self._kept[key] = (version, result)
-        if len(self._kept) > KEPT_RUNS:
-            self._kept.pop(next(iter(self._kept)))
+        self._keep(key, version, result)
         return result
+
+    def _keep(self, key: tuple[str, Span], version: Version | None, run: KernelRun) -> None:
+        """Lets go of those of trees that went, which nobody would be given again: each holds all of its tree."""
+        held = self.modules.holds_version
+        self._kept = {other: kept for other, kept in self._kept.items() if held(other[0], kept[0])}
+        self._kept[key] = (version, run)
+        while len(self._kept) > KEPT_RUNS:
+            self._kept.pop(next(iter(self._kept)))
 
     def launches(self, path: str, node: t.FunctionDef) -> tuple[Launch, ...]:
         """Where a kernel is launched."""

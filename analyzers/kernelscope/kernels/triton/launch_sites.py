@@ -8,10 +8,10 @@ from __future__ import annotations
 import re
 from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 
 from kernelscope.kernels.triton.host_bindings import Binding, Branch, bindings, reaching
 from kernelscope.kernels.triton.surroundings import functions_around
+from kernelscope.syntax.of_nodes import kept_of_nodes
 from kernelscope.syntax.python import tree as t
 from kernelscope.syntax.python.lower import Module
 from kernelscope.workspace.modules import Definition, External
@@ -280,7 +280,7 @@ def _imports(function: t.FunctionDef, name: str) -> bool:
     )
 
 
-@lru_cache(maxsize=64)
+@kept_of_nodes(64)
 def _calls(holder: Module | t.FunctionDef) -> tuple[t.Call, ...]:
     """The calls that a function, or a module outside of its functions, makes itself."""
     return tuple(node for node in _walk(holder.body) if isinstance(node, t.Call))

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 
 from kernelscope.kernels.triton.bodies import all_calls, given_in, inlined, loops_in, operation, product_calls
 from kernelscope.results import Span
+from kernelscope.syntax.of_nodes import kept_of_nodes
 from kernelscope.syntax.python import tree as t
 
 TURNING = frozenset(("trans", "permute"))
@@ -36,7 +36,7 @@ class Operands:
     """Loads in loops with those that their addresses are made of in the same round."""
 
 
-@lru_cache(maxsize=16)
+@kept_of_nodes(16)
 def operands(node: t.FunctionDef) -> Operands:
     direct: set[Span] = set()
     right: dict[Span, str] = {}

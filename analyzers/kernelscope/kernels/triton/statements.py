@@ -6,7 +6,6 @@ Branches that nothing decides are both taken and joined.
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import lru_cache
 
 from kernelscope.dims import Dim, dim
 from kernelscope.kernels.triton.bodies import (
@@ -36,6 +35,7 @@ from kernelscope.kernels.triton.values import (
     join,
 )
 from kernelscope.results import Span
+from kernelscope.syntax.of_nodes import kept_of_nodes
 from kernelscope.syntax.python import tree as t
 
 Names = dict[str, Value]
@@ -126,7 +126,7 @@ def _statement(run: Interpretation, frame: Frame, node: t.Stmt) -> bool:
     return False
 
 
-@lru_cache(maxsize=4096)
+@kept_of_nodes(4096)
 def _both(node: t.AugAssign) -> t.BinOp:
     """What `x += y` gives `x`."""
     return t.BinOp(node.target, node.op, node.value, node.span)

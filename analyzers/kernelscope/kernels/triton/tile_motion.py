@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import lru_cache
 
 from kernelscope.dims import Dim
 from kernelscope.kernels.triton.bodies import inlined, nodes_of, operation
@@ -20,6 +19,7 @@ from kernelscope.kernels.triton.kernel_runs import KernelRun
 from kernelscope.kernels.triton.offsets import operands
 from kernelscope.kernels.triton.values import BlockPointer, Descriptor, Tensor
 from kernelscope.results import Span
+from kernelscope.syntax.of_nodes import kept_of_nodes
 from kernelscope.syntax.python import tree as t
 
 
@@ -31,7 +31,7 @@ class TileMotion:
     outside: Motion = STILL
 
 
-@lru_cache(maxsize=16)
+@kept_of_nodes(16)
 def tile_motions(run: KernelRun) -> Mapping[AccessPlace, TileMotion]:
     """The motions of what a kernel and the helpers that it calls itself access; those not told are absent."""
     calls = _calls(run.node)

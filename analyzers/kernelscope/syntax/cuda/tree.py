@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, fields
-from functools import cache, lru_cache
+from functools import cache
 from itertools import chain
 from typing import Any, Literal, get_args
 
 from kernelscope.results import Span
 from kernelscope.syntax.cuda.spaces import joined
+from kernelscope.syntax.of_nodes import kept_of_nodes
 
 
 @dataclass(slots=True, eq=False)
@@ -487,7 +488,7 @@ def walk(*nodes: Node) -> Iterator[Node]:
 _WITH_BODIES = (Block, If, For, ForEach, While, Switch, Case)
 
 
-@lru_cache(maxsize=4096)
+@kept_of_nodes(4096)
 def parts(node: Node) -> tuple[Node, ...]:
     """The same of one node, kept: statements within several loops are asked for with each of them."""
     if not isinstance(node, _WITH_BODIES):

@@ -9,12 +9,12 @@ of functions and classes are lowered on first access.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from functools import lru_cache
 from typing import Any, Literal, cast
 
 from msgspec import Struct
 
 from kernelscope.results import Span
+from kernelscope.syntax.of_nodes import kept_of_nodes
 from kernelscope.syntax.python import looks
 
 
@@ -567,7 +567,7 @@ def walk(*roots: Node) -> Iterator[Node]:
         todo += below
 
 
-@lru_cache(maxsize=64)
+@kept_of_nodes(64)
 def inside(block: FunctionDef | For | While) -> tuple[Node, ...]:
     """All nodes of a body, before their children: for whoever asks several questions about one function or loop."""
     return tuple(walk(*block.body))

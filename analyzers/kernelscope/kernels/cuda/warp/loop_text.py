@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 
 from kernelscope.syntax.cuda import tree as t
+from kernelscope.syntax.of_nodes import kept_of_nodes
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class LoopText:
 _TOLD = frozenset((t.Declare, t.Assign, t.Step, t.Jump, t.Return))
 
 
-@lru_cache(maxsize=1024)
+@kept_of_nodes(1024)
 def loop_text(node: t.For | t.While) -> LoopText:
     """Read once for each loop, however often it is followed."""
     declared: set[str] = set()

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
 
 from kernelscope.kernels.cuda.warp.intrinsics import INTRINSICS
 from kernelscope.kernels.cuda.warp.loop_text import root_of
@@ -18,6 +17,7 @@ from kernelscope.kernels.cuda.warp.overloads import functions_named, methods_of
 from kernelscope.kernels.cuda.warp.types import Array, StructType
 from kernelscope.kernels.cuda.warp.values import Cell, Closure, Pointer, Record
 from kernelscope.syntax.cuda import tree as t
+from kernelscope.syntax.of_nodes import kept_of_nodes
 
 _CHANGING = frozenset((t.Declare, t.Bindings, t.Assign, t.Step, t.Unary, t.Call, t.Asm))
 _TAKE_VALUES = frozenset(INTRINSICS) - {"memcpy", "load_matrix_sync"}
@@ -91,13 +91,13 @@ def _references(params: Sequence[t.Param]) -> frozenset[int]:
     return frozenset(i for i, p in enumerate(params) if p.type.layers and p.type.layers[0] == "&")
 
 
-@lru_cache(maxsize=1024)
+@kept_of_nodes(1024)
 def mentioned(node: t.Node) -> frozenset[str]:
     """All names in a statement or expression, those of lambdas' bodies too."""
     return frozenset(inner.id for inner in t.parts(node) if inner.__class__ is t.Name and isinstance(inner, t.Name))
 
 
-@lru_cache(maxsize=1024)
+@kept_of_nodes(1024)
 def deciding(node: Loop, wanted: frozenset[str], callees: Callees) -> tuple[Loop, frozenset[str]]:
     """The loop with what of its body decides the wanted names, and all names that it is right for."""
     part = _Part(dict(callees.closures), dict(callees.references), callees.arrays, set(wanted))
