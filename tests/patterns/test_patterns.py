@@ -31,3 +31,19 @@ def test_patterns(path: Path, name: str, expected: str) -> None:
     told = "nothing" if found is None else "part of it: " * found.is_part + ", ".join((found.title, *found.traits))
     kept = "; KV cache update" if any(pattern.kind == "cache" for pattern in patterns.values()) else ""
     assert told + kept == expected
+
+
+def test_a_rotation_is_told_as_it_is_written() -> None:
+    path = FIXTURES / "rotary.py"
+    workspace = Workspace(Files([str(FIXTURES)]), None)
+    module = workspace.modules.module(str(path))
+    assert module is not None
+    told: dict[str, list[str]] = {}
+    for name in ("parts", "backwards"):
+        scope = next(s for s in module.functions() if s.node.name == name)
+        pattern = recognise(flow := Flow(trace_function(workspace, str(path), scope, {})))[flow.root]
+        told[name] = [clue.text for clue in pattern.clues][:2]
+    assert told == {
+        "parts": ["x1·cos − x2·sin", "x2·cos + x1·sin"],
+        "backwards": ["x1·cos + x2·sin", "x2·cos − x1·sin"],
+    }

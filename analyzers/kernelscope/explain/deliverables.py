@@ -20,6 +20,7 @@ from kernelscope.workspace.files import PYTHON_SUFFIXES
 if TYPE_CHECKING:
     from kernelscope.kernels.triton.kernel_facts import KernelFacts
     from kernelscope.kernels.triton.kernel_runs import KernelRuns
+    from kernelscope.workspace.workspace import Workspace
 
 Maker = Callable[["KernelRuns", Target, ViewOptions, SeenIn], Document]
 
@@ -119,6 +120,20 @@ def execution_timeline(runs: KernelRuns, target: Target, options: ViewOptions, s
         return scheduler_timeline(runs.workspace, found, options, target)
     except UserError:
         return stream_timeline(found, options, target)
+
+
+def host_timeline(workspace: Workspace, target: Target, options: ViewOptions) -> Document:
+    """What runs when in a file of C++: tasks that wait for counters, or the streams of a function."""
+    from kernelscope.explain.schedule import counter_timeline
+    from kernelscope.explain.stream_timeline import host_stream_timeline
+
+    try:
+        return counter_timeline(workspace, target, options)
+    except UserError as error:
+        try:
+            return host_stream_timeline(workspace, target, options)
+        except UserError:
+            raise error from None
 
 
 def explain(runs: KernelRuns, target: Target, options: ViewOptions, seen_in: SeenIn) -> Document:

@@ -70,8 +70,9 @@ def _turned_parts(leaf: Node) -> Pattern | None:
     factors = [frozenset(f for use in product.uses for f in _factors(use)) for two in products for product in two]
     if signs[0] == signs[1] or len(set(factors)) != 4 or len({f for pair in factors for f in pair}) != 4:
         return None
-    minus, plus = parts[signs.index(True)][0], parts[signs.index(False)][0]
-    clues = (Clue(minus, "x1·cos − x2·sin"), Clue(plus, "x2·cos + x1·sin"), Clue(leaf, "joined again"))
+    (first,), (second,) = parts
+    told = ("x1·cos − x2·sin", "x2·cos + x1·sin") if signs[0] else ("x1·cos + x2·sin", "x2·cos − x1·sin")
+    clues = (Clue(first, told[0]), Clue(second, told[1]), Clue(leaf, "joined again"))
     return Pattern("rotary", "RoPE", clues, (_layout(products[0][0], leaf),), True)
 
 

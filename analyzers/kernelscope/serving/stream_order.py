@@ -67,16 +67,17 @@ class Order:
 def order_of(source: PythonSource, function: t.FunctionDef, lettered: bool = False) -> Order:
     """What one function does; nothing is told where all runs on one stream. Each act takes as long as its label is
     wide, or, `lettered`, all the same."""
-    if not _names_streams(function.body):
+    walk = Walk(source, range(MOST_STEPS), lettered)
+    if not walk.names_streams(function.body):
         return Order()
-    whole = _Walk(source, range(MOST_STEPS), lettered).run(function)
+    whole = walk.run(function)
     beside = [number for number, act in enumerate(whole.acts) if act.waits or act.stream != MAIN]
     if not beside:
         return whole
-    return _Walk(source, range(beside[0] - MOST_AROUND, beside[-1] + 1 + MOST_AROUND), lettered).run(function)
+    return Walk(source, range(beside[0] - MOST_AROUND, beside[-1] + 1 + MOST_AROUND), lettered).run(function)
 
 
-class _Walk:
+class Walk:
     """One way through a function, with a clock for each stream."""
 
     def __init__(self, source: PythonSource, told: range, lettered: bool) -> None:
@@ -93,6 +94,14 @@ class _Walk:
         self.events: dict[str, int] = {}
         self.aliases: dict[str, str] = {}
         self.rounds: tuple[int, ...] = ()
+
+    def names_streams(self, body: Sequence[t.Stmt]) -> bool:
+        """Whether something is put on another stream, or begun without being waited for."""
+        return _names_streams(body)
+
+    def works(self, body: Sequence[t.Stmt]) -> bool:
+        """Whether something is called that may run on a device."""
+        return works(body)
 
     def run(self, function: t.FunctionDef) -> Order:
         self._body(function.body)
@@ -128,18 +137,18 @@ class _Walk:
     def _branch(self, test: t.Expr, body: Sequence[t.Stmt], orelse: Sequence[t.Stmt]) -> None:
         """The way on which something runs beside the rest, else the one that goes on; told with its condition where the
         other does something, too."""
-        named, named_else = _names_streams(body), _names_streams(orelse)
+        named, named_else = self.names_streams(body), self.names_streams(orelse)
         ends = bool(body) and isinstance(body[-1], EXITS)
         holds = named or not (named_else or ends)
         taken, other = (body, orelse) if holds else (orelse, body)
-        if (named or named_else or works(other)) and not ends and (test, holds) not in self.found.conditions:
+        if (named or named_else or self.works(other)) and not ends and (test, holds) not in self.found.conditions:
             self.found.conditions.append((test, holds))
         self._body(taken)
 
     def _loop(self, loop: t.For | t.While, body: Sequence[t.Stmt]) -> None:
         if isinstance(loop, t.For) and (held := self.events.get(self._text(loop.iter))) is not None:
             self.events[self._text(loop.target)] = held  # all that were kept in a list are waited for
-        if not _names_streams(body):
+        if not self.names_streams(body):
             self._body(body)
             return
         if loop not in self.found.loops:
