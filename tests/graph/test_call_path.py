@@ -408,8 +408,26 @@ template <int W> struct Shift {
 template <int W> struct Other {
   static void by(int* x, Given kernel) { Launch(1, 32)(kernel, x); }
 };
+template <int W> __global__ void turned(int* x) {}
+template <int W> __global__ void tabled(int* x) {}
+struct Turn {
+  template <int W>
+  static constexpr auto kernel = turned<W>;
+  static Given pick(int n) { return Turn::template kernel<4>; }
+  static void by(int* x, int n) { const auto picked = pick(n); Launch(1, 32)(picked, x); }
+};
+struct Table {
+  template <std::size_t... I>
+  static constexpr auto make(std::index_sequence<I...>) {
+    return std::array<Given, 5>{nullptr, tabled<I + 1>...};
+  }
+  static constexpr auto kAll = make(std::make_index_sequence<4>{});
+  static void by(int* x, int n) { Launch(1, 32).on(0)(kAll[n], x); }
+};
 void host(int* x, bool wide, Given given) {
   Scale<4>::by(x);
+  Turn::by(x, wide);
+  Table::by(x, wide);
   Shift<4>::by(x, wide);
   Other<4>::by(x, given);
 }
@@ -418,6 +436,11 @@ void host(int* x, bool wide, Given given) {
 C++ host()
 ├─ C++ Scale::by()
 │  └─ ? CUDA kernel scaled
+├─ C++ Turn::by()
+│  └─ C++ Turn::pick()
+│     └─ ? CUDA kernel turned
+├─ C++ Table::by()
+│  └─ ? CUDA kernel tabled
 └─ C++ Shift::by()
    └─ ? CUDA kernel shifted
 """,

@@ -495,6 +495,9 @@ STARTED = {
     "auto layer = Cache::get(n); layer->start(x);": "scale_kernel shift_kernel",
     "auto& layer = shared_layer(n); layer.body(x);": "shift_kernel",
     "Holder holder; holder.start(x);": "shift_kernel",
+    "Layers layers; layers.first(x);": "scale_kernel",
+    "Layers layers; layers.all(x);": "shift_kernel",
+    "Layers layers; layers.named(x, n);": "both_kernel",
     "behind_a_directive(x);": "both_kernel shift_kernel",
     "chosen_by_macros(x, n);": "scale_kernel shift_kernel",
     "hands_over(x, n);": "first_kernel second_kernel",
@@ -639,6 +642,22 @@ Shifting& shared_layer(int n) {{ return *layers[n]; }}
 struct Holder {{
   void start(float* x) {{ mLayer->body(x); }}
   Shifting const* mLayer;
+}};
+struct Both {{ void body(float* x) {{ both_kernel<<<1, 32>>>(x); }} }};
+struct Layers {{
+  void first(float* x) {{ scaling[0].body(x); }}
+  void all(float* x) {{
+    for (auto& layer : shifting) layer->body(x);
+  }}
+  void named(float* x, int n) {{
+    auto found = by_name.find(n);
+    if (found == by_name.end()) return;
+    auto& layer = found->second;
+    layer->body(x);
+  }}
+  std::vector<Scaling> scaling;
+  std::vector<std::unique_ptr<Shifting>> shifting;
+  std::unordered_map<int32_t, std::shared_ptr<Both>> by_name;
 }};
 ## directives.cu
 #define CHECK(x) if (x) abort()

@@ -403,7 +403,7 @@ class _Scanner:
             kept.append(("", "nullptr"))
         elif of_all:
             kept.append((RECEIVER, GLOBAL))
-        elif b":" not in raw and (kind := self.declared.of_called(raw, start)):
+        elif not member and b":" not in raw and (kind := self.declared.of_called(raw, start)):
             kept.append((RECEIVER, decoded(kind)))
         elif block.library and (handed := self.modules.handed(block.library, self.found.arguments(match.end() - 1))):
             kept += handed.handed_on

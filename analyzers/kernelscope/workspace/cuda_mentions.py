@@ -21,12 +21,12 @@ from kernelscope.workspace.facts import TOP, DefKind
 
 _PASSED = re.compile(
     rb"(?:[(,?]|\{(?=\s*+[(&])|(?<!:):|\breturn\b)\s*+(?:\(\s*+(?:const\s++)?void\s*+\*\s*+\)\s*+)?&?\s*+"
-    rb"((?>(?:\w++::)*)[A-Za-z_]\w*+)\s*+(?=[,)<;:])(?!<<<|::)"
+    rb"((?>(?:\w++::)*))(?:template\s++)?([A-Za-z_]\w*+)\s*+(?=[,)<;:\[])(?!<<<|::)"
 )
 
 _MEMBER = re.compile(
     rb"\bstatic\s++(?:inline\s++)?(?:constexpr|const)\s++auto\s++(\w++)\s*+=\s*+&?\s*+"
-    rb"((?>(?:\w++::)*)[A-Za-z_]\w*+)\s*+(?=[<;])"
+    rb"((?>(?:\w++::)*)[A-Za-z_]\w*+)\s*+(?=[<;(])"
 )
 
 MAX_TEMPLATE_BYTES = 500
@@ -74,14 +74,16 @@ def _passed(found: Findings, held: frozenset[int]) -> None:
     names -= {name for name, scope in launched if scope != TOP and found.defs[scope].kind is DefKind.MACRO}
     imported = {name.rpartition("::")[2].encode() for name in used_names(found.text)} - {b"*"}
     for match in _PASSED.finditer(text):
-        name = match[1]
+        name, last = match[1] + match[2], match[2]
         if match.start(1) in held:
             continue
-        scope = found.owner_at(match.start(1)) if name in names else TOP
+        scope = found.owner_at(match.start(1)) if last in names else TOP
         if scope != TOP and (name, scope) not in launched:
             given = variables.get((name, scope), ()) if match[0][:1] in b"(," else ()
-            for kernel in given or members.get((name, found.defs[scope].scope), ()):
+            for kernel in given or members.get((last, found.defs[scope].scope), ()):
                 found.refer(b"", kernel, match.start(1), scope)
+        if text[match.end() : match.end() + 1] == b"[":
+            continue
         is_known = name.rpartition(b"::")[2] in local or name in imported or MACRO_NAME.match(name)
         is_address = b"&" in match[0] or (b"::" in name and match[0][:1] in b"(,")
         if not is_known and not is_address:
@@ -91,18 +93,33 @@ def _passed(found: Findings, held: frozenset[int]) -> None:
 
 
 def _members(found: Findings, kernels: set[bytes]) -> dict[tuple[bytes, int], list[bytes]]:
-    """The kernels that members of classes stand for, by the member and the class.
+    """The kernels that members of classes stand for or hold, by the member and the class.
 
-    `static constexpr auto kernel = norm_kernel<T>;`
+    `static constexpr auto kernel = norm_kernel<T>;`, `static constexpr auto kernels = make_table();`
     """
     members: dict[tuple[bytes, int], list[bytes]] = {}
     classes = [(d.start, d.end, index) for index, d in enumerate(found.defs) if d.kind is DefKind.STRUCT]
     for match in _MEMBER.finditer(found.text) if classes else ():
         around = [index for start, end, index in classes if start <= match.start() < end]
-        if around and match[2].rpartition(b"::")[2] in kernels and found.owner_at(match.start()) == TOP:
+        if not around or found.owner_at(match.start()) != TOP:
+            continue
+        if match[2].rpartition(b"::")[2] in kernels:
             found.refer(match[1], match[2], match.start(2), around[-1])
             members.setdefault((match[1], around[-1]), []).append(match[2])
+        elif made := _named_in(found, match[2], around[-1], kernels):
+            members.setdefault((match[1], around[-1]), []).extend(made)
     return members
+
+
+def _named_in(found: Findings, function: bytes, owner: int, kernels: set[bytes]) -> list[bytes]:
+    """The kernels that a method names, as one does that makes a table: `std::array<Run, 2>{norm<I>...}`."""
+    bodies = [d for d in found.defs if d.scope == owner and d.name.encode() == function]
+    return [
+        name
+        for body in bodies
+        for name in dict.fromkeys(re.findall(rb"\b[A-Za-z_]\w*+(?=\s*+<)", found.text[body.start : body.end]))
+        if name in kernels
+    ]
 
 
 def _handed_functions(found: Findings) -> None:
