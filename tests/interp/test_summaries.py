@@ -289,3 +289,59 @@ def test_a_call_tells_nothing_of_sizes_that_only_its_caller_knows(
     path.write_text(HEAD)
     Analysis([tmp_path]).file_run(path)
     assert told == {str(path): set()}
+
+
+STORES = """
+import torch
+from torch import nn
+
+class Cell(nn.Module):
+    def __init__(self, width, grid):
+        super().__init__()
+        self.rows, self.columns = grid
+        self.up = nn.Linear(width, self.rows * self.columns)
+
+    def forward(self, x):
+        self.length, self.kept = x.shape[1] + 1, x[:, 1:]
+        y = torch.cat([x, x], dim=1)[:, : x.shape[1]]
+        y = self.up(y).unflatten(-1, (self.rows, self.columns)).transpose(0, 1).transpose(0, 1)
+        return y.flatten(2)
+
+class Net(nn.Module):
+    def __init__(self, width: int, rows: int, columns: int):
+        super().__init__()
+        self.cell, self.twin = Cell(width, (rows, columns)), Cell(width, (rows, columns))
+
+    def forward(self, x):
+        n, length, _ = x.shape
+        a = self.cell(x)  # makes the layer
+        return torch.zeros(self.cell.length), self.cell.kept
+
+    def encode(self, x):
+        n, length, _ = x.shape
+        b = self.cell(x)
+        b_length, b_kept = torch.zeros(self.cell.length), self.cell.kept
+        return b_length, b_kept
+
+    def decode(self, x):
+        n, length, _ = x.shape
+        c = self.twin(x)
+        c_length, c_kept = torch.zeros(self.twin.length), self.twin.kept
+        return c_length, c_kept
+"""
+
+
+def test_what_a_call_stores_in_a_layer_is_stored_again(again: list[str], tmp_path: Path) -> None:
+    path = tmp_path / "net.py"
+    path.write_text(STORES)
+    run = Analysis([tmp_path]).file_run(path)
+    text = path.read_text()
+
+    def shape(name: str) -> str:
+        return next(repr(seen.value) for span, seen in run.values.items() if span.start == text.index(name))
+
+    assert len(again) >= 2  # the layer is made in the first call, and its twin is made of the same
+    assert shape("b_length") == "[length+1] float32"
+    assert shape("b_kept") == "[n, length-1, width]"
+    assert shape("c_length") == "[length+1] float32"
+    assert shape("c_kept") == "[n, length-1, width]"

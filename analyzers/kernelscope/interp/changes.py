@@ -150,6 +150,11 @@ class Changes:
         """What changed since `mark`, by identity."""
         return {id(container): container for container, _ in self.log[mark:]}
 
+    def stored(self, mark: int) -> Contents:
+        """What layers hold that has changed since `mark`, by identity, with what it held then."""
+        first = {id(container): (container, copy) for container, copy in reversed(self.log[mark:])}
+        return {key: pair for key, pair in first.items() if key in self.lasting.held}
+
     def since(self, mark: int) -> Contents:
         """What the containers that changed since `mark` hold now."""
         return {id(container): (container, container.copy()) for container, _ in self.log[mark:]}

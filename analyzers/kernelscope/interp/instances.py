@@ -103,9 +103,20 @@ def _key(cls: Definition, args: Arguments, kwargs: Keywords) -> Hashable:
     """What tells layers apart that are made of sizes, names and switches; None if one is made of more, or of what is
     not known: two such sizes need not be one."""
     values = (*args, *kwargs.values())
-    if not all(isinstance(v, Dim | Opaque | Flag | str | bool | float | None) for v in values):
+    if not all(map(_is_told_by_value, values)):
         return None
-    return cls.node, type(kwargs), tuple(kwargs), tuple((type(v), v) for v in values)
+    return cls.node, type(kwargs), tuple(kwargs), tuple(map(_with_kind, values))
+
+
+def _is_told_by_value(value: Value) -> bool:
+    if type(value) is tuple:
+        return all(map(_is_told_by_value, value))
+    return isinstance(value, Dim | Opaque | Flag | str | bool | float | None)
+
+
+def _with_kind(value: Value) -> Hashable:
+    """A value that equals those of its kind only: 1 is not True."""
+    return type(value), tuple(map(_with_kind, value)) if type(value) is tuple else value
 
 
 def _is_mapping(run: Interpreter, cls: Definition) -> bool:

@@ -10,7 +10,7 @@ answer depends on it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Hashable, Mapping
+from collections.abc import Callable, Collection, Hashable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -20,14 +20,14 @@ from msgspec.structs import replace
 from kernelscope.dims import Dim, Facts, TooLarge, dim
 from kernelscope.dims.spelling import SEPARATOR, call_of
 from kernelscope.interp.calls import run_body
-from kernelscope.interp.changes import Container
+from kernelscope.interp.changes import PLAIN, Container
 from kernelscope.interp.forms import Copy, Form, Unfit
 from kernelscope.interp.instances import construct
 from kernelscope.interp.interpreter import Interpreter
 from kernelscope.interp.limits import MAX_CALLS, MAX_FORKS, MAX_QUIET_CALLS, OutOfBudget
 from kernelscope.interp.symbols import sizes_in
 from kernelscope.interp.trials import Trial
-from kernelscope.interp.values import Scope, Value
+from kernelscope.interp.values import Scope, Value, present
 from kernelscope.ops import ShapeError
 from kernelscope.ops.arguments import WITHOUT_BATCH
 from kernelscope.syntax.python import tree as t
@@ -51,6 +51,8 @@ class Effects:
     ones: set[str]
     met: list[tuple[Dim, Dim]]
     """Sizes of the caller that broadcasting took to be equal."""
+    stored: list[tuple[dict[Any, Value], dict[Any, Value]]]
+    """What layers hold that it was not given itself, with what is stored there anew."""
 
 
 @dataclass(slots=True)
@@ -211,9 +213,9 @@ def _first(
     run: Interpreter, scope: Scope, node: t.FunctionDef, form: Form, tried: Hashable
 ) -> tuple[Summary | None, Value | ShapeError]:
     """Follow a call; what it did, if that can be told to others, and what it gave."""
-    known, trial, lasting = run.known, run.symbols.trial, run.changes.lasting
+    known, trial = run.known, run.symbols.trial
     names, kept = tuple(form.names), (list(scope.names.values()), scope.function)
-    mark, frame, steps, version = run.changes.mark(), run.frames, run.steps - run.once, lasting.version
+    mark, frame, steps = run.changes.mark(), run.frames, run.steps - run.once
     contradicted, once = run.contradicted, run.once
     findings, doubts, refused, noted = len(run.findings), run.doubts, run.refused, run.contexts.noted
     surprises = trial.surprises if trial is not None else 0
@@ -247,7 +249,6 @@ def _first(
     if (
         taken < WORTHWHILE
         or run.once != once  # what is made once may have told things that nobody hears again
-        or lasting.version != version
         or len(run.findings) != findings
         or run.contexts.noted != noted
         or (isinstance(result, ShapeError) and not run.strict)
@@ -257,7 +258,7 @@ def _first(
     effects = (
         result
         if isinstance(result, ShapeError)
-        else _effects(run, form, known.facts, result, run.changes.containers(mark), run.met[met:], frame)
+        else _effects(run, form, known.facts, result, mark, run.met[met:], frame)
     )
     if effects is None:
         return None, result
@@ -292,7 +293,7 @@ def _effects(
     form: Form,
     known: Facts,
     result: Value,
-    containers: Mapping[int, Container],
+    mark: int,
     met: list[tuple[Dim, Dim]],
     frame: int,
 ) -> Effects | None:
@@ -335,9 +336,14 @@ def _effects(
     try:
         changed = {
             form.numbers[identity]: copy.contents(container)
-            for identity, container in containers.items()
+            for identity, container in run.changes.containers(mark).items()
             if identity in form.numbers
         }
+        stored = [
+            (container, copy.contents(_stored(container, before)))
+            for identity, (container, before) in run.changes.stored(mark).items()
+            if identity not in form.numbers
+        ]
         outcomes = run.outcomes_of(result)
         return Effects(
             result=copy.of(result),
@@ -355,9 +361,30 @@ def _effects(
             ],
             ones={name for name in words if name in symbols.ones},
             met=[pair for pair in met if all(name in given for size in pair for name in size.names())],
+            stored=[(held, contents) for held, contents in stored if isinstance(held, dict) and contents],
         )
     except (Unfit, TooLarge):
         return None
+
+
+def _stored(container: Container, before: Container) -> dict[Any, Value]:
+    """What a container holds that it did not hold before. Raises Unfit where that is more than sizes and tensors."""
+    if not isinstance(container, dict) or not isinstance(before, dict):
+        if container != before:
+            raise Unfit
+        return {}
+    if before.keys() - container.keys():
+        raise Unfit
+    new = {key: value for key, value in container.items() if key not in before or before[key] is not value}
+    if not all(map(_is_plain, new.values())):
+        raise Unfit
+    return new
+
+
+def _is_plain(value: Value) -> bool:
+    if type(value) is tuple:
+        return all(map(_is_plain, value))
+    return isinstance(present(value), PLAIN)
 
 
 def _learnt(known: Facts, facts: Facts, words: set[str], is_free: Callable[[str], bool]) -> list[tuple[str, Dim]]:
@@ -443,6 +470,9 @@ def again(run: Interpreter, summary: Summary, form: Form) -> Value:
         held = copy.contents(contents)
         container.clear()
         container.update(held) if isinstance(container, dict) else container.extend(held)
+    for container, contents in effects.stored:
+        run.changes.before(container)
+        container.update(copy.contents(contents))
     run.met.extend((renamed(one), renamed(other)) for one, other in effects.met)
     symbols.ones.update(called for name in effects.ones if (called := word(name).name) is not None)
     facts = run.known.facts
