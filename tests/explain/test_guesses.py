@@ -66,3 +66,40 @@ def test_layers_that_are_known_by_their_names(place: str, is_marked: bool, tmp_p
     assert BY_LAYER in " ".join(to_text(analysis.document("shapes", Target(path))).text.split())
     why = to_text(analysis.document("why", Target(path, HANDED_ON.index("z = ")))).text
     assert "≈ by the name of a layer" in why
+
+
+PICKED_BY_NAME = """
+import torch
+from torch import nn
+
+class Picked(nn.Module):
+    def __init__(self, rnn_type, width, activation):
+        super().__init__()
+        self.rnn = getattr(nn, rnn_type)(width, width, batch_first=True)
+        self.act = getattr(nn, activation)()
+        self.bend = getattr(nn.functional, activation)
+        self.linear = nn.Linear(width, width)
+
+    def forward(self, x: torch.Tensor):
+        B, T, C = x.shape
+        r, _ = self.rnn(x)
+        y = self.act(x)
+        z = self.bend(x) + 1
+        w = self.linear(x)
+        return r, y, z, w
+"""
+
+
+@pytest.mark.parametrize(
+    ("place", "is_marked"), [("r, _", True), ("y = ", True), ("z = ", True), ("w = ", False), ("x: ", False)]
+)
+def test_layers_that_an_unknown_name_picks_are_marked(place: str, is_marked: bool, tmp_path: Path) -> None:
+    path = tmp_path / "picked.py"
+    path.write_text(PICKED_BY_NAME)
+    analysis = Analysis([tmp_path])
+    hover = analysis.hover(path, PICKED_BY_NAME.index(place))
+    assert hover is not None and "Tensor[B, T, " in hover.signature
+    assert (BY_LAYER in hover.notes) == is_marked
+    assert BY_LAYER in " ".join(to_text(analysis.document("shapes", Target(path))).text.split())
+    why = to_text(analysis.document("why", Target(path, PICKED_BY_NAME.index("z = ")))).text
+    assert "≈ by the name of a layer" in why

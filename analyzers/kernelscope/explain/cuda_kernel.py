@@ -13,7 +13,6 @@ from kernelscope.explain.cuda_axes import global_axes
 from kernelscope.explain.cuda_card import kernel_card
 from kernelscope.explain.cuda_levels import level_blocks
 from kernelscope.explain.cuda_memory import memory_picture
-from kernelscope.explain.cuda_pipeline import pipeline_blocks
 from kernelscope.explain.cuda_pseudocode import kernel_code
 from kernelscope.explain.cuda_tiles import tile_picture
 from kernelscope.explain.document import Block, Document, Heading, Line, Paragraph, Table
@@ -78,7 +77,7 @@ def explain_kernel(facts: KernelFacts, options: ViewOptions | None = None) -> Do
     blocks: list[Block] = [kernel_card(facts, options.gpu)]
     blocks += [Heading("From grid to thread"), _levels(facts)]
     blocks += _tiles(facts, options)
-    blocks += [Heading("Memory"), memory_picture(facts, options), *pipeline_blocks(facts, options.width)]
+    blocks += [Heading("Memory"), memory_picture(facts, options)]
     blocks += [Heading("Pseudocode"), kernel_code(facts)]
     helpers = _helpers(facts)
     if helpers:

@@ -26,7 +26,10 @@ from kernelscope.tensor import DType, Shape, Tensor, Unknown
 MAX_HINT = 48
 AWAITED = "not interpreted yet: ask again in a moment"
 BY_NAME = "≈ rank and sizes rest on the name of an input: the code does not tell them"
-BY_LAYER = "≈ a layer of which only the name is known is taken to keep sizes, as norms, activations and dropout do"
+BY_LAYER = (
+    "≈ a layer of which only the name is known is taken to do what layers called so do: norms, activations and dropout "
+    "keep sizes"
+)
 UNTAKEN = "if the code goes this way: with what is known here it goes the other"
 
 

@@ -58,7 +58,7 @@ def joined(one: Value, other: Value) -> Value:
         held = {**one, **other, **{key: joined(one[key], other[key]) for key in one if key in other}}
         return Open(held) if isinstance(one, Open) or isinstance(other, Open) else held
     if isinstance(one, CALLABLES) and isinstance(other, CALLABLES):
-        return one if _same_kind(one, other) else Choice([*_entries(one), *_entries(other)][:MAX_CHOICES])
+        return one if _same_kind(one, other) else _either(one, other)
     try:
         if type(one) is type(other) and bool(one == other):
             return one
@@ -134,6 +134,11 @@ def _same_kind(one: Value, other: Value) -> bool:
     if isinstance(one, Choice) and isinstance(other, Choice) and one.is_of_table and other.is_of_table:
         return len(one.entries) == len(other.entries) and _same_kind(one.entries[0], other.entries[0])
     return False
+
+
+def _either(one: Value, other: Value) -> Choice:
+    is_guess = any(isinstance(value, Choice) and value.is_guess for value in (one, other))
+    return Choice([*_entries(one), *_entries(other)][:MAX_CHOICES], is_guess=is_guess)
 
 
 def _entries(value: Value) -> list[Value]:

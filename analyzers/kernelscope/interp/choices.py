@@ -18,6 +18,7 @@ from kernelscope.interp.agreement import OTHER_RANKS, agreed, joined
 from kernelscope.interp.attributes import prepare
 from kernelscope.interp.calls import MAX_OUTCOMES, call
 from kernelscope.interp.interpreter import Interpreter
+from kernelscope.interp.named_layers import as_guessed
 from kernelscope.interp.records import is_record
 from kernelscope.interp.sequences import is_callable
 from kernelscope.interp.trace import Attempt, Trace
@@ -59,11 +60,13 @@ def is_one_thing(choice: Choice) -> bool:
 def call_choice(run: Interpreter, choice: Choice, args: Arguments, kwargs: Keywords, span: Any) -> Value:
     """What a call gives whichever of the callables is chosen. Raises ShapeError where each contradicts itself."""
     found = _of_each(run, choice, args, kwargs, span, None)
+    if choice.is_guess:
+        found = [(attempt, as_guessed(result), list(map(as_guessed, ways))) for attempt, result, ways in found]
     results = [result for _, result, _ in found]
     if (record := _common_record(run, choice, results, results[0])) is not None:
         return record
     if all(is_callable(r) for r in results):
-        return Choice([*results, *choice.entries[MAX_CHOICES:]], choice.is_of_table)
+        return Choice([*results, *choice.entries[MAX_CHOICES:]], choice.is_of_table, choice.is_guess)
     result, kinds = _chosen(run, choice, results), _kinds(run, choice, found)
     if run.trace is None and len(kinds) < len(results):  # what is seen by the way is not worth following each
         kinds = kinds[:1]

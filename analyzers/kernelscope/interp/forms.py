@@ -125,7 +125,7 @@ class Form:
                 kwargs = tuple((key, self.of(v, depth)) for key, v in value.kwargs.items())
                 return Partial, self.of(value.target, depth), args, kwargs
             case Choice():
-                return Choice, value.is_of_table, tuple(self.of(v, depth) for v in value.entries)
+                return Choice, value.is_of_table, value.is_guess, tuple(self.of(v, depth) for v in value.entries)
             case TensorMethod():
                 return TensorMethod, self.of(value.value, depth), value.full
             case PlainMethod():
@@ -257,7 +257,7 @@ class Copy:
             case Choice():
                 entries = [self.of(v, depth) for v in value.entries]
                 same = all(one is other for one, other in zip(entries, value.entries, strict=True))
-                return value if same else Choice(entries, value.is_of_table)
+                return value if same else Choice(entries, value.is_of_table, value.is_guess)
             case _:
                 raise Unfit
 

@@ -315,12 +315,13 @@ def _element(value: Value) -> Value:
 
 def _one_of(solid: Iterable[Value]) -> Value:
     """Callables: the one that all calls give, or a choice of them."""
-    found: list[Value] = []
-    for value in solid:
+    values, found = list(solid), list[Value]()
+    for value in values:
         for entry in value.entries if isinstance(value, Choice) and not value.is_of_table else [value]:
             if not any(_same_callable(entry, other) for other in found):
                 found.append(entry)
-    return found[0] if len(found) == 1 else Choice(found)
+    is_guess = any(isinstance(value, Choice) and value.is_guess for value in values)
+    return found[0] if len(found) == 1 else Choice(found, is_guess=is_guess)
 
 
 def _same_callable(one: Value, other: Value) -> bool:

@@ -4,6 +4,9 @@
 that does to shapes is the same for all of a kind. So is `self.norm`, whoever made it.
 """
 
+# Values are dynamic by nature; narrowing one to a container leaves its elements unknown to the type checker.
+# pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false
+
 from __future__ import annotations
 
 import re
@@ -36,7 +39,7 @@ def of_kind(holder: Value, name: Value) -> Choice | None:
     for pattern, module, names in KINDS:
         if holder.name == module and pattern.search(called) is not None:
             entries: list[Value] = [External(f"{module}.{each}") for each in names]
-            return Choice(entries, is_of_table=names[0] != "LSTM")
+            return Choice(entries, is_of_table=names[0] != "LSTM", is_guess=True)
     return None
 
 
@@ -50,6 +53,17 @@ def kept_shape(func: t.Expr, target: Value, args: Arguments) -> Tensor | None:
     given = args[0] if len(args) == 1 else None
     is_unknown = isinstance(target, Unknown | Opaque)
     return Tensor(given.shape, Unknown(OF_A_LAYER)) if is_unknown and isinstance(given, Tensor) else None
+
+
+def as_guessed(value: Value) -> Value:
+    """What a layer gives of which nothing is known but its name, marked as that."""
+    match value:
+        case Tensor():
+            return Tensor(value.shape, Unknown(OF_A_LAYER), value.place)
+        case tuple() if type(value) is tuple:
+            return tuple(map(as_guessed, value))
+        case _:
+            return value
 
 
 def _called(name: Value) -> str | None:

@@ -264,9 +264,11 @@ class Choice:
     what it is given; what it is called does not.
     """
 
-    def __init__(self, entries: list[Value], is_of_table: bool = False) -> None:
+    def __init__(self, entries: list[Value], is_of_table: bool = False, is_guess: bool = False) -> None:
         self.entries = entries
         self.is_of_table = is_of_table
+        self.is_guess = is_guess
+        """Whether nothing but what the key is called says that it chooses among these."""
 
     @property
     def followed(self) -> list[Value]:
@@ -275,7 +277,7 @@ class Choice:
 
     def with_first(self, first: Value) -> Choice:
         """The same table with another value for its first entry."""
-        return Choice([first, *self.entries[1:]], self.is_of_table)
+        return Choice([first, *self.entries[1:]], self.is_of_table, self.is_guess)
 
 
 class Unpacked:
