@@ -55,6 +55,15 @@ def prefill_node_for(self, nodes, task_counts):
 """
 
 
+COUNTED = """
+class Hall:
+    def send(self, letter):
+        sent = self.desk_rpcs[self.at].write.remote(letter)
+        self.at = (self.at + 1) % self.desks
+        return sent
+"""
+
+
 @pytest.mark.parametrize(
     ("text", "told"),
     [
@@ -81,6 +90,7 @@ def prefill_node_for(self, nodes, task_counts):
         ),
         ("def pick(workers):\n    return random.choice(workers)\n", "one of workers at random"),
         (CYCLE, "round robin: self.turn goes round"),
+        (COUNTED, "round robin: self.desk_rpcs take turns ((self.at + 1) % self.desks)"),
     ],
 )
 def test_how_a_replica_is_chosen(source: Source, text: str, told: str) -> None:
@@ -97,6 +107,9 @@ def test_how_a_replica_is_chosen(source: Source, text: str, told: str) -> None:
         "def longest(workers):\n    return max(workers, key=len)\n",
         LEAST.replace("best = load", "best = number"),
         CYCLE.replace("next(self.turn)", "next(self.rest)"),
+        COUNTED.replace("desk_rpcs[self.at].write.remote(letter)", "desk_rpcs[self.at]"),
+        COUNTED.replace("self.desk_rpcs", "self.letters"),
+        COUNTED.replace("desk_rpcs[self.at]", "desk_rpcs[self.first]"),
         "def route(at, workers):\n    return at % workers\n",
     ],
 )

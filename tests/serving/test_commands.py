@@ -37,6 +37,71 @@ def test_arguments_of_a_command_are_options_and_enums_choices(source: Source) ->
     ]
 
 
+def test_options_of_click_also_in_helpers(source: Source) -> None:
+    text = """
+        import click
+        from click import argument
+
+        def shared(command):
+            for add in (
+                click.option("--port", "-p", default=8080, type=int, help="Where it listens."),
+                click.option("--way", type=click.Choice(["short", "long"]), default="short"),
+            ):
+                command = add(command)
+            return command
+
+        @click.command()
+        @shared
+        @argument("folder")
+        @click.option("--quiet/--loud")
+        @click.option("-v", "--verbose", is_flag=True)
+        @other.option("--no", default=1)
+        def serve(**options):
+            pass
+    """
+    found = [(p.name, p.expression, p.doc, p.choices) for p in settable(source(text)) if p.kind == "option"]
+    assert sorted(found) == [
+        ("--port", "8080", "Where it listens.", ()),
+        ("--quiet", "False", "", ()),
+        ("--verbose", "False", "", ()),
+        ("--way", '"short"', "", ("short", "long")),
+        ("folder", "", "", ()),
+    ]
+
+
+def test_settings_are_read_from_the_environment_by_prefix_or_alias(source: Source) -> None:
+    text = """
+        class Base(BaseSettings):
+            model_config = SettingsConfigDict(env_prefix="DESK_", frozen=True)
+            size: int = 4
+
+        class Desk(Base):
+            width: int = 8  # in fields
+            height: int = Field(9, validation_alias="TALLNESS")
+
+        class Old(BaseSettings):
+            depth: int = 2
+
+            class Config:
+                env_prefix = "OLD_"
+
+        class Bare(BaseSettings):
+            name: str
+
+        class Other:
+            size: int = 4
+    """
+    said = {(p.owner, p.name): p.doc for p in settable(source(text)) if p.annotation}
+    assert said == {
+        ("Base", "size"): "(read from the environment as DESK_SIZE)",
+        ("Desk", "width"): "in fields (read from the environment as DESK_WIDTH)",
+        ("Desk", "height"): "(read from the environment as TALLNESS)",
+        ("Old", "depth"): "(read from the environment as OLD_DEPTH)",
+        ("Bare", "name"): "(read from the environment as NAME)",
+        ("Other", "size"): "",
+    }
+
+
 def test_a_script_stores_over_its_options(source: Source) -> None:
     text = """
         if __name__ == "__main__":

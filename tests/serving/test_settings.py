@@ -6,6 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from kernelscope.explain.faq_sizes import context_limits
+from kernelscope.explain.report_serving import concerns, declared
 from kernelscope.serving.c_constants import c_constants, c_enums
 from kernelscope.serving.c_functions import CSource
 from kernelscope.serving.claims import PythonSource
@@ -15,7 +17,10 @@ from kernelscope.serving.metrics import metrics
 from kernelscope.serving.parallel import strategies
 from kernelscope.serving.parameters import parameters
 from kernelscope.serving.presets import presets
+from kernelscope.serving.reading import read_python
+from kernelscope.serving.sections import ranked
 from kernelscope.serving.stores import overridden, stored
+from kernelscope.serving.system import join
 from kernelscope.syntax.text import SourceText
 
 Source = Callable[[str], PythonSource]
@@ -348,3 +353,24 @@ def test_a_field_may_be_set_by_its_name(source: Source) -> None:
     told = {p.name: [(o.value, o.condition) for o in p.overrides] for p in overridden(parameters(read), stored(read))}
     assert told["backend"] == [('"one" if new_card() else "two"', 'config.backend == "auto"')]
     assert told["size"] == [("64", "")] and told["other"] == []
+
+
+def test_settings_stand_where_their_help_or_their_rank_says(source: Source) -> None:
+    text = """
+    from enum import IntEnum
+
+    class Priority(IntEnum):
+        HIGH = 0
+        LOW = 1
+
+    parser.add_argument("--most-ooe", default=10, help="letters that go out of order")
+    parser.add_argument("--max_wait_steps", default=4)
+    parser.add_argument("--max_req_input_len", default=2048)
+    parser.add_argument("--colour", default=1, help="of the paper")
+    """
+    system = join([read_python(source(text))])
+    assert [p.name for p in declared(system, "scheduling")] == ["--most-ooe", "--max_wait_steps"]
+    assert [r.name for r in system.registries if concerns("scheduling", r)] == ["Priority"]
+    assert not any(concerns("batching", r) for r in system.registries)
+    assert ["--max_req_input_len" in claim.value for claim in context_limits(system)] == [True]
+    assert "serving.scheduling" in [section for _, section in ranked("ordering_reqs", "Fcfs")]

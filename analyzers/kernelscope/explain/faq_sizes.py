@@ -62,7 +62,10 @@ _COUNTED_ROWS = re.compile(r"\blen\((?:\w+\.)*\w*(?:lens?|lengths?)(?:_list|s)?\
 
 def context_limits(system: System) -> Iterator[Claim]:
     """Limits of lengths; `block_size` is one where nothing is paged, as in models without a server."""
-    pattern = r"seq_?len|max_model_len|max_position|context_len|max_length"
+    pattern = (
+        r"seq_?len|max_model_len|max_position|context_len|max_length"
+        r"|max_(?:\w+_)?(?:input|prompt|total|req(?:uest)?)_(?:\w+_)?(?:len(?:gth)?|tokens)$"
+    )
     for claim in numbers(pattern)(system):
         is_count = claim.value.endswith(" default 0") and "max" not in words(claim.name)
         if not is_count and not _COUNTED_ROWS.search(claim.value) and not _OF_ONE_CALL.search(claim.name):

@@ -44,7 +44,7 @@ DECLARED: dict[str, re.Pattern[str]] = {
     ),
     "scheduling": re.compile(
         r"sched|polic|priorit|overlap|preempt|queue|prefill_ratio|(?:decode|prefill)_first|interleav|disagg|(?:^|_)pd_"
-        r"|starv|fair|(?:max_|num_)skip|rout(?:er|ing)_?(?:logic|polic|strateg)",
+        r"|starv|fair|(?:max_|num_)skip|rout(?:er|ing)_?(?:logic|polic|strateg)|(?:max|min|batch|queue)_wait",
         re.I,
     ),
     "topology": re.compile(
@@ -53,6 +53,8 @@ DECLARED: dict[str, re.Pattern[str]] = {
     "metrics": re.compile(r"metric|log_stats|prometheus", re.I),
 }
 """Which section a parameter stands in: by common words of the field in its name."""
+_SAYS_SCHEDULING = re.compile(r"out.of.order|\bpreempt|\bfair(?:ness)?\b|\bstarv|schedul\w+ polic", re.I)
+"""What help says of settings that choose how requests are scheduled, whatever they are called."""
 ELSEWHERE: dict[str, frozenset[str]] = {
     "kv_cache": frozenset({"dir", "file", "pin", "weight", "weights", "hub", "huggingface", "watermarking", "logits"}),
     "prefix_cache": frozenset({"watermark", "watermarking", "logits"}),
@@ -113,7 +115,8 @@ def _declared(system: System, name: str) -> list[Parameter]:
     meant = system.parameters_named(DECLARED[name])
     found = [
         p for p in system.declared
-        if (p.name in meant or _is_of(name, p)) and importance(p) <= TELLING and p.owner not in system.enums
+        if (p.name in meant or _is_of(name, p) or _is_said(name, p))
+        and importance(p) <= TELLING and p.owner not in system.enums
         and not (name == "batching" and OF_ONE_REQUEST & set(words(p.owner)))
         and not (name == "scheduling" and p.kind == "define" and not hits("serving.scheduling", p.location.path.stem))
         and (p.kind != "argument" or p.value is not None) and not _is_elsewhere(name, p) and not _is_state(p)
@@ -164,6 +167,12 @@ def _is_of(section: str, p: Parameter) -> bool:
     return bool(within and (hits(f"serving.{section}", p.owner) or chosen))
 
 
+def _is_said(section: str, p: Parameter) -> bool:
+    """Whether the help of a setting says that it is about scheduling."""
+    is_set = p.kind == "option" or (p.kind == "field" and p.is_of_configuration)
+    return section == "scheduling" and is_set and _SAYS_SCHEDULING.search(p.doc or "") is not None
+
+
 def _parameter_claim(p: Parameter, places: Places) -> Json:
     choices = f"; choices {', '.join(p.choices)}" if p.choices else ""
     choices += "".join(f"; {o.value} if {o.condition}" for o in p.overrides[:6] if o.condition)
@@ -180,7 +189,11 @@ def _parameter_claim(p: Parameter, places: Places) -> Json:
 def concerns(section: str, registry: Registry) -> bool:
     """Whether a registry's name speaks of a section; of enums only those that list ways of doing something."""
     ways = {"policy", "policies", "strategy", "algorithm", "mode", "backend", "type", "kind"}
-    is_choice = registry.kind != "enum" or bool(ways & set(words(registry.name)))
+    is_ranked = section == "scheduling" and words(registry.name.rpartition(".")[2])[-1:] in (
+        ("priority",),
+        ("priorities",),
+    )
+    is_choice = registry.kind != "enum" or bool(ways & set(words(registry.name))) or is_ranked
     parts = "_".join(words(registry.name))
     if section == "scheduling" and not _SCHEDULES.search(parts):
         place = registry.location.path

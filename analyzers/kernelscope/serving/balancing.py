@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from kernelscope.serving.affinity import kept_together
 from kernelscope.serving.claims import Claim, PythonSource
-from kernelscope.serving.guards import last_name, own, own_of
+from kernelscope.serving.guards import last_name, own, own_calls, own_of
 from kernelscope.serving.pieces import by_function
 from kernelscope.serving.sections import words
 from kernelscope.syntax.python import tree as t
@@ -19,6 +19,19 @@ from kernelscope.syntax.python.lower import Scope
 REPLICAS = {"replica", "replicas", "instance", "instances", "engine", "engines", "worker", "workers", "server",
             "servers", "node", "nodes", "backend", "backends", "endpoint", "endpoints", "url", "urls", "clients",
             "peers", "address", "addresses", "addrs", "hosts"}  # fmt: skip
+ASKED = REPLICAS | {
+    "actors",
+    "channels",
+    "devices",
+    "pools",
+    "processes",
+    "queues",
+    "ranks",
+    "rpcs",
+    "sockets",
+    "stubs",
+}
+"""Words of collections of what may be asked for something."""
 DISPATCHES = {"dispatch", "dispatcher", "dispatching", "route", "router", "routing", "balance", "balancer",
               "balanced", "balancing", "lb", "select", "pick", "choose", "assign", "proxy", "load", "request",
               "forward"}  # fmt: skip
@@ -41,7 +54,7 @@ def balancing(source: PythonSource) -> Iterator[Claim]:
         if OTHERS & said:
             continue
         dispatches = bool(DISPATCHES & said)
-        ways: dict[str, t.Node] = dict(_from_heaps(source, scope))
+        ways: dict[str, t.Node] = {**dict(_from_heaps(source, scope)), **dict(_counted_round(source, scope))}
         for node in own_of(scope.node, t.Assign, t.Call, t.BinOp, t.For):
             found = _shortest(source, node) or _indexed(source, scope, node) or _first_of_sorted(source, scope, node)
             if found := found or (_chosen(source, scope, node) if dispatches else None):
@@ -176,6 +189,32 @@ def _from_heaps(source: PythonSource, scope: Scope) -> Iterator[tuple[str, t.Nod
                         ),
                         taken,
                     )
+            case _:
+                pass
+
+
+def _counted_round(source: PythonSource, scope: Scope) -> Iterator[tuple[str, t.Node]]:
+    """`self.desks[self.at].send(x)` and `self.at = (self.at + 1) % n`: each call goes to the next one."""
+    counted: dict[str, t.Node] = {}
+    for node in own_of(scope.node, t.Assign):
+        match node:
+            case t.Assign(
+                targets=[target],
+                value=t.BinOp(left=t.BinOp(left=before, op="+", right=t.Constant(value=1)), op="%") as turned,
+            ) if (name := t.dotted(target)) is not None and t.dotted(before) == name:
+                counted[name] = turned
+            case _:
+                pass
+    for call in own_calls(scope.node) if counted else ():
+        held = call.func
+        while isinstance(held, t.Attribute):
+            held = held.value
+        match held:
+            case t.Subscript(value=over, slice=at) if t.dotted(at) in counted and ASKED & set(
+                words(t.dotted(over) or "")
+            ):
+                turned = counted[t.dotted(at) or ""]
+                yield f"round robin: {source.quote(over)} take turns ({source.quote(turned)})", call
             case _:
                 pass
 

@@ -12,7 +12,7 @@ from functools import cache
 
 WORDS: dict[str, str] = {
     "serving.scheduling": "schedul preempt retract polic priorit overlap queue loop step idle fair victim pending "
-    "waiting running disagg balanc dispatch capacity throttl concurren choos staleness starv placement",
+    "waiting running disagg balanc dispatch capacity throttl concurren choos staleness starv placement order fcfs fifo",
     "serving.batching": "batch prefill chunk budget admit decode extend add_req token_budget speculat draft propos "
     "capacity concurren semaphore limit",
     "serving.kv_cache": "kv cache block page alloc dealloc evict slot pool free lru ref swap offload defrag memory",
