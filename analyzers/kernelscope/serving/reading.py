@@ -53,6 +53,7 @@ from kernelscope.serving.choosing import choices
 from kernelscope.serving.claims import Claim, PythonSource
 from kernelscope.serving.collectives import Collective, collectives
 from kernelscope.serving.commands import settable
+from kernelscope.serving.config_files import Named, named_configs
 from kernelscope.serving.config_nodes import config_nodes
 from kernelscope.serving.constraints import Constraint, c_constraints, constraints
 from kernelscope.serving.endings import endings
@@ -227,6 +228,8 @@ class Reading:
     """Whether it defines Triton or CUDA kernels."""
     scripts: list[Claim] = field(default_factory=list[Claim])
     parameters: list[Parameter] = field(default_factory=list[Parameter])
+    named_configs: list[Named] = field(default_factory=list[Named])
+    """Files of settings that it names."""
     stores: list[Stored] = field(default_factory=list[Stored])
     constraints: list[Constraint] = field(default_factory=list[Constraint])
     registries: list[Registry] = field(default_factory=list[Registry])
@@ -321,6 +324,7 @@ def _read_rest(reading: Reading, source: PythonSource) -> None:
     reading.has_kernels = execution.has_kernels(source)
     reading.parameters += reading.told(settable, source)
     reading.parameters += reading.told(config_nodes, source)
+    reading.named_configs += reading.told(named_configs, source)
     reading.stores += reading.told(stored, source)
     reading.constraints += reading.told(constraints, source)
     reading.collectives += reading.told(collectives, source)

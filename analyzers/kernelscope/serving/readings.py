@@ -14,10 +14,11 @@ from pathlib import Path
 import msgspec
 
 from kernelscope.faults import Fault, part
-from kernelscope.results import IndexProgress
+from kernelscope.results import IndexProgress, Location
 from kernelscope.serving.beside import Asked, Beside, can_help, encoded
 from kernelscope.serving.c_functions import CSource
 from kernelscope.serving.claims import PythonSource
+from kernelscope.serving.config_files import SUFFIXES, Folder, Named, settings_of
 from kernelscope.serving.pieces import Pieces, Watch, watched
 from kernelscope.serving.procedures import is_aside
 from kernelscope.serving.reading import Reading, read_c, read_python
@@ -75,6 +76,7 @@ class Readings:
         self._whole = _Made(workspace.kept("readings", MAKERS))
         self._before: System | None = None
         self._edited: dict[str, Pieces] = {}
+        self._configs: tuple[list[Named], dict[str, Version | None], list[Reading]] | None = None
         self._in_part = _Made(workspace.kept("readings in part", MAKERS))
 
     def system(
@@ -110,9 +112,43 @@ class Readings:
         for made in (self._whole, self._in_part):
             made.on_disk.flush()
             made.on_disk.forget()
+        found += self._of_configs([named for r in found if not r.aside for named in r.named_configs])
         system = self._before = join(found, self._before)
         system.faults += faults
         return system
+
+    def _of_configs(self, named: list[Named]) -> list[Reading]:
+        """The settings of files that are no source, each file of a configuration as a reading of its own."""
+        files = self._workspace.files
+        known = self._configs
+        if known is not None and known[0] == named and all(files.version(p) == v for p, v in known[1].items()):
+            return known[2]
+        with files.noting() as seen:
+            made = self._made_of_configs(named)
+        self._configs = (named, dict(seen), made)
+        return made
+
+    def _made_of_configs(self, named: list[Named]) -> list[Reading]:
+        files = self._workspace.files
+        found: dict[Path, Reading] = {}
+        told: set[tuple[Location, str]] = set()
+        folder = Folder(self._text, lambda path: files.beside(path, SUFFIXES))
+        for entry in named:
+            for p in settings_of(entry, files.root_of(str(entry.location.path)) or "", folder):
+                path = p.location.path
+                if path not in found:
+                    found[path] = Reading(path, self._is_aside(str(path)), 0)
+                if (p.location, p.owner) not in told:
+                    told.add((p.location, p.owner))
+                    found[path].parameters.append(p)
+        return [found[path] for path in sorted(found)]
+
+    def _text(self, path: str) -> str | None:
+        """The text of a file of the workspace."""
+        files = self._workspace.files
+        is_there = files.root_of(path) is not None and files.version(path) is not None
+        data = files.read(path) if is_there else None
+        return data.decode(errors="replace") if isinstance(data, bytes) else None
 
     def of_the_product(self, paths: Iterable[str]) -> list[str]:
         """Those files that belong to no tests, benchmarks or examples; all of them where there are no others."""

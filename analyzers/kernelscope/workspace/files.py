@@ -31,8 +31,8 @@ SOURCE_SUFFIXES = PYTHON_SUFFIXES + CUDA_SUFFIXES
 OTHER_LANGUAGES = {".rs": "Rust", ".go": "Go", ".java": "Java", ".scala": "Scala", ".swift": "Swift", ".metal": "Metal",
                    ".mm": "Objective-C", ".kt": "Kotlin", ".zig": "Zig", ".mojo": "Mojo"}  # fmt: skip
 """Languages that parts of LLM systems are written in and nothing here reads."""
-WATCHED_SUFFIXES = (*SOURCE_SUFFIXES, ".json")
-"""Configurations of models are read beside the source."""
+WATCHED_SUFFIXES = (*SOURCE_SUFFIXES, ".json", ".yaml", ".yml")
+"""Configurations of models and of programs are read beside the source."""
 
 SKIPPED_FOLDERS: dict[str, str] = {
     ".git": "version control",
