@@ -208,8 +208,13 @@ class Units:
         return other in header.includes
 
     def _includers(self, path: str, closure: Container[str]) -> Iterator[str]:
-        """Files near a header that include it: what they define before is in force in it."""
+        """Files near a header that include it: what they define before is in force in it. A source file that includes
+        nothing itself may be part of one beside it."""
         if path.endswith(_TRANSLATED):
+            own = self.header(path)
+            if own is not None and not own.written:
+                beside = self.files.beside(os.path.dirname(path), CUDA_SUFFIXES)[:MAX_BESIDE]
+                yield from islice((p for p in beside if p != path and self.includes(p, path)), MAX_INCLUDERS)
             return
         for folders in self._outwards(os.path.dirname(path)):
             beside = [p for p in self.workspace.index.paths_in(folders) if p.endswith(CUDA_SUFFIXES) and p != path]
