@@ -266,6 +266,25 @@ def test_references(text: str, analysis: Analysis) -> None:
     assert sorted(places(analysis.references(*cursor(analysis, text)))) == REFERENCES[text]
 
 
+def test_only_files_that_may_import_a_name_are_looked_into(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Facts of a file are made when they are asked for: a common name stands in thousands."""
+    (tmp_path / "a.py").write_text("def shared(x):\n    return x\n")
+    (tmp_path / "b.py").write_text("def shared(y):\n    return 'import'\n")
+    (tmp_path / "c.py").write_text("from a import ( # of (a)\n  other, # )\n  shared,\n)\nshared(1)\n")
+    (tmp_path / "d.py").write_text("from a import other, \\\n  shared\nshared(2)\n")
+    (tmp_path / "e.py").write_text("from a import *\nshared(3)\n")
+    (tmp_path / "f.py").write_text("import a as b\nb.shared(4)\nb.other.shared(5)\n")
+    analysis = Analysis([tmp_path])
+    asked: list[str] = []
+    facts = analysis.workspace.index.facts
+    monkeypatch.setattr(analysis.workspace.index, "facts", lambda path: asked.append(Path(path).name) or facts(path))
+    analysis.index()
+    asked.clear()
+    found = places(analysis.references(tmp_path / "a.py", 4))
+    assert found == ["a.py:1", "c.py:3", "c.py:5", "d.py:2", "d.py:3", "e.py:2", "f.py:2"]
+    assert "b.py" not in asked
+
+
 def test_call_hierarchy_climbs_from_the_kernel_to_the_model(analysis: Analysis) -> None:
     climbed: list[str] = []
     path, offset = cursor(analysis, "csrc/app.cu: void ‸scale_kernel")

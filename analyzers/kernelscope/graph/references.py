@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from functools import cached_property, partial
 from pathlib import Path
 
 from kernelscope.graph.cpp_definitions import MAX_LOCATIONS
@@ -24,6 +25,8 @@ from kernelscope.workspace.workspace import Workspace
 MAX_RESOLVED_BYTES = 6_000_000
 """Source text whose mentions are resolved for one question, about 2 s."""
 _IMPORTS = re.compile(rb"\s*(?:from|import)\b")
+_IMPORTED = re.compile(rb"\bimport\b[ \t]*(?:\((?:[^)#]|#[^\n]*)*|(?:[^\n\\]|\\\r?\n)*)")
+_WORD = re.compile(rb"[\w\x80-\xff]+")
 _RECEIVER = re.compile(rb"([A-Za-z_]\w*)(?:\s*\.\s*\w+)*\s*\.\s*\Z")
 Definitions = Callable[[str, int], list[Location]]
 """Where the name at an offset of a file is defined."""
@@ -90,10 +93,9 @@ class References:
         A plain name means what the file imports under it. An attribute of a plain name means something of the top of a
         module only where that name is imported.
         """
-        facts = self._workspace.index.facts(file)
-        if facts is None or any(str(place.path) == file for place in wanted):
+        if any(str(place.path) == file for place in wanted):
             return mentions
-        bound, imports_all = _imported(facts)
+        imports = _Imports(text.data, partial(self._workspace.index.facts, file))
         is_of_top = all(self._is_of_top(place) for place in wanted)
         possible: list[int] = []
         for start in mentions:
@@ -102,9 +104,9 @@ class References:
             if _IMPORTS.match(line):
                 possible.append(start)
             elif line.rstrip().endswith(b"."):
-                if not is_of_top or (receiver and receiver[1] in bound):
+                if not is_of_top or (receiver and imports.bind(receiver[1])):
                     possible.append(start)
-            elif word in bound or imports_all:
+            elif imports.bind(word) or imports.bind_all():
                 possible.append(start)
         return possible
 
@@ -116,6 +118,26 @@ class References:
         return cursor is None or (cursor.owner is None and not cursor.functions)
 
 
-def _imported(facts: FileFacts) -> tuple[set[bytes], bool]:
-    """The names that a file imports anywhere, and whether it imports all of some module."""
-    return {found.bound.encode() for found in facts.imports}, any(found.name == "*" for found in facts.imports)
+class _Imports:
+    """The names that a file imports anywhere. Its facts are asked for only where its text does not say no already."""
+
+    def __init__(self, data: bytes, facts: Callable[[], FileFacts | None]) -> None:
+        said = [match[0] for match in _IMPORTED.finditer(data)]
+        self._words = {word for text in said for word in _WORD.findall(text)}
+        self._says_all = any(b"*" in text for text in said)
+        self._facts = facts
+
+    def bind(self, name: bytes) -> bool:
+        """Whether the file imports something under a name, or may, where nothing else is known of it."""
+        return name in self._words and (self._bound is None or name in self._bound)
+
+    def bind_all(self) -> bool:
+        """Whether the file imports all of some module."""
+        return self._says_all and (self._bound is None or b"*" in self._bound)
+
+    @cached_property
+    def _bound(self) -> set[bytes] | None:
+        facts = self._facts()
+        if facts is None:
+            return None
+        return {("*" if found.name == "*" else found.bound).encode() for found in facts.imports}
