@@ -730,6 +730,33 @@ Python use()
          └─ CUDA kernel store_kernel
 """,
     ),
+    "functions of a loaded module, handed to what calls them": (
+        "use.py::use",
+        """
+## use.py
+from loader import load
+def module():
+    return load("store", files=["store.cuh"], wrappers=[("store", "StoreKernel::run")])
+def through(x, run):
+    run(x)
+def use(x):
+    loaded = module()
+    through(loaded.shape, x)
+    through(x, run=loaded.store)
+## csrc/store.cuh
+__global__ void store_kernel(int* x) {}
+struct StoreKernel {
+  static void run(int* x) { store_kernel<<<1, 32>>>(x); }
+};
+""",
+        """
+Python use()
+└─ ? registered by native module store.cuh: store
+   └─ C++ StoreKernel::run()
+      └─ launch of store_kernel over 1
+         └─ CUDA kernel store_kernel
+""",
+    ),
     "modules that a method of what names the sources builds, and files that are only read": (
         "use.py::use",
         """

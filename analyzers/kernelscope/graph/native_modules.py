@@ -35,6 +35,7 @@ _GETTERS = frozenset({"get_function", "get_global_func"})
 _MEMBER = """["']%s["']\\s*,\\s*[fr]*["']&?([^"'\\n]+)"""
 """A pair of Python's name and the C++ function, among the arguments of a loader."""
 
+HANDED = "handed on here, called where it is passed to"
 NativeFunctions = Callable[[str], list[Node]]
 """Exports and C++ functions by their last name, the ones made for Python first."""
 
@@ -94,6 +95,26 @@ class NativeModules:
             return
         yield Edge(EdgeKind.CALLS, source, binding, source.path, line)
         yield from _bound(binding, target, found)
+
+    def handed(self, source: Node, function: Definition) -> Iterator[Edge]:
+        """Edges to functions of a native module that a call is given: `run(module.scale, x)`."""
+        local = _assigned(function)
+        for node in walk(function.node):
+            if not isinstance(node, Call):
+                continue
+            for given in (*node.args, *(keyword.value for keyword in node.keywords)):
+                match given:
+                    case Attribute(value=Name(id=receiver), attr=name) if isinstance(local.get(receiver), Call):
+                        loaded = self._made(function.path, local[receiver])
+                        module = self._modules.module(function.path) if loaded is not None else None
+                        if module is not None and loaded is not None:
+                            line = module.text.line_of(given.span.start)
+                            member = self._member(source, replace(loaded, is_sure=False), name, line)
+                            yield from (
+                                replace(e, certain=False, note=HANDED) if e.source == source else e for e in member
+                            )
+                    case _:
+                        pass
 
     def named(self, source: Node, target: str, line: int) -> Iterator[Edge]:
         """Edges of a call by the name of a registered target: `ffi_call("scale")`."""

@@ -106,6 +106,7 @@ class PythonCalls:
                 yield from self._launch(node, facts, outermost, launch)
         if function is not None and only is None:
             yield from self._configs(node, function)
+            yield from self._native.handed(node, function)
             if not launches and not starts_kernels:
                 yield from self._by_decorator(node, function)
 
