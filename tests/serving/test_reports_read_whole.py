@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from kernelscope.explain.faq_answers import of_ranks
 from kernelscope.explain.report_serving import declared
 from kernelscope.serving import caches, layers, prefixes, refusals, sharing, waits
 from kernelscope.serving.claims import PythonSource
@@ -190,3 +191,33 @@ def test_a_method_that_tells_others_is_no_signal(source: Source) -> None:
             dl.notify(blocks, 1)
     """
     assert [s.text for s in waits.syncs(source(text))] == ["take signals with dl.notify(blocks, 1)"]
+
+
+def test_steps_say_under_which_tests_they_run(source: Source) -> None:
+    text = """
+    class Desk:
+        def plan(self, letter):
+            while not self.shelf.has_room(letter):
+                if self.open:
+                    letter = self.cut(letter)
+            folded = self.fold(letter)
+            if not folded.is_sealed and folded.has_a_very_long_name_that_nobody_reads and self.is_patient:
+                folded = self.press(folded)
+            self.send(folded)
+    """
+    (order,) = (claim.value for _, claim in layers.orders(source(text)))
+    told = "cut (if not self.shelf.has_room(letter) and self.open) → fold → press (if …) → send"
+    assert order == f"Desk.plan runs in this order: {told}"
+
+
+def test_that_there_are_several_ranks_is_no_limit(source: Source) -> None:
+    text = """
+    class Desk:
+        def tell(self, width):
+            assert self.world_size > 1
+            assert get_world_size() >= 2
+            assert width % self.world_size == 0
+            assert self.world_size <= 8
+    """
+    system = join([read_python(source(text))])
+    assert [c.condition for c in of_ranks(system)] == ["width % self.world_size == 0", "self.world_size <= 8"]

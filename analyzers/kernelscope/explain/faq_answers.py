@@ -48,6 +48,8 @@ RANKS = re.compile(r"tensor_parallel|\btp_size|world_size", re.IGNORECASE)
 _MANY_RANKS = (
     r"(?:group|comm|mesh)\w*\.size\(\)|\b(?:\w*world_size|(?:tp|pp|ep|cp|dp|sp)_size|num_ranks|n_ranks|num_shards)\b"
 )
+_SEVERAL_RANKS = re.compile(r"[\w.]+(?:\(\))? ?(?:> ?1|>= ?2|!= ?1)")
+"""A test that there is more than one."""
 _IS_NAME = re.compile(r"[\"']?[A-Za-z_][\w.:<>\"', ()=-]*")
 """Something that has a name: numbers and lists of them are no implementations."""
 OVER = {"finished", "finish", "aborted", "abort", "stopped", "done", "cancelled", "canceled", "completed", "complete",
@@ -474,8 +476,17 @@ def parallel_sizes(*kinds: str) -> Answer:
 
 
 def of_ranks(system: System) -> list[Constraint]:
-    """Constraints that hold something against how many ranks there are, by the size of a group too."""
-    return system.following("of ranks", lambda: [c for c in system.demands if _SPEAKS_OF_RANKS(c.condition)])
+    """Constraints that hold something against how many ranks there are, by the size of a group too.
+
+    That there are several is what a function is called under, and no limit of how many there may be.
+    """
+
+    def limits() -> list[Constraint]:
+        return [
+            c for c in system.demands if _SPEAKS_OF_RANKS(c.condition) and not _SEVERAL_RANKS.fullmatch(c.condition)
+        ]
+
+    return system.following("of ranks", limits)
 
 
 def synchronisation(system: System) -> Iterator[Claim]:

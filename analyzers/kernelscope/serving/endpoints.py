@@ -55,7 +55,7 @@ def addresses(source: PythonSource) -> Iterator[Claim]:
                 continue
             transport = TRANSPORTS.get(match[1], match[1])
             address = f"{source.quote(longer.get(node, node))} ({transport})"
-            value = f"{scope.qualified_name} gives the address {address}: sockets that use it meet there"
+            value = f"{scope.qualified_name} gives the address {address}: who uses it meets there"
             yield Claim(f"{scope.qualified_name} {match[1]} address", value, (source.at(node), source.at(scope.node)))
 
 

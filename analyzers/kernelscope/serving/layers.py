@@ -11,7 +11,7 @@ import sys
 from collections.abc import Iterator
 
 from kernelscope.serving.claims import Claim, PythonSource
-from kernelscope.serving.guards import all_guards_text, assignments, calls, last_name, statements
+from kernelscope.serving.guards import all_guards_text, assignments, calls, last_name, repeated_while, statements
 from kernelscope.serving.pieces import by_function
 from kernelscope.serving.sections import words
 from kernelscope.syntax.python import tree as t
@@ -62,7 +62,8 @@ def orders(source: PythonSource) -> Iterator[tuple[str, Claim]]:
 
 
 def _shown(name: str, guard: str) -> str:
-    return f"{name} (if {guard})" if guard and len(guard) < MAX_GUARD else name
+    """A step with its guard; one that is too long to be read is shown to be there."""
+    return f"{name} (if {guard if len(guard) < MAX_GUARD else '…'})" if guard else name
 
 
 def _tests_meant(source: PythonSource, function: t.FunctionDef, guards: list[str]) -> str:
@@ -75,6 +76,10 @@ def _tests_meant(source: PythonSource, function: t.FunctionDef, guards: list[str
     }
     shown = [f"{name} = {test}" for name, test in tests.items() if len(test) <= MAX_TEST][:MOST_TESTS]
     return f", where {', '.join(shown)}" if shown else ""
+
+
+MOST_GUARDS = 2
+"""Of the tests around a step the innermost are shown; that there are more is said."""
 
 
 def _steps(source: PythonSource, function: t.FunctionDef) -> list[tuple[str, t.Call, str]]:
@@ -90,7 +95,10 @@ def _steps(source: PythonSource, function: t.FunctionDef) -> list[tuple[str, t.C
                 continue
             if last_name(call.func)[:1].isupper() or name.split(".")[0] in aside:
                 continue
-            guard = " and ".join(all_guards_text(source, guards)[-2:])
+            around = repeated_while(function, call)
+            tests = sorted((*guards, *filter(None, [around])), key=lambda g: g.test.span.start)
+            texts = all_guards_text(source, tuple(tests))
+            guard = " and ".join(texts[-MOST_GUARDS:]) + (" …" if len(texts) > MOST_GUARDS else "")
             found.append((name.removeprefix("self."), call, guard))
     return found
 
