@@ -326,3 +326,38 @@ def test_a_part_that_runs_under_a_condition_says_so_and_ends_are_called_by_their
     assert "← if self.takes_tokens" in picture and picture.count("←") == 1
     assert "Input: input_ids" in picture
     assert "Output: hidden" in picture and "Output: output" not in picture
+
+
+CHOSEN = """
+from torch import nn
+
+class Block(nn.Module):
+    def __init__(self, width, deep):
+        super().__init__()
+        self.up = nn.Linear(width, width)
+        self.down = nn.Linear(width, width) if deep else nn.Identity()
+
+    def forward(self, x):
+        return self.down(self.up(x))
+
+class Model(nn.Module):
+    def __init__(self, width, depth, stages):
+        super().__init__()
+        self.stages = nn.ModuleList(nn.ModuleList(Block(width, True) for _ in range(depth)) for _ in range(stages))
+        self.head = nn.LayerNorm(width)
+
+    def forward(self, x):
+        for stage in self.stages:
+            for block in stage:
+                x = block(x)
+        return self.head(x)
+"""
+
+
+def test_parts_are_counted_with_the_lists_around_them(tmp_path: Path) -> None:
+    (tmp_path / "model.py").write_text(CHOSEN)
+    text = to_text(Analysis([tmp_path]).document("architecture", Target(tmp_path / "model.py", None, "Model"))).text
+    cells = [[cell.strip() for cell in row.split("│")[1:4]] for row in text.split("\n") if row.startswith("│")]
+    counted = {name: (places, in_all) for name, places, in_all in (row for row in cells if len(row) == 3)}
+    assert counted["LayerNorm"] == ("1", "1")
+    assert counted["Linear"] == ("2", "≤ 2 × stages*depth")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Container, Iterator
 
 from kernelscope.explain.document import Block, Document, Heading, Line, Picture, Region, Table
@@ -104,13 +105,40 @@ def part_tree(root: Part, width: int, told: dict[str, tuple[Part, ...]] | None =
 
 
 def part_table(root: Part, listed: Container[str]) -> Table:
-    """Each class of the tree that is not listed yet once, with its count and where it is built."""
-    counted: dict[str, tuple[Part, int]] = {}
-    for part in filter(lambda p: p.class_name and p.class_name not in listed, _descendants(root)):
-        first, number = counted.get(part.class_name, (part, 0))
-        counted[part.class_name] = (first, number + 1)
+    """Each class of the tree that is not listed yet once, with its places, how many there are of it in all, and where
+    it is built first."""
+    counted: dict[str, tuple[Part, Counter[str]]] = {}
+    perhaps: set[str] = set()
+    for part, times, is_certain in _placed(root, "", True):
+        if part.class_name and part.class_name not in listed:
+            counted.setdefault(part.class_name, (part, Counter()))[1][times] += 1
+            perhaps.update([] if is_certain else [part.class_name])
     rows = tuple(
-        (Line(part.short_name, part.location), Line(str(number)), Line(part.repeat or "1"), Line(str(part.location)))
-        for part, number in counted.values()
+        (
+            Line(part.short_name, part.location),
+            Line(f"{places.total()}"),
+            Line("≤ " * (name in perhaps) + _sum(places)),
+            Line(str(part.location)),
+        )
+        for name, (part, places) in counted.items()
     )
-    return Table(("Part", "Places", "Repeated", "First built at"), rows)
+    return Table(("Part", "Places", "In all", "First built at"), rows)
+
+
+def _placed(part: Part, times: str, is_certain: bool) -> Iterator[tuple[Part, str, bool]]:
+    """The parts below one, each with how often its place is there, which is what the lists around it hold, and whether
+    no condition decides that."""
+    for child in part.children:
+        repeat = f"({child.repeat})" if " " in child.repeat else child.repeat
+        held, there = " × ".join(filter(None, (times, repeat))), is_certain and not child.condition
+        yield child, held, there
+        yield from _placed(child, held, there)
+
+
+def _sum(places: Counter[str]) -> str:
+    """`1 + 6 × config.num_layers`."""
+    terms = [
+        f"{number}" if not times else times if number == 1 else f"{number} × {times}"
+        for times, number in places.items()
+    ]
+    return " + ".join(terms)

@@ -19,10 +19,13 @@ def experts(call: Node) -> Pattern | None:
         origins = back([n for use in leaf.uses for n in use.nodes], lambda n: n.operator in SCORES)
         router = next((n for n in origins if n.operator in LINEARS or n.operator in ("matmul", "mm")), None)
         after = list(forward(leaf, lambda n: n.operator in SCORES or n.operator in PICKS))
-        picks = next((n for n in after if n.operator in PICKS), None)
+        picking = [n for n in after if n.operator in PICKS]
+        picks = next((n for n in picking if not _is_of_scores(n)), next(iter(picking), None))
         weighted = forward(leaf, lambda n: n.operator in SCORES)
         sums = (n for n in weighted if n.operator in MATRIX_PRODUCTS)
-        scales = next((n for n in after if n.operator == "mul"), None) or next(sums, None)
+        products = [n for n in after if n.operator == "mul"]
+        of_two = (n for n in products if len(n.uses) > 1)  # not weights by a number
+        scales = next(of_two, None) or next(iter(products), None) or next(sums, None)
         if router is not None and picks is not None and scales is not None:
             clues = (
                 Clue(router, "each token scored for each expert"),
@@ -32,6 +35,12 @@ def experts(call: Node) -> Pattern | None:
             )
             return Pattern("experts", "mixture of experts", clues)
     return None
+
+
+def _is_of_scores(pick: Node) -> bool:
+    """Whether what is picked from are the scores themselves, as by `scores.gather(1, chosen)`: that picks no token."""
+    origins = back(given(pick), lambda n: n.operator in SCORES)
+    return pick.operator == "gather" and any(n.operator in LINEARS or n.operator in ("matmul", "mm") for n in origins)
 
 
 def _is_of_weights(pick: Node) -> bool:
