@@ -1279,3 +1279,39 @@ def test_what_a_layer_makes_of_weights_reaches_the_box_that_takes_it(tmp_path: P
     lines = {(names[e.source], names[e.target]) for e in graph.edges}
     assert {("LayerNorm", "repeat"), ("repeat", "+"), ("+", "MultiheadAttention"), ("x", "MultiheadAttention")} <= lines
     assert "places: [C, 1, W]" in box(graph, "+").notes
+
+
+BUILT_BY_CONFIGURATION = """
+class Norm(nn.Module):
+    def __init__(self, size: int):
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(size))
+
+    def forward(self, x):
+        return x * self.weight
+
+class CenteredNorm(Norm):
+    def forward(self, x):
+        return (x - x.mean(-1, keepdim=True)) * self.weight
+
+class NormConfig:
+    def build(self, size: int) -> Norm:
+        return KINDS[self.kind](size)
+
+class Block(nn.Module):
+    def __init__(self, width: int, norm: NormConfig):
+        super().__init__()
+        self.norm = norm.build(width)
+        self.up = nn.Linear(width, width)
+
+    def forward(self, x: torch.Tensor):
+        B, S, W = x.shape
+        return self.up(self.norm(x))
+"""
+
+
+def test_a_layer_that_a_configuration_builds_is_one_of_its_kind(tmp_path: Path) -> None:
+    graph = graph_of(tmp_path, BUILT_BY_CONFIGURATION, "Block")
+    made = next(b for b in graph.boxes if "norm" in b.lines)
+    assert any(note.startswith("Norm or CenteredNorm") for note in made.notes)
+    assert {edge.label for edge in graph.edges if edge.source == made.key} == {"[B, S, W]"}

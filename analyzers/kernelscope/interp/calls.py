@@ -15,6 +15,7 @@ from kernelscope.interp.administration import is_administration
 from kernelscope.interp.agreement import joined
 from kernelscope.interp.argument_binding import bind
 from kernelscope.interp.attributes import SHAPING, shaping_method
+from kernelscope.interp.built_layers import built_layer
 from kernelscope.interp.expressions import elements, evaluate
 from kernelscope.interp.findings import Known
 from kernelscope.interp.flow import Returns, execute
@@ -215,6 +216,7 @@ def _opaque_call(run: Interpreter, target: Opaque, args: Arguments, kwargs: Keyw
         asked = shaping_method(run, f"what {target.name.rpartition('.')[0]} is is not known", method)
         return call(run, asked, args, kwargs, span)
     found = _default_choice(method, args)
+    found = built_layer(run, target, args, kwargs) if found is None else found
     return Unknown(f"{target.name}() is not followed", span) if found is None else found
 
 
