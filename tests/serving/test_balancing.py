@@ -64,6 +64,18 @@ class Hall:
 """
 
 
+def test_what_is_loaded_is_no_load_of_replicas(source: Source) -> None:
+    text = """
+    class Kept:
+        def choose_load(self, key):
+            found = self.shelf.get_longest_prefix(key)
+            return found
+    """
+    (claim,) = balancing(source(text))
+    assert "by prefix" in claim.value
+    assert not list(balancing(source(text.replace("choose_load", "load"))))
+
+
 @pytest.mark.parametrize(
     ("text", "told"),
     [
