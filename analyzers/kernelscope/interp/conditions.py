@@ -101,6 +101,25 @@ def is_as_made(run: Interpreter, scope: Scope, test: t.Expr, holds: list[t.Node]
     return None
 
 
+def ranks_asked_for_besides(test: t.Expr) -> set[str]:
+    """The tensors of which a test asks for the number of dims, and for something that has nothing to do with them:
+    where it does not hold, they may have that number of dims as well."""
+    if not isinstance(test, t.BoolOp) or test.op != "and":
+        return set()
+    asked = [{name for node in t.walk(part) if (name := _ranked(node)) is not None} for part in test.values]
+    others = [{node.id for node in t.walk(part) if isinstance(node, t.Name)} for part in test.values]
+    names = set[str]().union(*asked)
+    return {name for name in names if any(name not in used for used in others)}
+
+
+def _ranked(node: t.Node) -> str | None:
+    match node:
+        case t.Compare(left=left, ops=["=="]):
+            return asked_for_dims(left)
+        case _:
+            return None
+
+
 def _stored_by(nodes: list[t.Node]) -> set[str]:
     """The attributes that statements store."""
     targets = (target for node in t.walk(*nodes) if isinstance(node, t.Assign) for target in node.targets)

@@ -13,7 +13,7 @@ from functools import partial
 from kernelscope.dims import Dim, Facts, dim
 from kernelscope.interp.agreement import OF_SOME_RANK
 from kernelscope.interp.annotations import promised
-from kernelscope.interp.conditions import condition, is_as_made
+from kernelscope.interp.conditions import condition, is_as_made, ranks_asked_for_besides
 from kernelscope.interp.expressions import conditional, evaluate
 from kernelscope.interp.interpreter import Interpreter
 from kernelscope.interp.joins import Join
@@ -403,7 +403,8 @@ def _branch(run: Interpreter, scope: Scope, node: t.If, returns: Returns, rest: 
             with run.where(node.test.span, second_ended):  # what follows a return happens where there is none
                 return execute(run, scope, rest, returns), True
         return first_ended and second_ended, False
-    join = Join(run.symbols, scope, test.name, since=since, facts=(first.known.facts, second.known.facts))
+    facts, of_any_rank = (first.known.facts, second.known.facts), ranks_asked_for_besides(node.test)
+    join = Join(run.symbols, scope, test.name, since=since, facts=facts, of_any_rank=of_any_rank)
     if scope.loops and not node.orelse:
         second.names |= {n: v for n, v in first.names.items() if is_of_other_length(second.names.get(n), v)}
     apart = differing(first.names, second.names, rest) if rest else set[str]()

@@ -9,12 +9,12 @@ both have the same, new length.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from kernelscope.dims import NO_FACTS, Dim, Facts
-from kernelscope.interp.agreement import NOT_TOLD, OF_SOME_RANK, OPTIONAL, joined
+from kernelscope.interp.agreement import NOT_TOLD, OF_SOME_RANK, OPTIONAL, OTHER_RANKS, joined
 from kernelscope.interp.symbols import Symbols
 from kernelscope.interp.values import (
     CALLABLES,
@@ -58,6 +58,8 @@ class Join:
     """What is known at the end of either way."""
     is_of_rounds: bool = False
     """Whether the ways are no round of a loop, and some."""
+    of_any_rank: Set[str] = frozenset()
+    """Names of tensors of which either way may be taken with the number of dims that one of them gives another."""
 
     def names(self, one: dict[Any, Value], other: dict[Any, Value]) -> dict[Any, Value]:
         """Names after two branches; one that only a branch bound is used as that branch left it.
@@ -195,6 +197,8 @@ class Join:
 
     def _tensor(self, name: str, one: Tensor, other: Tensor) -> Tensor:
         first, second = one.shape.dims, other.shape.dims
+        if (first is None) != (second is None) and name in self.of_any_rank:
+            return Tensor(Shape.unknown(OTHER_RANKS), one.dtype if one.dtype == other.dtype else Unknown(REASON))
         if first is None and second is not None and one.shape.reason == NOT_TOLD:
             first = _alike(one.shape, second)
         if second is None and first is not None and other.shape.reason == NOT_TOLD:
