@@ -12,6 +12,7 @@ from math import prod
 
 from kernelscope.kernels.cuda.kernels import KernelFacts, number_of
 from kernelscope.kernels.cuda.launch import Launch
+from kernelscope.kernels.cuda.types import layout
 from kernelscope.kernels.cuda.units import Unit
 from kernelscope.kernels.cuda.warp.accesses import Verdict, verdicts
 from kernelscope.kernels.cuda.warp.definitions import Definitions, parsed_expression
@@ -84,16 +85,20 @@ class KernelWarp:
         return replace(way, setting=replace(self._certain(way), arguments=passed))
 
     def _certain(self, way: _Way) -> Setting:
-        """What a launch says; numbers that a switch chooses stay names where it may choose them by a type not known."""
+        """What a launch says; numbers that a switch chooses stay names where it may choose them by a type not known,
+        and then the types that go with only some of these numbers."""
         setting = way.setting
         if all(parameter.type or parameter.name in setting.types for parameter in self.facts.function.templates):
             return setting
         place = (way.launch.unit.path, way.launch.span)
-        others = [o.setting.numbers for o in self._ways if (o.launch.unit.path, o.launch.span) == place]
+        others = [o.setting for o in self._ways if (o.launch.unit.path, o.launch.span) == place]
         numbers = {
-            name: number for name, number in setting.numbers.items() if all(o.get(name) == number for o in others)
+            n: number for n, number in setting.numbers.items() if all(o.numbers.get(n) == number for o in others)
         }
-        return replace(setting, numbers=numbers)
+        if len(numbers) == len(setting.numbers):
+            return setting
+        types = {n: kind for n, kind in setting.types.items() if all(o.types.get(n) == kind for o in others)}
+        return replace(setting, numbers=numbers, types=types)
 
     @property
     def launch(self) -> Launch | None:
@@ -111,13 +116,19 @@ class KernelWarp:
         others = [other for other in self._ways if (other.launch.unit.path, other.launch.span) == place]
         if all(other.bound == way.bound for other in others):
             return ""
-        numbers = self.setting.numbers
+        setting = self.setting
         told = (
-            p.name if p.name not in numbers and number_of(text) is not None else text
+            p.name if self._is_open(p.name, text, setting) else text
             for p in self.facts.function.templates
             for text in (way.bound.get(p.name, "?"),)
         )
         return f"<{', '.join(told)}>"
+
+    @staticmethod
+    def _is_open(name: str, text: str, setting: Setting) -> bool:
+        """Whether a number or type is given, and others may be as well."""
+        given = number_of(text) is not None or layout(text) is not None
+        return given and name not in setting.numbers and name not in setting.types
 
     @property
     def setting(self) -> Setting:
