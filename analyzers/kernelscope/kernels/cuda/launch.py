@@ -212,6 +212,9 @@ class Launch:
             for name, text in zip(names, given, strict=False):
                 value = host.constants.evaluate(text, match.start())
                 bound[name] = str(value.const) if value is not None and value.const is not None else text
+            for parameter in function.templates[len(given) :]:
+                if parameter.default:
+                    bound[parameter.name] = parameter.default
             if bound not in found:
                 found.append(bound)
         return tuple(found) or ({},)
