@@ -11,6 +11,7 @@ from pathlib import Path
 from kernelscope.dims import product, render
 from kernelscope.explain.cuda_axes import global_axes
 from kernelscope.explain.cuda_card import kernel_card
+from kernelscope.explain.cuda_launch_rows import warps_text
 from kernelscope.explain.cuda_levels import level_blocks
 from kernelscope.explain.cuda_memory import memory_picture
 from kernelscope.explain.cuda_pseudocode import kernel_code
@@ -89,6 +90,7 @@ def explain_kernel(facts: KernelFacts, options: ViewOptions | None = None) -> Do
 def _levels(facts: KernelFacts) -> Table:
     """What a grid, a block and a warp are made of, launch by launch."""
     rows: list[tuple[Line, ...]] = []
+    lanes = "32 or 64 threads" if facts.unit.is_for_amd else "32 threads"
     different: dict[tuple[object, ...], list[Launch]] = {}
     for launch in facts.launches:
         different.setdefault((launch.grid, launch.block), []).append(launch)
@@ -97,13 +99,13 @@ def _levels(facts: KernelFacts) -> Table:
         grid = ", ".join(render(size) if size is not None else "?" for size in launch.grid)
         block = ", ".join(render(size) if size is not None else "?" for size in launch.block)
         count = product(size for size in launch.block if size is not None) if None not in launch.block else None
-        warps = f"{-(-count.const // 32)}" if count is not None and count.const is not None else "?"
-        row = (_lines_text([launch, *alike]), f"({grid}) blocks", f"({block}) threads", warps, "32 threads")
+        warps = warps_text(count.const, facts) if count is not None and count.const is not None else "?"
+        row = (_lines_text([launch, *alike]), f"({grid}) blocks", f"({block}) threads", warps, lanes)
         rows.append((Line(row[0], place), *(Line(cell) for cell in row[1:])))
     if not rows:
         bounds = facts.launch_bounds
         threads = f"at most {bounds.threads} threads" if bounds is not None else "?"
-        rows.append((Line("no launch found"), Line("?"), Line(threads), Line("?"), Line("32 threads")))
+        rows.append((Line("no launch found"), Line("?"), Line(threads), Line("?"), Line(lanes)))
     return Table(("launch", "grid", "block", "warps", "warp"), tuple(rows))
 
 

@@ -50,7 +50,7 @@ def extent_lines(facts: KernelFacts, which: str) -> Iterator[Line]:
             text = f"not known: `{written}` cannot be followed"
         else:
             sizes = [render(size, ()) for size in extent if size is not None]
-            text = f"`({', '.join(sizes)})`{_threads(extent) if which == 'block' else ''}"
+            text = f"`({', '.join(sizes)})`{_threads(extent, facts) if which == 'block' else ''}"
         if text not in told and len(told) < MAX_LINES:
             told.add(text)
             yield Line(text, place_of(launch))
@@ -63,14 +63,20 @@ def extent_lines(facts: KernelFacts, which: str) -> Iterator[Line]:
         )
 
 
-def _threads(extent: tuple[Dim | None, ...]) -> str:
+def _threads(extent: tuple[Dim | None, ...], facts: KernelFacts) -> str:
     count = product(size for size in extent if size is not None)
     number = count.const
     if number is None:
         return f" = {render(count)} threads"
-    warps = -(-number // 32)
     threads = f"{number} thread{'s' if number != 1 else ''}"
-    return f" = {threads} = {warps} warp{'s' if warps != 1 else ''}"
+    warps = warps_text(number, facts)
+    return f" = {threads} = {warps} warp{'s' if warps != '1' else ''}"
+
+
+def warps_text(threads: int, facts: KernelFacts) -> str:
+    """The warps of a block; AMD's GPUs have them of 32 or 64 lanes (HIP, "Hardware implementation")."""
+    counts = [-(-threads // lanes) for lanes in ((32, 64) if facts.unit.is_for_amd else (32,))]
+    return " or ".join(str(count) for count in dict.fromkeys(counts))
 
 
 def _bare(expression: str) -> str:
