@@ -67,6 +67,8 @@ class CppLinks:
         """By name: what files offer to be run under it."""
         self._answers: dict[tuple[str, str, str, bool, str, tuple[str, ...] | None], list[Place]] = {}
         self._nodes: dict[Place, Node] = {}
+        self._expansions: dict[tuple[str, int], set[int]] = {}
+        """The macros that a scope expands, by file and scope."""
 
     def add(self, path: str, facts: FileFacts) -> None:
         """Makes the definitions of a file known; edges come once all files are added."""
@@ -313,7 +315,7 @@ class CppLinks:
             yield Edge(EdgeKind.LAUNCHES, node, kernel, path, launch.line, len(kernels) == 1)
         if kernels:
             return
-        libraries = list(filter(None, map(launched, dict.fromkeys((launch.kernel, *self._held(facts, launch))))))
+        libraries = list(filter(None, map(launched, dict.fromkeys((launch.kernel, *self._held(path, facts, launch))))))
         for library in libraries:
             yield Edge(EdgeKind.LAUNCHES, node, library, path, launch.line, len(libraries) == 1)
         if not libraries:
@@ -327,7 +329,7 @@ class CppLinks:
         direct = [n for n in self.functions(launch.kernel, path, scope) if n.kind is NodeKind.KERNEL]
         if direct:
             return direct
-        held = self._held(facts, launch)
+        held = self._held(path, facts, launch)
         found = [node for name in held for node in self.functions(name, path, scope)]
         for table in [name for name in (launch.kernel, *held) if not found]:
             elsewhere = self._tables.get(table, {})
@@ -338,10 +340,13 @@ class CppLinks:
         given = [kernel for node in found if node.kind is NodeKind.FUNCTION for kernel in self._given_by(node)]
         return list(dict.fromkeys(node for node in (*found, *given) if node.kind is NodeKind.KERNEL))
 
-    def _held(self, facts: FileFacts, launch: Launch) -> list[str]:
+    def _held(self, path: str, facts: FileFacts, launch: Launch) -> list[str]:
         """What the variable of a launch may hold: names it is given, and those in a table that it is an element of."""
         scopes = {*_scopes(facts, launch.scope), TOP}
-        scopes |= self._expanded(facts, scopes - {TOP})
+        place = (path, launch.scope)
+        if place not in self._expansions:
+            self._expansions[place] = self._expanded(facts, scopes - {TOP})
+        scopes |= self._expansions[place]
         held, todo = dict[str, None](), [launch.kernel]
         while todo:
             variable = todo.pop()

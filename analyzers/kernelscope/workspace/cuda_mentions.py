@@ -98,6 +98,7 @@ def _members(found: Findings, kernels: set[bytes]) -> dict[tuple[bytes, int], li
     `static constexpr auto kernel = norm_kernel<T>;`, `static constexpr auto kernels = make_table();`
     """
     members: dict[tuple[bytes, int], list[bytes]] = {}
+    tables: dict[tuple[bytes, int], list[bytes]] = {}
     classes = [(d.start, d.end, index) for index, d in enumerate(found.defs) if d.kind is DefKind.STRUCT]
     for match in _MEMBER.finditer(found.text) if classes else ():
         around = [index for start, end, index in classes if start <= match.start() < end]
@@ -106,8 +107,12 @@ def _members(found: Findings, kernels: set[bytes]) -> dict[tuple[bytes, int], li
         if match[2].rpartition(b"::")[2] in kernels:
             found.refer(match[1], match[2], match.start(2), around[-1])
             members.setdefault((match[1], around[-1]), []).append(match[2])
-        elif made := _named_in(found, match[2], around[-1], kernels):
-            members.setdefault((match[1], around[-1]), []).extend(made)
+            continue
+        making = (match[2], around[-1])
+        if making not in tables:
+            tables[making] = _named_in(found, *making, kernels)
+        if tables[making]:
+            members.setdefault((match[1], around[-1]), []).extend(tables[making])
     return members
 
 
