@@ -99,6 +99,12 @@ class _Candidates:
     nothing odd about it says little where it may have more dims."""
     is_for_any_axes: bool = False
     """Whether layers slide over it whatever rank it has."""
+    may_lack_batch: bool = False
+    """Whether layers may get it without a batch: only if nothing else can be."""
+
+    def is_none_left(self) -> bool:
+        """Whether with no rank the function goes on, as long as what layers get has a batch."""
+        return not (self.left or self.surprises or self.may_lack_batch)
 
     def best(self) -> int | None:
         """The only rank with the fewest surprises; where all others cannot be, one that many tensors have."""
@@ -138,6 +144,9 @@ class _Trials:
             for name in list(candidates):
                 called = self.called(name)
                 rank = self.rank(name, called, candidates[name], steps)
+                if rank is None and candidates[name].is_none_left():
+                    candidates[name].left, candidates[name].may_lack_batch = dict.fromkeys(LIKELY, 0), True
+                    rank = self.rank(name, called, candidates[name], steps)
                 if rank is not None:
                     words = self.own_words(candidates[name].words.get(rank, {}))
                     self.found |= {word: size for size, word in words.items()}
@@ -209,7 +218,8 @@ class _Trials:
             trial = Trial(tuple(self.prefixes), given, self.found, limit)
             begun: set[Span] = set()
             values = {name: _with_rank(value, called, rank)}
-            runs = _runs(run, self.scope, self.node, values, trial, steps, begun, self.items.values())
+            items, lone = self.items.values(), candidates.may_lack_batch
+            runs = _runs(run, self.scope, self.node, values, trial, steps, begun, items, lone)
             candidates.is_for_any_axes |= trial.is_for_any_axes
             if runs is None:
                 left[rank] = trial.surprises
@@ -305,6 +315,7 @@ def _runs(
     steps: int = TRIAL_STEPS,
     begun: set[Span] | None = None,
     items: Iterable[Item] = (),
+    may_lack_batch: bool = False,
 ) -> bool | None:
     """Whether a call with these values meets no contradiction; None if that takes more steps.
 
@@ -313,7 +324,7 @@ def _runs(
     frame = Scope(scope.path, scope.function, with_items({**scope.names, **values}, items), scope.outer)
     start = run.steps
     known, outer, mark, before, met = run.known, run.symbols.frame, run.changes.mark(), len(run.findings), len(run.met)
-    batched = WITHOUT_BATCH.set(False)
+    batched = WITHOUT_BATCH.set(may_lack_batch)
     run.quiet += 1
     run.contexts.within += 1
     run.strict += 1

@@ -52,6 +52,17 @@ def under_windows(shape: Shape, n: int, facts: Facts) -> Shape:
     return shape.of_rank(n + 2) if facts.as_usual else shape
 
 
+def with_dims(value: Value, least: int, most: int | None = None, batched: bool = False) -> Shape:
+    """The shape of a tensor that must have so many dims; the batch is the first of `most` and may be missing, if it is
+    said to be there."""
+    shape = tensor(value).shape
+    least = most if batched and most is not None and not WITHOUT_BATCH.get() else least
+    if shape.rank is not None and not least <= shape.rank <= (shape.rank if most is None else most):
+        wanted = f"at least {least}" if most is None else str(least) if least == most else f"{least} to {most}"
+        raise ShapeError("rank", f"expected {wanted} dims, got {shape}")
+    return shape
+
+
 def tensors(value: Value) -> tuple[Tensor, ...]:
     """A tuple or list of tensors."""
     if isinstance(value, (tuple, list)):

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from kernelscope.dims import NO_FACTS, Facts, dim
-from kernelscope.ops.arguments import Lost, Value, axes, flag, integer, is_number, is_sequence, items, tensor
+from kernelscope.ops.arguments import Lost, Value, axes, flag, integer, is_number, is_sequence, items, tensor, with_dims
 from kernelscope.ops.binding import Parameters
 from kernelscope.ops.registry import Op, declare, spell
 from kernelscope.tensor import Shape, Size, Tensor, Unknown, numel
@@ -46,13 +46,30 @@ def same(
     flops: int = 1,
     label: str = "",
     parameters: Parameters = ANYTHING,
+    least: int = 0,
 ) -> None:
-    """Operators whose result has the shape of the first argument."""
+    """Operators whose result has the shape of the first argument, which has so many dims at least."""
+
+    def of_matrices(input: Value, *args: Value, **options: Value) -> Shape:
+        return with_dims(input, least)
+
     for name in names.split():
         spellings = spell(f"{at}.{name}")
         work = per_element(flops) if flops else None
         title = f"{at}.{name}" if at in ("init", "jnn", "at") else name
-        declare(Op(title, spellings, _same, parameters, dtype, kind, label or name, work, "family"))
+        declare(
+            Op(
+                title,
+                spellings,
+                of_matrices if least else _same,
+                parameters,
+                dtype,
+                kind,
+                label or name,
+                work,
+                "family",
+            )
+        )
 
 
 def _same(input: Value, *args: Value, **options: Value) -> Shape:

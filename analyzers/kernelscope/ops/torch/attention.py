@@ -10,7 +10,7 @@ from typing import Any
 
 from kernelscope.dims import NO_FACTS, Facts
 from kernelscope.dims import dim as as_dim
-from kernelscope.ops.arguments import Value, tensor
+from kernelscope.ops.arguments import Value, tensor, with_dims
 from kernelscope.ops.modules import Module, module
 from kernelscope.ops.registry import contraction, rule
 from kernelscope.ops.signatures import shape_rule
@@ -228,16 +228,17 @@ _TRANSFORMER = (
 @module("TransformerEncoderLayer TransformerDecoderLayer", _TRANSFORMER, label="transformer layer")
 def transformer_layer(layer: Module, src: Value, *args: Value, facts: Facts = NO_FACTS, **options: Value) -> Shape:
     """The shape of the first input, whose last size is `d_model`."""
+    with_dims(src, 2, 3, batched=True)
     return _D_MODEL([("the input", src)], {"d_model": layer.size("d_model")}, facts)
 
 
 @module("TransformerEncoder TransformerDecoder", "layer, num_layers, *args", label="transformer")
 def transformer_stack(layer: Module, src: Value, *args: Value, **options: Value) -> Shape:
     """The shape of the first input."""
-    return tensor(src).shape
+    return with_dims(src, 2, 3, batched=True)
 
 
 @module("Transformer", "d_model=512, nhead=8, *args", label="transformer")
 def transformer(layer: Module, src: Value, tgt: Value, *args: Value, **options: Value) -> Shape:
     """The shape of the target."""
-    return tensor(tgt).shape
+    return with_dims(tgt, 2, 3, batched=True)

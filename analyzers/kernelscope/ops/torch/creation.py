@@ -23,6 +23,7 @@ from kernelscope.ops.arguments import (
     size,
     sizes,
     tensor,
+    with_dims,
 )
 from kernelscope.ops.arguments import dtype as as_dtype
 from kernelscope.ops.families import same
@@ -119,7 +120,7 @@ def eye(n: Value, m: Value = None, *, dtype: Value = None, **options: Value) -> 
 @rule("t,T.tril t,T.triu", name="tril", kind="movement", label="a triangle of a matrix")
 def tril(input: Value, diagonal: Value = 0) -> Shape:
     """Same shape."""
-    return tensor(input).shape
+    return with_dims(input, 2)
 
 
 @rule("t,T.diag", kind="movement", label="diagonal of a matrix, or matrix of a diagonal")

@@ -86,6 +86,8 @@ def repeat(self: Value, *repeats: Value) -> Shape:
     shape = tensor(self).shape
     if shape.dims is None:
         return Shape((Unknown(shape.reason or "the rank is not known"),) * len(factors))
+    if len(factors) < len(shape.dims):
+        raise ShapeError("rank", f"{shape} has {len(shape.dims)} dims, more than the {len(factors)} factors of repeat")
     return _repeated(shape.dims, factors)
 
 

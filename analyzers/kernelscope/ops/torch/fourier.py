@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kernelscope.dims import dim as as_dim
-from kernelscope.ops.arguments import Lost, Value, integer, is_sequence, items, known, size, tensor
+from kernelscope.ops.arguments import Lost, Value, integer, is_sequence, items, known, size, tensor, with_dims
 from kernelscope.ops.registry import rule
 from kernelscope.tensor import Shape, ShapeError, Size, Tensor, Unknown
 from kernelscope.tensor.dtypes import complex_of
@@ -163,7 +163,7 @@ def stft(
     """`* samples -> * n_fft//2+1 frames`, complex or with an axis of 2."""
 
     value = tensor(input)
-    dims = known(input)
+    dims = with_dims(input, 1, 2).dims or known(input)
     if onesided is False or not isinstance(center, bool):
         raise Lost("options of the transform that are not followed")
     width = size(n_fft)
@@ -189,9 +189,7 @@ def istft(
     return_complex: Value = False,
 ) -> Shape:
     """`* n_fft//2+1 frames -> * samples`: so many as the frames cover, without what was padded, or `length`."""
-    dims = known(input)
-    if len(dims) < 2:
-        raise ShapeError("rank", f"{Shape(dims)} has no axes of frequencies and frames")
+    dims = with_dims(input, 2, 3).dims or known(input)
     if length is not None:
         return Shape((*dims[:-2], size(length)))
     if not isinstance(center, bool):

@@ -9,7 +9,19 @@ from typing import Any
 
 from kernelscope.dims import NO_FACTS, Dim, Facts
 from kernelscope.dims import dim as as_dim
-from kernelscope.ops.arguments import Lost, Value, axis, integer, is_sequence, items, known, size, tensor, tensors
+from kernelscope.ops.arguments import (
+    Lost,
+    Value,
+    axis,
+    integer,
+    is_sequence,
+    items,
+    known,
+    size,
+    tensor,
+    tensors,
+    with_dims,
+)
 from kernelscope.ops.families import same
 from kernelscope.ops.registry import also, rule
 from kernelscope.tensor import Shape, ShapeError, Size, Tensor, Unknown, numel, same_size
@@ -175,14 +187,22 @@ def gather(input: Value, dim: Value = None, index: Value = None, *, indices: Val
     return tensor(chosen).shape
 
 
-same(
-    "scatter scatter_add scatter_reduce index_fill index_put masked_scatter put slice_scatter select_scatter "
-    "diagonal_scatter",
-    kind="movement",
-    flops=0,
-)
+same("index_fill index_put masked_scatter put slice_scatter select_scatter diagonal_scatter", kind="movement", flops=0)
 same("copy", at="T", kind="movement", flops=0)
 also("index_put", "T.__setitem__")
+
+
+@rule("t,T.scatter", kind="movement", name="scatter", label="put by index")
+@rule("t,T.scatter_add", kind="movement", name="scatter_add", label="add by index")
+@rule("t,T.scatter_reduce", kind="movement", name="scatter_reduce", label="reduce by index")
+def scatter(input: Value, dim: Value, index: Value, src: Value = None, *args: Value, **options: Value) -> Shape:
+    """Same shape; the index has as many dims, and so has what is put, unless it is a number."""
+    shape = tensor(input).shape
+    for other in (index, src):
+        rank = other.rank if isinstance(other, Tensor) else None
+        if shape.rank and rank and shape.rank != rank:
+            raise ShapeError("rank", f"{tensor(other).shape} cannot be put into {shape}: another number of dims")
+    return shape
 
 
 @rule("t,T.index_copy", kind="movement", name="index_copy", label="put along an axis")
@@ -199,6 +219,9 @@ def index_copy(
 ) -> Shape:
     """The shape of the input; `source` has its sizes but along the axis, where it is as long as `index`."""
     shape, given, chosen = tensor(input).shape, tensor(source).shape, tensor(index).shape
+    if shape.rank and given.rank and given.rank != shape.rank:
+        raise ShapeError("rank", f"{given} cannot be put into {shape}: another number of dims")
+    with_dims(index, 0, 1)
     if shape.dims is None or given.rank != shape.rank:
         return shape
     place = axis(dim, len(shape.dims))

@@ -148,8 +148,11 @@ def hstack(tensors: Value, *, facts: Facts = NO_FACTS) -> Shape:
 @rule("t.vstack t.row_stack", dtype="promote", kind="movement", name="vstack", label="join along the first axis")
 def vstack(tensors: Value, *, facts: Facts = NO_FACTS) -> Shape:
     """Along axis 0; vectors become rows."""
-    parts = items(tensors)
-    return stack(tensors, 0, facts=facts) if len(known(parts[0])) == 1 else cat(tensors, 0, facts=facts)
+    parts = [known(part) for part in items(tensors)]
+    if all(len(dims) == 1 for dims in parts):
+        return stack(tensors, 0, facts=facts)
+    rows = tuple(Tensor(Shape((as_dim(1), *dims) if len(dims) == 1 else dims)) for dims in parts)
+    return cat(rows, 0, facts=facts)
 
 
 @rule("t.dstack", dtype="promote", kind="movement", label="join along the third axis")

@@ -31,16 +31,27 @@ _ELEMENTWISE = {
 }
 
 
+_OF_PAIRS = {"binary_cross_entropy", "binary_cross_entropy_with_logits"}
+"""Losses of scores each of which has a target of its own: nothing is repeated."""
+
+
+def _each(input: Value, target: Value, of_pairs: bool, facts: Facts) -> Shape:
+    one, other = tensor(input).shape, tensor(target).shape
+    if of_pairs and None not in (one.rank, other.rank) and one.rank != other.rank:
+        raise ShapeError("rank", f"scores {one} and targets {other} have different numbers of dims")
+    return broadcast((one, other), facts)
+
+
 def _declare(function: str, layer_name: str) -> None:
     @rule(f"F.{function}", name=function, dtype="promote", flops=per_input(4), label="loss")
     def loss(
         input: Value, target: Value, *args: Value, reduction: Value = "mean", facts: Facts = NO_FACTS, **options: Value
     ) -> Shape:
-        return reduced(broadcast((tensor(input).shape, tensor(target).shape), facts), reduction)
+        return reduced(_each(input, target, function in _OF_PAIRS, facts), reduction)
 
     @module(layer_name, "*args, reduction='mean'", dtype="promote", flops=per_input(4), label="loss")
     def loss_layer(layer: Module, input: Value, target: Value, *, facts: Facts = NO_FACTS) -> Shape:
-        return reduced(broadcast((tensor(input).shape, tensor(target).shape), facts), layer["reduction"])
+        return reduced(_each(input, target, function in _OF_PAIRS, facts), layer["reduction"])
 
 
 for _function, _layer in _ELEMENTWISE.items():

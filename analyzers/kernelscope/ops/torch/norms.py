@@ -9,13 +9,23 @@ from collections.abc import Mapping
 from typing import Any
 
 from kernelscope.dims import NO_FACTS, Facts
-from kernelscope.ops.arguments import Lost, Value, sizes, tensor
+from kernelscope.ops.arguments import Lost, Value, axis, is_number, sizes, tensor, with_dims
 from kernelscope.ops.families import per_input, same
 from kernelscope.ops.modules import Module, module
 from kernelscope.ops.registry import rule
 from kernelscope.tensor import Shape, ShapeError, Size, Unknown, first_unknown, same_size
 
-same("batch_norm instance_norm group_norm local_response_norm normalize", at="F", flops=5, label="normalise")
+same("batch_norm group_norm", at="F", flops=5, label="normalise", least=2)
+same("instance_norm local_response_norm", at="F", flops=5, label="normalise", least=3)
+
+
+@rule("F.normalize", flops=per_input(5), label="normalise")
+def normalize(input: Value, p: Value = 2.0, dim: Value = 1, eps: Value = 1e-12, out: Value = None) -> Shape:
+    """Same shape; the axis must be there."""
+    shape = tensor(input).shape
+    if shape.rank is not None and is_number(dim):
+        axis(dim, shape.rank)
+    return shape
 
 
 def _normalized(shape: Shape, asked: Value, facts: Facts) -> Shape:
@@ -118,7 +128,7 @@ def _declare(suffix: str, ranks: tuple[int, ...]) -> None:
         label="instance norm",
     )
     def instance(layer: Module, input: Value) -> Shape:
-        return tensor(input).shape
+        return with_dims(input, ranks[-1] - 1, ranks[-1], batched=True)
 
 
 for _suffix, _ranks in _RANKS.items():
@@ -146,4 +156,4 @@ def group_norm_layer(layer: Module, input: Value, *, facts: Facts = NO_FACTS) ->
 @module("LocalResponseNorm", "size, *args", flops=per_input(5), label="normalise over channels")
 def local_response_norm_layer(layer: Module, input: Value) -> Shape:
     """Same shape."""
-    return tensor(input).shape
+    return with_dims(input, 3)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kernelscope.dims import dim as as_dim
-from kernelscope.ops.arguments import Value, is_sequence, items, known, size, sizes, tensor
+from kernelscope.ops.arguments import Value, is_sequence, items, known, size, sizes, tensor, with_dims
 from kernelscope.ops.modules import Module, module
 from kernelscope.ops.registry import rule
 from kernelscope.tensor import Several, Shape, ShapeError, Size, Unknown, largest
@@ -27,7 +27,7 @@ def pad(input: Value, pad: Value, mode: Value = "constant", value: Value = None)
 
 
 def _declare(n: int) -> None:
-    kinds = ("Constant", "Reflection", "Replication", "Zero", "Circular")
+    kinds = ("Constant", "Zero")
     names = " ".join(f"{kind}Pad{n}d" for kind in kinds)
 
     @module(names, "padding, value=0.0", kind="movement", label="pad")
@@ -35,6 +35,13 @@ def _declare(n: int) -> None:
         amounts = layer["padding"]
         pairs = tuple(map(size, items(amounts))) if is_sequence(amounts) else (size(amounts),) * (2 * n)
         return padded(tensor(input).shape, pairs)
+
+    whole = " ".join(f"{kind}Pad{n}d" for kind in ("Reflection", "Replication", "Circular"))
+
+    @module(whole, "padding", kind="movement", label="pad")
+    def pad_whole(layer: Module, input: Value) -> Shape:
+        with_dims(input, n + 1, n + 2)
+        return pad_layer(layer, input)
 
 
 for _n in (1, 2, 3):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kernelscope.ops.arguments import Value, asked, size, sizes, tensor
+from kernelscope.ops.arguments import Value, asked, size, sizes, tensor, with_dims
 from kernelscope.ops.families import same
 from kernelscope.ops.registry import rule
 from kernelscope.tensor import Shape
@@ -31,12 +31,19 @@ same(
     label="fill with random numbers",
 )
 same(
-    "uniform_ normal_ xavier_uniform_ xavier_normal_ kaiming_uniform_ kaiming_normal_ zeros_ ones_ constant_ "
-    "trunc_normal_ orthogonal_ eye_ dirac_ sparse_",
+    "uniform_ normal_ zeros_ ones_ constant_ trunc_normal_ eye_ dirac_ sparse_",
     at="init",
     kind="movement",
     flops=0,
     label="initialise",
+)
+same(
+    "xavier_uniform_ xavier_normal_ kaiming_uniform_ kaiming_normal_ orthogonal_",
+    at="init",
+    kind="movement",
+    flops=0,
+    label="initialise",
+    least=2,
 )
 
 
@@ -57,4 +64,4 @@ def randperm(n: Value, *, dtype: Value = None, **options: Value) -> Shape:
 @rule("t,T.multinomial", dtype="int64", kind="movement", label="samples of a distribution")
 def multinomial(input: Value, num_samples: Value, replacement: Value = False, **options: Value) -> Shape:
     """The last axis becomes `num_samples`."""
-    return tensor(input).shape.replace_last(1, size(num_samples))
+    return with_dims(input, 1, 2).replace_last(1, size(num_samples))

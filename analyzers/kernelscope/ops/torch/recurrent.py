@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from kernelscope.dims import NO_FACTS, Facts, dim
-from kernelscope.ops.arguments import Lost, Value, size, tensor
+from kernelscope.ops.arguments import Lost, Value, size, tensor, with_dims
 from kernelscope.ops.modules import Module, module
 from kernelscope.ops.registry import rule
 from kernelscope.tensor import Fields, Shape, ShapeError, Size, Tensor, Unknown, numel, same_size
@@ -135,7 +135,7 @@ def _cell_weights(gates: int) -> Any:
 
 
 def _stepped(layer: Module, input: Value, facts: Facts) -> Shape:
-    shape, width = tensor(input).shape, layer.size("input_size")
+    shape, width = with_dims(input, 1, 2, batched=True), layer.size("input_size")
     if same_size(width, shape.size(-1), facts) is False:
         raise ShapeError("shape", f"input_size is {width} but the input is {shape}")
     return shape.replace_last(1, layer.size("hidden_size"))

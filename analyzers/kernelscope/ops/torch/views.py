@@ -35,6 +35,7 @@ from kernelscope.tensor import (
     smallest,
 )
 
+UNTOLD = Unknown("sizes that are not known")
 BESIDE_ONE = "how many there are is not known; perhaps one, as of another axis"
 """Who asks for an axis of one wants to have it broadcast, and the first axis may be made for that as well."""
 
@@ -89,9 +90,10 @@ def reshaped(shape: Shape, wanted: tuple[Size, ...], facts: Facts) -> Shape:
     rest = [s for s in wanted if s != -1]
     known_count = numel(rest)
     if len(rest) == len(wanted):
-        if same_size(count, known_count, facts) is False:
+        left, asked_for = _struck_out(shape, wanted)
+        if any(same_size(*pair, facts) is False for pair in ((count, known_count), (left, asked_for))):
             raise ShapeError("view", f"{shape} has {count} elements, {Shape(wanted)} has {known_count}")
-        _what_is_left_is_one(shape, wanted, facts)
+        _what_is_left_is_one(left, asked_for, wanted, facts)
         return Shape(wanted)
     missing = _quotient(shape, rest, facts)
     if isinstance(missing, Unknown) and wanted[0] == -1 and any(size == 1 for size in rest):
@@ -99,15 +101,19 @@ def reshaped(shape: Shape, wanted: tuple[Size, ...], facts: Facts) -> Shape:
     return Shape(tuple(missing if s == -1 else s for s in wanted))
 
 
-def _what_is_left_is_one(shape: Shape, wanted: tuple[Size, ...], facts: Facts) -> None:
-    """`x.view(B, heads, width//heads, 1)` of `[B, T, width]`: the view succeeds, so `T` is 1."""
-    above, below = list(shape.dims or ()), list(wanted)
+def _struck_out(shape: Shape, wanted: tuple[Size, ...]) -> tuple[Size, Size]:
+    """The products of the sizes of a tensor and of those that are asked for, without those that both have."""
+    above, below = list(shape.dims or (UNTOLD,)), list(wanted)
     for each in wanted:
         if each in above and isinstance(each, Dim):
             above.remove(each)
             below.remove(each)
-    count, known_count = numel(above), numel(below)
-    if not isinstance(count, Dim) or not isinstance(known_count, Dim) or not any("//" in str(s) for s in below):
+    return numel(above), numel(below)
+
+
+def _what_is_left_is_one(count: Size, known_count: Size, wanted: tuple[Size, ...], facts: Facts) -> None:
+    """`x.view(B, heads, width//heads, 1)` of `[B, T, width]`: the view succeeds, so `T` is 1."""
+    if not isinstance(count, Dim) or not isinstance(known_count, Dim) or not any("//" in str(s) for s in wanted):
         return
     left = _divided_back(facts.rewrite(count), facts.rewrite(known_count))
     if left is not None and left.name is not None:
