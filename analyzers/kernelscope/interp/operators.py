@@ -32,7 +32,6 @@ from kernelscope.interp.values import (
     Number,
     Opaque,
     Sequential,
-    Unpacked,
     Value,
     as_size,
     for_op,
@@ -334,13 +333,17 @@ def compare(run: Interpreter, op: str, left: Value, right: Value, span: Any = No
 
 
 def _same_sequence(run: Interpreter, left: Value, right: Value) -> bool | None:
-    """Whether two tuples or two lists hold the same; None where that is not decided, or where these are no such two."""
+    """Whether two tuples or lists hold the same; None where that is not decided, or where these are no such two.
+
+    Of dims nothing but numbers tells that there are more of one: where ways met, these may be of different ways.
+    """
     if not isinstance(left, tuple | list) or type(left) is not type(right):
         return None
-    if any(isinstance(present(one), Unpacked | Tensor) for one in (*left, *right)):
+    if not all(isinstance(one, Dim | int | str) for one in (*left, *right)):
         return None
     if len(left) != len(right):
-        return False
+        is_fixed = all(not isinstance(one, Dim) or difference(one, dim(0)) is not None for one in (*left, *right))
+        return False if is_fixed else None
     found = [compare(run, "==", one, other) for one, other in zip(left, right, strict=True)]
     if any(one is False for one in found):
         return False
