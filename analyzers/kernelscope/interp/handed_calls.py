@@ -33,7 +33,8 @@ def handed_call(
 
 def _other_ways(body: t.Stmt, node: t.Call) -> list[t.Call]:
     """The calls whose results go where that of a call goes: to the same names, or out of the function."""
-    stored = [found for found in t.inside(body) if isinstance(found, t.Assign | t.Return)]
+    inside = t.inside(body) if isinstance(body, t.FunctionDef) else ()
+    stored = [found for found in inside if isinstance(found, t.Assign | t.Return)]
     own = next((found for found in stored if found.value is node), None)
     calls = [(found, found.value) for found in stored if isinstance(found.value, t.Call) and found is not own]
     return [] if own is None else [call for found, call in calls if _target(found) == _target(own)]

@@ -151,8 +151,9 @@ def asked_for_class(test: t.Expr) -> list[t.Expr]:
 def _said_in_full(scope: Scope, test: t.Expr) -> list[t.Node]:
     """The nodes of a test, and of what the names in it were bound to before: `is_image = x.ndim == 4`."""
     assert scope.function is not None
+    around = scope.function.definition.node
     bound: dict[str, t.Expr] = {}
-    for node in t.inside(scope.function.definition.node):
+    for node in t.inside(around) if isinstance(around, t.FunctionDef) else ():
         match node:
             case t.Assign(targets=[t.Name(id=name)], value=value) if node.span.end <= test.span.start:
                 bound[name] = value
