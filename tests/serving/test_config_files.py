@@ -106,6 +106,18 @@ def test_groups_that_name_each_other_end(tmp_path: Path) -> None:
     assert "config.a.size" in _told(_system(tmp_path, MAIN, conf))
 
 
+def test_nothing_outside_of_the_workspace_is_read(tmp_path: Path) -> None:
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "outside" / "secret.yaml").write_text("password: hidden\n")
+    folder = tmp_path / "inside"
+    (folder / "conf").mkdir(parents=True)
+    (folder / "conf" / "linked.yaml").symlink_to(tmp_path / "outside" / "secret.yaml")
+    conf = {"main.yaml": "defaults:\n  - linked\n  - ../../outside: secret\nsize: 1\n"}
+    system = _system(folder, MAIN, conf)
+    assert _told(system)["config.size"] == 1
+    assert not any(p.name == "password" or "secret" in p.choices for p in system.parameters)
+
+
 def test_changes_of_a_file_are_seen(tmp_path: Path) -> None:
     (tmp_path / "conf").mkdir()
     (tmp_path / "main.py").write_text(MAIN)

@@ -132,7 +132,7 @@ class Readings:
         files = self._workspace.files
         found: dict[Path, Reading] = {}
         told: set[tuple[Location, str]] = set()
-        folder = Folder(self._text, lambda path: files.beside(path, SUFFIXES))
+        folder = Folder(self._text, lambda path: files.beside(path, SUFFIXES) if files.is_within(path) else [])
         for entry in named:
             for p in settings_of(entry, files.root_of(str(entry.location.path)) or "", folder):
                 path = p.location.path
@@ -146,7 +146,7 @@ class Readings:
     def _text(self, path: str) -> str | None:
         """The text of a file of the workspace."""
         files = self._workspace.files
-        is_there = files.root_of(path) is not None and files.version(path) is not None
+        is_there = files.is_within(path) and files.version(path) is not None
         data = files.read(path) if is_there else None
         return data.decode(errors="replace") if isinstance(data, bytes) else None
 

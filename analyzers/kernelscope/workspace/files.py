@@ -225,6 +225,11 @@ class Files:
         holding = [root for root in self.roots if path.startswith(root.rstrip(os.sep) + os.sep)]
         return max(holding, key=len, default=None)
 
+    def is_within(self, path: str) -> bool:
+        """Whether what a path leads to, through links, lies in a root: for paths that source names."""
+        real = os.path.join(os.path.realpath(path), "")
+        return any(real.startswith(os.path.join(os.path.realpath(root), "")) for root in self.roots)
+
     def _walk_root(
         self, root: str, walked: set[str], cancelled: Callable[[], bool], within: Sequence[str]
     ) -> Iterator[Entry]:
@@ -276,9 +281,8 @@ class Files:
             self._leave_out(child.path, IGNORED)
             return None
         if child.is_symlink():
-            real = os.path.realpath(child.path)
-            inside = any(real.startswith(os.path.realpath(root).rstrip(os.sep) + os.sep) for root in self.roots)
-            self._leave_out(child.path, "symbolic link to " + (real if inside else "a file outside the workspace"))
+            told = os.path.realpath(child.path) if self.is_within(child.path) else "a file outside the workspace"
+            self._leave_out(child.path, f"symbolic link to {told}")
             return None
         found = child.stat()
         if not stat.S_ISREG(found.st_mode):
