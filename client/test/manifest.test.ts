@@ -19,7 +19,7 @@ test("commands about a folder are offered whatever is in front", () => {
   for (const command of FOLDER_COMMANDS) {
     assert.match(palette.find((item) => item.command === command)?.when ?? "", /^workspaceFolderCount > 0/, command);
   }
-  assert.equal(FOLDER_COMMANDS.length, 6);
+  assert.equal(FOLDER_COMMANDS.length, 7);
 });
 
 test("a folder of the explorer can be explained", () => {
