@@ -5,11 +5,11 @@ Every line links to its source. What is not known is in the notes with its reaso
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from kernelscope.dims import product, render
-from kernelscope.explain.cuda_axes import global_axes
+from kernelscope.explain.cuda_axes import AccessAxes, global_axes
 from kernelscope.explain.cuda_card import kernel_card
 from kernelscope.explain.cuda_launch_rows import warps_text
 from kernelscope.explain.cuda_levels import level_blocks
@@ -38,15 +38,15 @@ def cuda_document(kernels: Kernels, kind: str, target: Target, options: ViewOpti
 
 def _tiling(facts: KernelFacts, options: ViewOptions, target: Target) -> Document:
     """From grid to thread, the tiles of a block, and what lies in which memory."""
-    tiles = _tiles(facts, options) or [Paragraph((Line("No address of the kernel tells a tile."),))]
-    blocks = (_levels(facts), *tiles, Heading("Memory"), memory_picture(facts, options))
+    accesses = global_axes(kernel_warp(facts))
+    tiles = _tiles(facts, accesses, options) or [Paragraph((Line("No address of the kernel tells a tile."),))]
+    blocks = (_levels(facts), *tiles, Heading("Memory"), memory_picture(facts, accesses, options))
     return Document(f"Tiling of {facts.name}", blocks, "tiling", target)
 
 
-def _tiles(facts: KernelFacts, options: ViewOptions) -> list[Block]:
+def _tiles(facts: KernelFacts, accesses: Sequence[AccessAxes], options: ViewOptions) -> list[Block]:
     """The tiles of a block in the arguments, and how they are dealt to warps and threads."""
     warp = kernel_warp(facts)
-    accesses = global_axes(warp)
     picture = tile_picture(warp, accesses, options.width)
     blocks: list[Block] = [Heading("Tiles of a block"), picture] if picture is not None else []
     parts = level_blocks(warp, accesses, options.width)
@@ -77,8 +77,9 @@ def explain_kernel(facts: KernelFacts, options: ViewOptions | None = None) -> Do
     options = options or ViewOptions()
     blocks: list[Block] = [kernel_card(facts, options.gpu)]
     blocks += [Heading("From grid to thread"), _levels(facts)]
-    blocks += _tiles(facts, options)
-    blocks += [Heading("Memory"), memory_picture(facts, options)]
+    accesses = global_axes(kernel_warp(facts))
+    blocks += _tiles(facts, accesses, options)
+    blocks += [Heading("Memory"), memory_picture(facts, accesses, options)]
     blocks += [Heading("Pseudocode"), kernel_code(facts)]
     helpers = _helpers(facts)
     if helpers:

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from textwrap import wrap
 
 from kernelscope.diagrams.ladder import Held, Level, Move, ladder
 from kernelscope.diagrams.model import Charset
 from kernelscope.dims import Dim, dim, render
-from kernelscope.explain.cuda_axes import AccessAxes, global_axes, is_counter, names_of, threads_of_block
+from kernelscope.explain.cuda_axes import AccessAxes, is_counter, names_of, threads_of_block
 from kernelscope.explain.cuda_expressions import bounds_text
 from kernelscope.explain.cuda_shared_rows import bytes_text
 from kernelscope.explain.document import Picture, Region
@@ -39,13 +39,13 @@ _FRAME = 4
 _DESCRIPTOR = re.compile(r"\b(?:CUtensorMap|TmaDescriptor)\b")
 
 
-def memory_picture(facts: KernelFacts, options: ViewOptions) -> Picture:
-    """Levels below each other, from global memory to the registers of a thread."""
+def memory_picture(facts: KernelFacts, accesses: Sequence[AccessAxes], options: ViewOptions) -> Picture:
+    """Levels below each other, from global memory to the registers of a thread; `accesses` are those with axes."""
     places: dict[str, Location] = {}
     far, near, own = _far(facts, places), _near(facts, places, options.width), _own(facts, places, options.width)
     limits = generation(options.gpu)
     gpu = next((g for g in GPUS.values() if g.name.lower() == options.gpu.lower()), None)
-    moves = (*_moves(facts, "load"), *_moves(facts, "store"))
+    moves = (*_moves(facts, accesses, "load"), *_moves(facts, accesses, "store"))
     held = tuple(far) or (Held("no pointers among the parameters"),)
     levels = [Level("global memory", held, f"{gpu.memory_gb} GB" if gpu else "", moves)]
     if near:
@@ -158,12 +158,12 @@ def _held(declared: str, size: str, name: str, width: int) -> tuple[Held, ...]:
 # -- what is moved ----------------------------------------------------------------------------------------------
 
 
-def _moves(facts: KernelFacts, kind: str) -> Iterator[Move]:
+def _moves(facts: KernelFacts, accesses: Sequence[AccessAxes], kind: str) -> Iterator[Move]:
     """What a block loads or stores, with the bytes of its tiles where all of them are known."""
     told: dict[str, str] = {}
     count: Counter[str] = Counter()
     warp = kernel_warp(facts)
-    for access in global_axes(warp):
+    for access in accesses:
         if access.verdict.access.kind == kind and (size := _tile_bytes(access)) is not None:
             rounds = access.columns.loops or (access.rows is not None and access.rows.loops)
             name, text = access.verdict.access.memory.name, f"{render(size, facts.order)} B"
