@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from kernelscope.analysis import Analysis
 from kernelscope.explain.render import to_text
-from kernelscope.explain.tensor_hover import BY_LAYER, BY_NAME
+from kernelscope.explain.tensor_hover import BY_KIN, BY_LAYER, BY_NAME
 from kernelscope.results import Target
 
 PATH = Path(__file__).parent / "fixtures" / "guessed.py"
@@ -103,3 +103,50 @@ def test_layers_that_an_unknown_name_picks_are_marked(place: str, is_marked: boo
     assert BY_LAYER in " ".join(to_text(analysis.document("shapes", Target(path))).text.split())
     why = to_text(analysis.document("why", Target(path, PICKED_BY_NAME.index("z = ")))).text
     assert "≈ by the name of a layer" in why
+
+
+ONE_KIND_NOT_FOLLOWED = """
+from elsewhere import table_of
+from torch import nn
+
+class Turned(nn.Module):
+    def forward(self, x):
+        return x * 2
+
+class Further(Turned):
+    def forward(self, x):
+        return x * 3
+
+class Looked(Turned):
+    def forward(self, x):
+        return table_of(x)
+
+def turned(kind):
+    if kind == "looked":
+        return Looked()
+    return Further() if kind == "further" else Turned()
+
+class Layer(nn.Module):
+    def __init__(self, kind):
+        super().__init__()
+        self.turn = turned(kind)
+
+    def forward(self, x):
+        T, D = x.shape
+        y = self.turn(x)
+        z = y + 1
+        return z
+"""
+
+
+@pytest.mark.parametrize(("place", "is_marked"), [("y = ", True), ("z = ", True), ("x):\n        T", False)])
+def test_what_one_kind_of_a_layer_gives_that_is_not_followed(place: str, is_marked: bool, tmp_path: Path) -> None:
+    path = tmp_path / "layer.py"
+    path.write_text(ONE_KIND_NOT_FOLLOWED)
+    analysis = Analysis([tmp_path])
+    hover = analysis.hover(path, ONE_KIND_NOT_FOLLOWED.index(place))
+    assert hover is not None and "Tensor[T, D]" in hover.signature
+    assert (BY_KIN in hover.notes) == is_marked
+    assert BY_KIN in " ".join(to_text(analysis.document("shapes", Target(path))).text.split())
+    why = to_text(analysis.document("why", Target(path, ONE_KIND_NOT_FOLLOWED.index("z = ")))).text
+    assert "≈ by the other kinds of a layer" in why

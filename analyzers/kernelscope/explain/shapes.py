@@ -7,7 +7,16 @@ from pathlib import Path
 
 from kernelscope.explain.document import Block, Document, Heading, Line, Table
 from kernelscope.explain.numbers import in_numbers
-from kernelscope.explain.tensor_hover import BY_LAYER, BY_NAME, UNTAKEN, bound_in, describe, names_in_order, reason
+from kernelscope.explain.tensor_hover import (
+    BY_KIN,
+    BY_LAYER,
+    BY_NAME,
+    UNTAKEN,
+    bound_in,
+    describe,
+    names_in_order,
+    reason,
+)
 from kernelscope.interp.findings import Seen
 from kernelscope.interp.runs import FileRun
 from kernelscope.results import Span, Target, UserError
@@ -24,7 +33,7 @@ def shapes(run: FileRun, module: Module, path: Path, target: Target, bindings: M
     only = target.symbol
     blocks: list[Block] = []
     known = total = 0
-    aside, guessed, kept = list[str](), list[str](), list[str]()
+    aside, guessed, kept, alike = list[str](), list[str](), list[str](), list[str]()
     header = ["Line", "Name", "Shape", *(["With sizes"] if bindings else []), "Unknown because"]
     for scope in module.functions():
         if only is not None and only not in (scope.qualified_name, scope.path[0]):
@@ -36,6 +45,7 @@ def shapes(run: FileRun, module: Module, path: Path, target: Target, bindings: M
         aside += _lines(run, module, scope, lambda seen: seen.untaken)
         guessed += _lines(run, module, scope, lambda seen: seen.by_name)
         kept += _lines(run, module, scope, lambda seen: seen.by_layer)
+        alike += _lines(run, module, scope, lambda seen: seen.by_kin)
         known += sum("?" not in row[2].text and "..." not in row[2].text for row in rows)
         blocks.append(Heading(scope.qualified_name, location=module.text.location(path, scope.node.name_span)))
         blocks.append(_table(header, rows))
@@ -44,7 +54,7 @@ def shapes(run: FileRun, module: Module, path: Path, target: Target, bindings: M
     notes = [f"{known} of {total} tensors are known in every dim"]
     notes += [
         f"line{'s' * (len(at) > 1)} {', '.join(at)}: {said}"
-        for at, said in ((aside, UNTAKEN), (guessed, BY_NAME), (kept, BY_LAYER))
+        for at, said in ((aside, UNTAKEN), (guessed, BY_NAME), (kept, BY_LAYER), (alike, BY_KIN))
         if at
     ]
     return Document(f"Shapes in {path.name}", tuple(blocks), "shapes", target, tuple(notes))

@@ -30,6 +30,7 @@ BY_LAYER = (
     "≈ a layer of which only the name is known is taken to do what layers called so do: norms, activations and dropout "
     "keep sizes"
 )
+BY_KIN = "≈ of several kinds of a layer that may run one is not followed: it is taken to give what the others give"
 UNTAKEN = "if the code goes this way: with what is known here it goes the other"
 
 
@@ -51,6 +52,8 @@ def tensor_hover(run: FileRun, module: Source, path: Path, offset: int, bindings
         notes.append(BY_NAME)
     if seen.by_layer:
         notes.append(BY_LAYER)
+    if seen.by_kin:
+        notes.append(BY_KIN)
     if seen.untaken:
         notes.append(UNTAKEN)
     target = Target(path, offset)

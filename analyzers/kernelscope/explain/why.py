@@ -94,8 +94,9 @@ def _cut(text: str) -> str:
 
 
 def _mark(seen: Seen) -> str:
-    by_layer = "  ≈ by the name of a layer" if seen.by_layer else ""
-    return "  ≈ by the name of an input" if seen.by_name else by_layer
+    if seen.by_name:
+        return "  ≈ by the name of an input"
+    return "  ≈ by the name of a layer" if seen.by_layer else "  ≈ by the other kinds of a layer" if seen.by_kin else ""
 
 
 def _names(value: t.Expr) -> list[str]:

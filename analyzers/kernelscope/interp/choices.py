@@ -17,6 +17,7 @@ from kernelscope.dims import Dim, Facts
 from kernelscope.interp.agreement import OTHER_RANKS, agreed, joined
 from kernelscope.interp.attributes import prepare
 from kernelscope.interp.calls import MAX_OUTCOMES, call
+from kernelscope.interp.findings import OF_ITS_KIN
 from kernelscope.interp.interpreter import Interpreter
 from kernelscope.interp.named_layers import as_guessed
 from kernelscope.interp.records import is_record
@@ -217,14 +218,15 @@ def _chosen(run: Interpreter, choice: Choice, results: list[Value]) -> Value:
 
 def _as_their_kin(run: Interpreter, choice: Choice, results: list[Value]) -> list[Value]:
     """The results without those that are not followed, where several are that are alike and all objects are of classes
-    with a base of their own: one kind of rotary embedding of eight that is not followed gives what the others give."""
+    with a base of their own: one kind of rotary embedding of eight that is not followed is taken to give what the
+    others give, which is marked as a guess."""
     followed = [result for result in results if _is_whole(result)]
     if not 1 < len(followed) < len(results) or not _are_kin(run, choice):
         return results
     common = followed[0]
     for other in followed[1:]:
         common = joined(common, other)
-    return followed if _is_whole(common) else results
+    return [as_guessed(result, OF_ITS_KIN) for result in followed] if _is_whole(common) else results
 
 
 def _is_whole(result: Value) -> bool:

@@ -13,6 +13,7 @@ from kernelscope.results import Span
 from kernelscope.tensor import Tensor, Unknown
 
 OF_A_LAYER = "the dtype that a layer gives of which nothing is known"
+OF_ITS_KIN = "the dtype that one kind of a layer gives which is not followed"
 
 
 class Seen(Struct):
@@ -32,8 +33,16 @@ class Seen(Struct):
     @property
     def by_layer(self) -> bool:
         """Whether it is made of what a layer gives that is known by its name only, and so is taken to keep sizes."""
+        return self._rests_on(OF_A_LAYER)
+
+    @property
+    def by_kin(self) -> bool:
+        """Whether it is made of what one of several kinds of a layer gives, which is taken to be as of the others."""
+        return self._rests_on(OF_ITS_KIN)
+
+    def _rests_on(self, reason: str) -> bool:
         dtype = self.value.dtype if isinstance(self.value, Tensor) else None
-        return isinstance(dtype, Unknown) and dtype.reason == OF_A_LAYER
+        return isinstance(dtype, Unknown) and dtype.reason == reason
 
 
 class Finding(Struct):

@@ -55,13 +55,13 @@ def kept_shape(func: t.Expr, target: Value, args: Arguments) -> Tensor | None:
     return Tensor(given.shape, Unknown(OF_A_LAYER)) if is_unknown and isinstance(given, Tensor) else None
 
 
-def as_guessed(value: Value) -> Value:
-    """What a layer gives of which nothing is known but its name, marked as that."""
+def as_guessed(value: Value, reason: str = OF_A_LAYER) -> Value:
+    """What a layer gives of which nothing is known but its name, or the other kinds of it, marked as that."""
     match value:
         case Tensor():
-            return Tensor(value.shape, Unknown(OF_A_LAYER), value.place)
+            return Tensor(value.shape, Unknown(reason), value.place)
         case tuple() if type(value) is tuple:
-            return tuple(map(as_guessed, value))
+            return tuple(as_guessed(part, reason) for part in value)
         case _:
             return value
 
