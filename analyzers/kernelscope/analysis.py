@@ -455,9 +455,11 @@ class Analysis:
 
             return cuda_document(self.cuda, kind, target, options)
         if kind == "timeline" and is_cuda(target.path):
+            from kernelscope.explain.cuda_pipeline import pipeline_document
             from kernelscope.explain.deliverables import host_timeline
 
-            return host_timeline(self.workspace, target, options)
+            drawn = pipeline_document(self.cuda, target, options)
+            return drawn or host_timeline(self.workspace, target, options)
         if kind == "architecture" and target.path.is_dir():
             from kernelscope.explain.system_architecture import system_architecture
             from kernelscope.explain.system_documents import files_around

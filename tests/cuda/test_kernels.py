@@ -232,3 +232,10 @@ def _card(analysis: Analysis, path: Path, name: bytes) -> tuple[tuple[str, str],
     hover = analysis.hover(path, path.read_bytes().index(b"void " + name + b"(") + 5)
     assert hover is not None
     return hover.table
+
+
+def test_the_timeline_of_a_kernel_is_its_pipeline(analysis: Analysis) -> None:
+    told = to_text(analysis.document("timeline", Target(FOLDER / "staged.cu", symbol="waits_last"))).text
+    assert "Copies run 3 rounds ahead of the work" in told
+    with pytest.raises(UserError, match=r"no task of staged\.cu waits"):
+        analysis.document("timeline", Target(FOLDER / "staged.cu", symbol="in_turn"))

@@ -14,6 +14,7 @@ from kernelscope.explain.cuda_card import kernel_card
 from kernelscope.explain.cuda_launch_rows import warps_text
 from kernelscope.explain.cuda_levels import level_blocks
 from kernelscope.explain.cuda_memory import memory_picture
+from kernelscope.explain.cuda_pipeline import pipeline_blocks
 from kernelscope.explain.cuda_pseudocode import kernel_code
 from kernelscope.explain.cuda_tiles import tile_picture
 from kernelscope.explain.document import Block, Document, Heading, Line, Paragraph, Table
@@ -79,7 +80,7 @@ def explain_kernel(facts: KernelFacts, options: ViewOptions | None = None) -> Do
     blocks += [Heading("From grid to thread"), _levels(facts)]
     accesses = global_axes(kernel_warp(facts))
     blocks += _tiles(facts, accesses, options)
-    blocks += [Heading("Memory"), memory_picture(facts, accesses, options)]
+    blocks += [Heading("Memory"), memory_picture(facts, accesses, options), *pipeline_blocks(facts, options.width)]
     blocks += [Heading("Pseudocode"), kernel_code(facts)]
     helpers = _helpers(facts)
     if helpers:

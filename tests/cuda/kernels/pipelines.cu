@@ -191,7 +191,7 @@ __global__ void deep_pipeline(const __nv_bfloat16 *in, float *out, int tiles) {
   float d[4] = {};
   unsigned a[4] = {}, b[2] = {};
   for (int tile = 0; tile < tiles; tile++) {
-    copy16(&stages[(tile % kDepth) * 1024 + threadIdx.x * 8], in + tile * 1024 + threadIdx.x * 8);
+    copy16(&stages[((tile + kDepth - 2) % kDepth) * 1024 + threadIdx.x * 8], in + (tile + kDepth - 2) * 1024 + threadIdx.x * 8);
     asm volatile("cp.async.commit_group;\n" ::);
     wait_for_copies<kDepth - 2>();
     __syncthreads();
