@@ -10,6 +10,7 @@ of that class's parameters; the others it takes from the configuration.
 from __future__ import annotations
 
 from kernelscope.interp.annotations import class_of
+from kernelscope.interp.declared_fields import field_type
 from kernelscope.interp.interpreter import Interpreter
 from kernelscope.interp.values import (
     MAX_CHOICES,
@@ -84,18 +85,8 @@ def _class_of_named(run: Interpreter, scope: Scope, name: str) -> Definition | N
             continue
         cls = class_of(run, scope.path, param.annotation)
         for part in filter(None, name[len(held.name) :].split(".")):
-            cls = None if cls is None else _declared(run, cls, part)
+            found = None if cls is None else field_type(run, cls, part)
+            cls = None if found is None else class_of(run, *found)
         if cls is not None:
             return cls
-    return None
-
-
-def _declared(run: Interpreter, cls: Definition, name: str) -> Definition | None:
-    """The class of the workspace that a class declares one of its fields to be of."""
-    for base in run.classes.mro(cls):
-        body = base.node.body if isinstance(base, Definition) and isinstance(base.node, t.ClassDef) else []
-        for field in body:
-            if isinstance(field, t.AnnAssign) and isinstance(field.target, t.Name) and field.target.id == name:
-                assert isinstance(base, Definition)
-                return class_of(run, base.path, field.annotation)
     return None

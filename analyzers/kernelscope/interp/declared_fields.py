@@ -12,17 +12,25 @@ from kernelscope.syntax.python import tree as t
 from kernelscope.workspace.modules import Definition
 
 
+def field_type(run: Interpreter, cls: Definition, name: str) -> tuple[str, t.Expr] | None:
+    """The annotation of a field of a class or of those above it, with the file that it stands in."""
+    for base in run.classes.mro(cls):
+        if isinstance(base, Definition) and isinstance(base.node, t.ClassDef):
+            for statement in base.node.body:
+                if isinstance(statement, t.AnnAssign) and t.dotted(statement.target) == name:
+                    return base.path, statement.annotation
+    return None
+
+
 def declared(run: Interpreter, instance: Instance, name: str) -> Instance | Number | None:
     """An object or a number, where what is stored under the name is not followed."""
-    for base in () if run.certain else run.classes.mro(instance.cls):
-        body = base.node.body if isinstance(base, Definition) and isinstance(base.node, t.ClassDef) else []
-        for statement in body:
-            if isinstance(statement, t.AnnAssign) and t.dotted(statement.target) == name:
-                assert isinstance(base, Definition)
-                if t.dotted(statement.annotation) == "int":
-                    return Number("what an object that is given holds", True)
-                return object_of(run, base.path, statement.annotation)
-    return None
+    found = None if run.certain else field_type(run, instance.cls, name)
+    if found is None:
+        return None
+    path, annotation = found
+    if t.dotted(annotation) == "int":
+        return Number("what an object that is given holds", True)
+    return object_of(run, path, annotation)
 
 
 def in_place_of_none(run: Interpreter, instance: Instance, name: str, found: object) -> Value:
