@@ -22,6 +22,7 @@ from kernelscope.graph.registrations import ANY_LIBRARY
 from kernelscope.ops.registry import computes
 from kernelscope.results import Location, Target, UserError
 
+DOUBT = "? "
 MOST_KERNELS = 2
 """Kernels named in a row; of the rest it says how many there are."""
 
@@ -100,12 +101,17 @@ def operators_document(graph: OperatorGraph, target: Target) -> Document:
     for end in found:
         groups[end.group].append(end)
     blocks: list[Block] = [Paragraph(tuple(_summary(found, groups)))]
+    notes: list[str] = []
     for group, members in groups.items():
         if members:
             blocks.append(Heading(f"{group} ({len(members)})"))
             columns = ("Operator", "Implemented by", "Comes to" if group is KERNEL else "Ends in")
-            blocks.append(Table(columns, tuple(_row(end) for end in members)).without("Implemented by", ""))
-    notes = ["? marks an end that lies behind a hop with several possible targets"] if _doubtful(found) else []
+            rows = tuple(_row(end) for end in members)
+            blocks.append(Table(columns, rows).without("Implemented by", ""))
+            if not notes and any(DOUBT in row[-1].text for row in rows):
+                notes.append("? marks an end that lies behind a hop with several possible targets")
+    if cut := sum(not end.reached.complete for end in found):
+        notes.append(f"the search met its bound for {cut} of them; there may be more behind these")
     if any(end.operator.name.startswith(f"{ANY_LIBRARY}::") for end in found):
         notes.append(f"{ANY_LIBRARY} is a library whose name the build sets")
     if not graph.complete:
@@ -161,19 +167,20 @@ def _end(end: OperatorEnd) -> Line:
     found = [*reached.kernels(), *reached.libraries()]
     if found:
         missing = f"; {end.missing[0].edge.target.name}" if end.missing else ""
-        named = list(
-            dict.fromkeys(
-                node.name if node.kind is NodeKind.KERNEL else f"{node.detail}: {node.name}" for node in found
-            )
-        )
-        mark = "" if all(edge.certain for edge in reached.path(found[0])) else "? "
+        named = list(dict.fromkeys(_named(reached, node) for node in found))
         others = f" +{len(named) - MOST_KERNELS}" if len(named) > MOST_KERNELS else ""
-        return Line(mark + ", ".join(named[:MOST_KERNELS]) + others + missing, found[0].location)
+        return Line(", ".join(named[:MOST_KERNELS]) + others + missing, found[0].location)
     if end.group in (NOTHING, OUTSIDE, COPIES, PYTORCH, UNBOUND) and (
         missing := [gap.edge for gap in end.missing] or _hops(reached)
     ):
         return Line(missing[0].target.name, missing[0].location)
     return Line(instead(reached, list(end.missing)))
+
+
+def _named(reached: Reached, kernel: Node) -> str:
+    """A kernel's name, with its library if it is of one, marked where a hop to it is not certain."""
+    name = kernel.name if kernel.kind is NodeKind.KERNEL else f"{kernel.detail}: {kernel.name}"
+    return name if all(edge.certain for edge in reached.path(kernel)) else f"{DOUBT}{name}"
 
 
 def _hops(reached: Reached) -> list[Edge]:
@@ -184,7 +191,3 @@ def _hops(reached: Reached) -> list[Edge]:
 def _computes(bound: Edge) -> bool:
     """Whether a registration names what runs: a fake tells shapes only."""
     return not bound.source.detail.startswith("fake")
-
-
-def _doubtful(found: list[OperatorEnd]) -> bool:
-    return any(_end(end).text.startswith("? ") for end in found)
