@@ -1481,6 +1481,9 @@ GAPS = {
     "operators of PyTorch in C++": (
         "a.cu", "void f(at::Tensor x) { auto y = at::empty({4}); auto z = at::linear(x, y); at::numel(z); }\n",
         "PyTorch's own at::linear computes"),
+    "what of PyTorch is no operator but works on tensors": (
+        "a.cu", "void f(std::vector<at::Tensor> x) { at::cuda::getCurrentCUDAStream(); torch::utils::pack_all(x); }\n",
+        "PyTorch's own torch::utils::pack_all computes"),
     "copies": ("a.cu", "void f(int* x) { cudaGetDevice(x); cudaMemcpyAsync(x, x, 4); cuPointerGetAttribute(x); }\n",
                "cudaMemcpyAsync copies or fills memory, without a kernel of the workspace"),
     "what stands beside a library that rearranges only": (

@@ -33,6 +33,8 @@ _LIBRARY = re.compile(r"(?:cu|hip)(?:blas|dnn|sparse|fft|solver|rand|tensor)|\w+
 _MOVES = re.compile(r"(?:cuda|hip|cu)(?:Mem(?:cpy|set)|Memcpy|Memset)\w*\Z")
 _NATIVE_NAMESPACES = re.compile(r"(?:cutlass|cub|thrust|cudnn_frontend|ck|ck_tile|dnnl|oneapi|sycl)::")
 _TORCH_NAMESPACES = re.compile(r"(?:at|torch)::(?:\w+::)*([a-z_]\w*)\Z")
+_TORCH_INSIDES = re.compile(r"(?:at|torch)::(?:utils|native|linalg|fft|special|sparse|nn)::")
+"""Namespaces of PyTorch whose functions work on tensors, be they operators or not."""
 _BUILTINS = frozenset(dir(builtins))
 _BORING = re.compile(r"(?:cuda|cu|hip)[A-Z]\w*\Z|[A-Z_0-9]+\Z|.*(?:CHECK|Check|check)")
 
@@ -225,7 +227,11 @@ def _native_gaps(graph: OperatorGraph, node: Node, computes: Callable[[str], boo
         elif _MOVES.match(name):
             yield f"{name} copies or fills memory, without a kernel of the workspace", call.line, Rank.COPIES, ""
         elif torch := _TORCH_NAMESPACES.match(name):
-            if computes(f"torch.{torch[1]}") or computes(f"torch.nn.functional.{torch[1]}"):
+            if (
+                computes(f"torch.{torch[1]}")
+                or computes(f"torch.nn.functional.{torch[1]}")
+                or _TORCH_INSIDES.match(name)
+            ):
                 yield f"PyTorch's own {name} computes", call.line, Rank.TORCH, "PyTorch"
         elif _DEVICE_API.match(name) or _NATIVE_NAMESPACES.match(name):
             if ASKING.search(name) or ("", "nullptr") in call.args:
