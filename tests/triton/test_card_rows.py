@@ -6,6 +6,8 @@ from pathlib import Path
 
 from cards import HEAD, card, written
 from kernelscope.analysis import Analysis
+from kernelscope.explain.render import to_text
+from kernelscope.results import Target
 
 
 def test_blocks_of_both_sides_of_a_branch(tmp_path: Path) -> None:
@@ -159,3 +161,20 @@ def test_a_call_that_gets_the_kernel_and_its_grid(tmp_path: Path) -> None:
         "    options = dict(grid=grid, n=n, B=64)\n    return triton_call(x, kernel=add, out_shape=x, **options)\n"
     )
     assert card(tmp_path, gathered)["Grid"].startswith("`(cdiv(n, B),)`")
+
+
+def test_a_function_that_a_decorator_builds_kernels_of(tmp_path: Path) -> None:
+    twice = "@triton.jit\ndef {}(x):\n    return x * 2\n\n"
+    text = HEAD + "from made import pointwise\n\n@pointwise(out=1)\n" + twice.format("wrapped")
+    wrapped = card(tmp_path, text, "wrapped")["Grid"]
+    assert wrapped.startswith("none of its own: `pointwise` (L7) is handed this function")
+    alone = card(tmp_path, HEAD + "@triton.heuristics({})\n" + twice.format("alone"), "alone")["Grid"]
+    assert alone.startswith("none: a helper that nobody is seen to call")
+
+
+def test_a_function_without_accesses_has_no_empty_tables(tmp_path: Path) -> None:
+    path = written(tmp_path, HEAD + "@triton.jit\ndef twice(x):\n    return x * 2\n")
+    text = to_text(Analysis([tmp_path]).document("explain", Target(path, None, "twice"))).text
+    assert "It loads and stores nothing itself." in text
+    assert "address" not in text
+    assert "global memory" not in text

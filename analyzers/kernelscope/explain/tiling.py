@@ -41,13 +41,15 @@ def tiling(facts: KernelFacts, options: ViewOptions) -> Document:
     """The document about a kernel's tiles and memory movement."""
     blocks: list[Block] = [Paragraph(tuple(_grid_lines(facts)))]
     blocks += tile_blocks(facts, all_code(facts)[2], options.width)
-    blocks += [Heading("Memory"), memory_picture(facts, options.width), *pipeline_blocks(facts, options.width)]
+    blocks += memory_blocks(facts, options.width)
     target = Target(facts.path, facts.node.name_span.start, facts.node.name)
     return Document(f"Tiling of {facts.node.name}", tuple(blocks), "tiling", target)
 
 
 def tile_blocks(facts: KernelFacts, addresses: Addresses, width: int) -> list[Block]:
     """The picture of the tiles whose motion is told, and the table of all accesses with their addresses."""
+    if not facts.run.accesses:
+        return [Heading("Tiles"), Paragraph((Line("It loads and stores nothing itself."),))]
     picture = tile_picture(facts, width)
     return [Heading("Tiles"), *([picture] if picture is not None else []), access_table(facts, addresses)]
 
@@ -152,6 +154,13 @@ def _address(facts: KernelFacts, access: Access, addresses: Addresses) -> str:
 def _names(address: Address, base: str) -> bool:
     """Whether an address as it is written tells which argument it is one of."""
     return re.search(rf"\b{re.escape(base)}\b", address.base) is not None
+
+
+def memory_blocks(facts: KernelFacts, width: int) -> list[Block]:
+    """Which tiles lie in which memory, and how copies of them overlap; nothing of a function that moves none."""
+    if not facts.run.accesses:
+        return []
+    return [Heading("Memory"), memory_picture(facts, width), *pipeline_blocks(facts, width)]
 
 
 def memory_picture(facts: KernelFacts, width: int) -> Picture:

@@ -81,7 +81,7 @@ def _grid(facts: KernelFacts) -> Iterator[Line]:
         yield Line("none: a helper, compiled into its callers", None)
         return
     if facts.run.uncalled:
-        yield Line("none: a helper that nobody is seen to call; what it is given may be of any shape", None)
+        yield _uncalled(facts)
         return
     told: set[str] = set()
     for launch in facts.launches:
@@ -98,6 +98,17 @@ def _grid(facts: KernelFacts) -> Iterator[Line]:
             yield Line(text, launch.location)
     if not facts.launches:
         yield Line("no launch found in the workspace")
+
+
+def _uncalled(facts: KernelFacts) -> Line:
+    """A helper without callers: one that a decorator takes is built into what that makes."""
+    around = facts.wrapper
+    if around is None:
+        return Line("none: a helper that nobody is seen to call; what it is given may be of any shape")
+    where = facts.location(around.span)
+    name = t.dotted(around.func if isinstance(around, t.Call) else around) or "a decorator"
+    text = f"none of its own: `{name}` (L{where.line}) is handed this function and may build kernels around it"
+    return Line(f"{text}; what it is given may be of any shape", where)
 
 
 def _short(text: str) -> str:

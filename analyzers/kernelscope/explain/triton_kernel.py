@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from kernelscope.explain.document import Block, Code, Document, Heading, Line, Paragraph
-from kernelscope.explain.tiling import memory_picture, pipeline_blocks, tile_blocks
+from kernelscope.explain.tiling import memory_blocks, tile_blocks
 from kernelscope.explain.triton_card import kernel_card
 from kernelscope.explain.triton_pseudocode import all_code
 from kernelscope.kernels.triton.algorithms import algorithms
@@ -29,7 +29,7 @@ def explain_triton_kernel(facts: KernelFacts, options: ViewOptions | None = None
     blocks.append(kernel_card(facts, options.gpu, most=None))
     code, helpers, addresses = all_code(facts)
     blocks += tile_blocks(facts, addresses, options.width)
-    blocks += [Heading("Memory"), memory_picture(facts, options.width), *pipeline_blocks(facts, options.width)]
+    blocks += memory_blocks(facts, options.width)
     blocks.append(Heading("Pseudocode"))
     blocks.append(code)
     for helper, body in helpers:

@@ -18,7 +18,7 @@ from kernelscope.kernels.triton.kernel_runs import KernelRun, KernelRuns
 from kernelscope.kernels.triton.launches import Launch
 from kernelscope.kernels.triton.parameters import is_constexpr
 from kernelscope.kernels.triton.product_operands import operands
-from kernelscope.kernels.triton.recognition import is_gluon
+from kernelscope.kernels.triton.recognition import is_gluon, wrapper
 from kernelscope.kernels.triton.shared_memory import shared_bytes
 from kernelscope.results import Location, Span
 from kernelscope.syntax.python import tree as t
@@ -52,6 +52,8 @@ class KernelFacts:
     helpers: tuple[HelperFacts, ...] = ()
     gluon: bool = False
     """Whether it is written in Gluon."""
+    wrapper: t.Expr | None = None
+    """The decorator that takes a helper without callers."""
 
     @property
     def order(self) -> tuple[str, ...]:
@@ -96,7 +98,8 @@ def kernel_facts(runs: KernelRuns, path: Path, module: Module, node: t.FunctionD
         tuned = tuning(runs.modules, str(path), node)
         fixed = fixed_numbers(node, found, tuned)
         gluon = is_gluon(runs.modules, str(path), node)
-        return KernelFacts(path, module, node, run, found, tuned, fixed, _helpers(runs, run), gluon)
+        around = wrapper(runs.modules, str(path), node) if run.uncalled else None
+        return KernelFacts(path, module, node, run, found, tuned, fixed, _helpers(runs, run), gluon, around)
 
 
 def _helpers(runs: KernelRuns, run: KernelRun) -> tuple[HelperFacts, ...]:

@@ -56,6 +56,18 @@ def is_gluon(modules: Modules, path: str, node: t.FunctionDef) -> bool:
     return False
 
 
+def wrapper(modules: Modules, path: str, node: t.FunctionDef) -> t.Expr | None:
+    """The outermost decorator around `jit` that is not Triton's own: it may build kernels of the function."""
+    for decorator in node.decorator_list:
+        if _compiles(modules, path, decorator):
+            return None
+        name = t.dotted(decorator.func if isinstance(decorator, t.Call) else decorator)
+        found = modules.resolve(path, name) if name is not None else None
+        if not (isinstance(found, External) and found.dotted.startswith("triton.")):
+            return decorator
+    return None
+
+
 def written_as_text(*nodes: t.Node) -> list[tuple[str, t.Constant]]:
     """Kernels whose source stands in strings, to be compiled when the program runs: name and string."""
     return [
