@@ -178,3 +178,16 @@ def test_a_function_without_accesses_has_no_empty_tables(tmp_path: Path) -> None
     assert "It loads and stores nothing itself." in text
     assert "address" not in text
     assert "global memory" not in text
+
+
+def test_accesses_to_one_of_several_arguments(tmp_path: Path) -> None:
+    rows = card(tmp_path, HEAD + (
+        "@triton.jit\ndef add(a, b, c, d, out, n, B: tl.constexpr):\n"
+        "    i = tl.arange(0, B)\n    pid = tl.program_id(0)\n"
+        "    if pid < n:\n        to = a\n    else:\n        to = b\n"
+        "    x = tl.load(to + i)\n"
+        "    y = tl.load(tl.where(pid == 0, b, tl.where(pid == 1, c, d)) + i)\n"
+        "    tl.store(out + i, x + y)\n"
+    ))  # fmt: skip
+    told = [line.partition(":")[0] for line in rows["Loads / stores"].split("<br>")]
+    assert told == ["`a or b` L13 load", "`b or c or d` L14 load", "`out` L15 store"]

@@ -5,7 +5,7 @@ Steps come from index arithmetic; strides that the kernel does not know are reso
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -18,6 +18,8 @@ from kernelscope.kernels.triton.values import BlockPointer, Descriptor, Size, Te
 UNORDERED = "spacing not known (by data, division or wrap-around)"
 VECTOR = 16
 """Bytes of the widest load or store of one thread."""
+MAX_BASES = 3
+"""Arguments that are named, where an access may go to one of several; of more the number is told."""
 Pattern = Literal["coalesced", "strided", "broadcast", "scattered", "unknown"]
 
 
@@ -45,7 +47,7 @@ def footprint(access: Access, known: Mapping[str, int] | None = None) -> Footpri
     if isinstance(pointer, BlockPointer):
         base = pointer.base
     else:
-        base = pointer.bases[0] if pointer.bases else ""
+        base = either(pointer.bases if pointer.pointer else pointer.bases[:1])
     if not pointer.shape:
         return Footprint(base, "broadcast" if pointer.shape == () else "unknown", None, ())
     if pointer.steps is None:
@@ -66,6 +68,13 @@ def footprint(access: Access, known: Mapping[str, int] | None = None) -> Footpri
     elif len(along) == len(wide) and all(step.const not in (None, 0) for step in along):
         pattern = "strided"
     return Footprint(base, pattern, None, steps, unordered, runs)
+
+
+def either(bases: Sequence[str]) -> str:
+    """The arguments that an access may go to, one in each run."""
+    if len(bases) <= MAX_BASES:
+        return " or ".join(bases)
+    return f"{bases[0]} or {len(bases) - 1} others"
 
 
 def describe_footprint(access: Access, known: Mapping[str, int] | None = None) -> list[str]:

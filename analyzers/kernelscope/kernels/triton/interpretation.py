@@ -16,7 +16,7 @@ from kernelscope.kernels.triton.outer_names import outer_value
 from kernelscope.kernels.triton.parted_names import PartedNames
 from kernelscope.kernels.triton.recall import Kept, Recall, Report, Trial
 from kernelscope.kernels.triton.switches import Answers, decided, is_fixed, plain_test
-from kernelscope.kernels.triton.values import Const, JitFunction, Size, Value
+from kernelscope.kernels.triton.values import Const, JitFunction, Size, Tensor, Value
 from kernelscope.results import Span
 from kernelscope.syntax.python import tree as t
 from kernelscope.syntax.text import SourceText
@@ -273,6 +273,18 @@ class Interpretation:
         for one, other in self.alike:
             if (candidates[0] in one) != (candidates[0] in other):
                 self._points(other if candidates[0] in one else one)
+
+    def same_kind(self, one: Tensor, other: Tensor) -> None:
+        """Of values that stand for each other, on two ways, what is an address on one is an address on the other."""
+        self._report(Interpretation.same_kind, one, other)
+        points, other_points = self._is_address(one), self._is_address(other)
+        if points != other_points:
+            self._points(other.bases if points else one.bases)
+        elif not points and one.bases != other.bases:
+            self.alike[one.bases, other.bases] = None
+
+    def _is_address(self, value: Tensor) -> bool:
+        return value.pointer or any(name in self.facts.pointers for name in value.bases)
 
     def is_integer(self, names: frozenset[str]) -> None:
         self._report(Interpretation.is_integer, names)

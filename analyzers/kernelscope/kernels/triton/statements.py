@@ -241,12 +241,8 @@ def _tell_apart(run: Interpretation, frame: Frame, test: t.Expr, holds: bool) ->
 def _tell_pointers(run: Interpretation, a: Names, b: Names) -> None:
     """What is an address on one side of a branch is one on the other."""
     for name, value in b.items():
-        if (other := a.get(name)) is value or not isinstance(value, Tensor) or not isinstance(other, Tensor):
-            continue
-        if value.pointer != other.pointer:
-            run.is_pointer(value.bases if other.pointer else other.bases)
-        elif not value.pointer and value.bases != other.bases:
-            run.alike[value.bases, other.bases] = None
+        if (other := a.get(name)) is not value and isinstance(value, Tensor) and isinstance(other, Tensor):
+            run.same_kind(value, other)
 
 
 def _disagreeing(a: Names, b: Names, vague: bool) -> list[tuple[Value, Value]]:

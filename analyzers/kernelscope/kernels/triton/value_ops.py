@@ -236,12 +236,13 @@ def where(call: OpCall) -> Value:
     if condition is None or x is None or y is None:
         return Unknown("where of no tensors")
     elem = promote(x.elem, y.elem, isinstance(left, Const), isinstance(right, Const))
+    call.report.same_kind(x, y)
     if x.pointer or y.pointer:
         elem = x.elem if x.pointer else y.elem
     shape = broadcast(broadcast(condition.shape, x.shape), y.shape)
     even = x if y.is_scalar else y if x.is_scalar else None  # as far as the condition goes one way
     steps, runs = (even.steps, even.runs) if even is not None and even.shape == shape else (None, None)
-    bases, inputs = x.bases or y.bases, x.inputs | y.inputs
+    bases, inputs = tuple(dict.fromkeys((*x.bases, *y.bases))), x.inputs | y.inputs
     return Tensor(shape, elem, x.pointer or y.pointer, bases, inputs, steps=steps, runs=runs)
 
 
