@@ -66,6 +66,8 @@ def fill(run: Interpreter, instance: Instance, args: Arguments, kwargs: Keywords
             made = isinstance(default, t.Call)
             value = _made(run, path, default) if made else evaluate(run, Scope(path), default)
             instance.attributes[name] = _unless_given(instance, name, value) if isinstance(kwargs, Open) else value
+        elif isinstance(kwargs, Open):  # as a parameter that is missing where more may be given
+            instance.attributes[name] = Opaque(name)
 
 
 def finish(run: Interpreter, instance: Instance) -> None:
