@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from kernelscope.explain.faq_answers import given
-from kernelscope.explain.report_serving import declared
+from kernelscope.explain.section_settings import declared
 from kernelscope.serving import admission, caches, execution
 from kernelscope.serving.alternatives import alternatives
 from kernelscope.serving.claims import PythonSource

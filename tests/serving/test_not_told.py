@@ -12,7 +12,7 @@ from kernelscope.analysis import Analysis
 from kernelscope.explain.faq import QUESTIONS
 from kernelscope.explain.faq_answers import architectures, registered
 from kernelscope.explain.faq_sizes import context_limits
-from kernelscope.explain.report_serving import concerns, declared
+from kernelscope.explain.section_settings import concerns, declared
 from kernelscope.results import Location
 from kernelscope.serving import (
     admission,

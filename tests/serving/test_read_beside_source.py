@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from kernelscope.explain.faq import QUESTIONS, answer_of
-from kernelscope.explain.report_serving import declared
+from kernelscope.explain.section_settings import declared
 from kernelscope.serving import chunking, evictions, failures, prefixes
 from kernelscope.serving.claims import PythonSource
 from kernelscope.serving.reading import read_python

@@ -8,8 +8,8 @@ from typing import cast
 
 import pytest
 from kernelscope.analysis import Analysis
-from kernelscope.explain.report_serving import declared
 from kernelscope.explain.report_text import WHOLE, Lengths, to_markdown
+from kernelscope.explain.section_settings import declared
 from kernelscope.serving.claims import PythonSource
 from kernelscope.serving.procedures import procedures
 from kernelscope.serving.reading import read_python

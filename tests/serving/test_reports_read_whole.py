@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from kernelscope.explain.faq_answers import of_ranks
-from kernelscope.explain.report_serving import declared
+from kernelscope.explain.section_settings import declared
 from kernelscope.serving import caches, layers, prefixes, refusals, sharing, waits
 from kernelscope.serving.claims import PythonSource
 from kernelscope.serving.endings import endings

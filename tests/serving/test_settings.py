@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from kernelscope.explain.faq_sizes import context_limits
-from kernelscope.explain.report_serving import concerns, declared
+from kernelscope.explain.section_settings import concerns, declared
 from kernelscope.serving.c_constants import c_constants, c_enums
 from kernelscope.serving.c_functions import CSource
 from kernelscope.serving.claims import PythonSource

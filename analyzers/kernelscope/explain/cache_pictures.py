@@ -9,7 +9,7 @@ from kernelscope.diagrams.panel import Panel, beside, cells, stacked, text
 from kernelscope.diagrams.timeline import Lane, Task, timeline
 from kernelscope.explain.document import Picture, Region
 from kernelscope.explain.faq_sizes import is_paged
-from kernelscope.explain.report_serving import declared
+from kernelscope.explain.section_settings import declared
 from kernelscope.results import Location
 from kernelscope.serving.parameters import Parameter
 from kernelscope.serving.sections import words

@@ -13,7 +13,7 @@ from pathlib import Path
 from kernelscope.explain.cache_pictures import batch_timeline, block_table, radix_tree
 from kernelscope.explain.document import Block, Document, Heading, Line, Paragraph, Table
 from kernelscope.explain.faq import QUESTIONS, Question, answer_of, groups_of
-from kernelscope.explain.report_serving import declared
+from kernelscope.explain.section_settings import declared
 from kernelscope.explain.system_architecture import system_pictures
 from kernelscope.explain.system_components import parts_of
 from kernelscope.explain.system_pictures import sharding_map, state_diagram, topology

@@ -43,6 +43,10 @@ PASSED_OVER = {"lock", "guard", "load", "store", "log", "check", "now", "set", "
                "to_string"}  # fmt: skip
 """Words of calls that say nothing of what a thread is for."""
 
+NO_CALLS = {"if", "while", "for", "switch", "return", "sizeof", "catch", "int", "float", "double", "long", "unsigned",
+            "bool", "char", "short"}  # fmt: skip
+"""What stands before brackets and is called by nobody: statements, and types that something is converted to."""
+
 
 def c_threads(source: CSource) -> Iterator[Started]:
     """Threads that a file starts, by the function that they run or the first calls of what they are given."""
@@ -73,7 +77,7 @@ def _run(source: CSource, start: int, end: int, arguments: str) -> str:
         for c in calls
         if c.upper() != c and not c.startswith("std::") and not PASSED_OVER & set(words(re.split(r"[.>:]", c)[-1]))
     ]
-    kept = [c for c in dict.fromkeys(said) if c not in ("if", "while", "for", "switch", "return", "sizeof", "catch")]
+    kept = [c for c in dict.fromkeys(said) if c not in NO_CALLS and not c.endswith("_t")]
     return f"a function that calls {' and '.join(kept[:MOST_CALLS])}" if kept else ""
 
 

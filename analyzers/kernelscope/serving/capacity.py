@@ -14,6 +14,9 @@ REFUSALS = {"no", "not", "none", "never", "later", "fail", "failed", "failure", 
             "retry", "wait", "other", "exceeded", "insufficient", "empty", "busy"}  # fmt: skip
 """Words of members of enums that say that a request is not taken."""
 
+MOVES = {"swap", "offload", "onload", "migrate", "restore", "evict"}
+"""Words of functions that move what a request holds: what they decline is that, and no request."""
+
 
 @by_function
 def admissions(source: PythonSource) -> Iterator[Claim]:
@@ -82,7 +85,7 @@ def _is_about_requests(name: str) -> bool:
         "batch",
         "slots",
     }
-    return bool(acts & parts and whom & parts) and "decode" not in parts
+    return bool(acts & parts and whom & parts) and not MOVES & parts and "decode" not in parts
 
 
 def _gives_nothing(statement: t.Stmt) -> bool:

@@ -37,6 +37,8 @@ TWO_WAY = {"DEALER", "PAIR"}
 """Kinds of these whose other end may be the first to send."""
 QUEUES = {"Queue": "queue", "SimpleQueue": "queue", "JoinableQueue": "queue", "Pipe": "pipe",
           "SharedMemory": "shared memory", "Event": "event", "Barrier": "barrier"}  # fmt: skip
+NO_CHANNEL = ""
+"""The transport of what a class holds under a name that may be that of a channel elsewhere: an event of a device."""
 CONCURRENT = ("multiprocessing", "torch.multiprocessing", "queue", "threading", "asyncio", "ray.util.queue")
 SENDS = {"put", "put_nowait", "set"}
 RECEIVES = {"get", "get_nowait", "wait"}
@@ -125,13 +127,15 @@ def channels(source: PythonSource) -> Iterator[Channel]:
     if not mentions(source, *SOCKETS, *QUEUES):
         return
     for scope in source.module.functions():
+        yield from _shown(source, scope)
         for statement, guards in statements(scope.node):
+            passing = {n.value for n in t.walk(statement) if isinstance(n, t.Attribute)}
             for call in calls(statement):
                 name = t.dotted(call.func) or (call.func.attr if isinstance(call.func, t.Attribute) else "")
                 last = name.rpartition(".")[2]
                 kinds = [a.attr for a in call.args if isinstance(a, t.Attribute) and a.attr in SOCKETS]
-                if not kinds and last not in QUEUES:
-                    continue
+                if (not kinds and last not in QUEUES) or call in passing:
+                    continue  # `Event().wait()`: nothing holds it
                 held = _held(statement)
                 condition = " and ".join(guards_text(source, guards))
                 if kinds:
@@ -141,6 +145,18 @@ def channels(source: PythonSource) -> Iterator[Channel]:
                     address = next((source.quote(k.value) for k in call.keywords if k.arg == "name"), "")
                     where = scope.qualified_name
                     yield Channel(QUEUES[last], "", address, where, source.at(call), _last(held), condition)
+                elif held.startswith("self."):
+                    yield Channel(NO_CHANNEL, "", "", scope.qualified_name, source.at(call), _last(held))
+
+
+def _shown(source: PythonSource, scope: Scope) -> Iterator[Channel]:
+    """A property that hands out what another object holds under the same name: in this class it is that one."""
+    match scope.node:
+        case t.FunctionDef(name=name, decorator_list=[t.Name(id="property")], body=[*_, t.Return(value=value)]):
+            if isinstance(value, t.Attribute) and value.attr == name:
+                yield Channel(NO_CHANNEL, "", "", scope.qualified_name, source.at(scope.node), name)
+        case _:
+            pass
 
 
 def _address(source: PythonSource, function: t.FunctionDef | t.ClassDef, call: t.Call) -> str:
@@ -283,7 +299,9 @@ def _place(function: t.FunctionDef | t.ClassDef, held: t.Expr) -> int | None:
 
 def links(opened: Iterable[Channel], used: Iterable[Use]) -> list[Link]:
     """Channels with both their sides, each pair of sockets once."""
-    found = list(opened)
+    opened = list(opened)
+    here = {(c.name, c.location.path) for c in opened if c.transport != NO_CHANNEL}
+    found = [c for c in opened if not (_is_handed_out(c) and (c.name, c.location.path) in here)]
     by_name: dict[str, list[Use]] = {}
     for use in used:
         by_name.setdefault(use.name, []).append(use)
@@ -300,6 +318,8 @@ def links(opened: Iterable[Channel], used: Iterable[Use]) -> list[Link]:
                 pattern = f"{channel.pattern} → {partner.pattern}"
                 unseen = tuple(does for does, uses in (("sends", sent), ("receives", taken)) if not uses)
                 made.append(Link(channel, *ends, pattern, places, _kinds((*sent, *taken)), unseen))
+        elif channel.transport == NO_CHANNEL:
+            continue
         elif channel.name:
             key = (channel.transport, channel.address or channel.name, channel.where)
             if channel.address and key in seen:
@@ -310,8 +330,8 @@ def links(opened: Iterable[Channel], used: Iterable[Use]) -> list[Link]:
             if len(owners) > 1:  # several are called so: only what their own class or file does with them is theirs
                 own = [use for use in ends if owner_of(use.where) == owner_of(channel.where)]
                 alone = sum(c.name == channel.name and c.location.path == channel.location.path for c in found) == 1
-                here = [use for use in ends if use.location.path == channel.location.path]
-                near = [use for use in here if alone or owner_of(use.where) not in owners]  # of what they derive from
+                beside = [use for use in ends if use.location.path == channel.location.path]
+                near = [use for use in beside if alone or owner_of(use.where) not in owners]  # of what they derive from
                 ends = list(dict.fromkeys((*own, *near)))
             senders = tuple(dict.fromkeys(u.where for u in ends if u.sends))[:MOST_ENDS]
             receivers = tuple(dict.fromkeys(u.where for u in ends if not u.sends))[:MOST_ENDS]
@@ -321,6 +341,11 @@ def links(opened: Iterable[Channel], used: Iterable[Use]) -> list[Link]:
             made.append(Link(channel, (), (), "", (channel.location,)))
     alone = (c for c in found if c.pattern and c not in joined)
     return [*made, *(Link(c, (), (), c.pattern, (c.location,)) for c in alone)]
+
+
+def _is_handed_out(channel: Channel) -> bool:
+    """Whether it is a property, which in the file of the channel hands out that one."""
+    return channel.transport == NO_CHANNEL and channel.where.endswith(f".{channel.name}")
 
 
 def _kinds(uses: Iterable[Use]) -> tuple[str, ...]:

@@ -20,6 +20,11 @@ PLACES = {"all_reduce": 2, "all_gather": 2, "all_gather_into_tensor": 2, "all_ga
           "reduce_scatter": 3, "reduce_scatter_tensor": 3, "all_to_all": 2, "all_to_all_single": 4, "send": 2,
           "recv": 2, "isend": 2, "irecv": 2, "barrier": 0}  # fmt: skip
 """Which operand of a collective of torch is its group."""
+INTO = {f"torch.distributed.{name}" for name in (
+    "all_gather", "all_gather_into_tensor", "all_gather_object", "all_to_all", "all_to_all_single", "reduce_scatter",
+    "reduce_scatter_tensor", "_all_gather_base", "_reduce_scatter_base",
+)}  # fmt: skip
+"""Collectives of torch that are given first what they fill, then what is exchanged."""
 USUAL = {"dist": "torch.distributed", "lax": "jax.lax", "funcol": "torch.distributed._functional_collectives"}
 """How these modules are mostly imported, for names whose import is not seen."""
 
@@ -62,12 +67,14 @@ def collectives(source: PythonSource) -> Iterator[Collective]:
             keywords = {k.arg: k.value for k in call.keywords}
             tensor = given[0] if given else keywords.get("tensor") or keywords.get("input")
             tensor = None if primitive == "barrier" else tensor
+            into = tensor if len(given) > 1 and _full_name(call.func, aliases) in INTO else None
+            tensor = given[1] if into is not None else tensor
             group = keywords.get("group") or keywords.get("axis_name") or _group_in_place(call, aliases)
             is_async = bool(deferred) or literal(keywords.get("async_op")) is True
             is_async = is_async or last_name(call.func) in ("isend", "irecv")
             yield Collective(
                 primitive=primitive,
-                tensor=source.quote(tensor) if tensor is not None else "",
+                tensor=" → ".join(source.quote(operand) for operand in (tensor, into) if operand is not None),
                 group=source.quote(group) if group is not None else "default group",
                 where=scope.qualified_name,
                 condition=" and ".join(all_guards_text(source, guards)),
@@ -171,6 +178,13 @@ def _deferred(call: t.Call, aliases: dict[str, str]) -> str:
     chosen = call.args[0]
     ways = [chosen.body, chosen.orelse] if isinstance(chosen, t.IfExp) else [chosen]
     return "_".join(primitive for way in ways if (primitive := primitive_of(way, aliases)) is not None)
+
+
+def exchanged_by(call: t.Call, aliases: dict[str, str]) -> t.Expr | None:
+    """The operand of a primitive that is exchanged, where it stands in its place."""
+    if not call.args or primitive_of(call.func, aliases) is None:
+        return None
+    return call.args[1 if len(call.args) > 1 and _full_name(call.func, aliases) in INTO else 0]
 
 
 def primitive_of(called: t.Expr, aliases: dict[str, str]) -> str | None:

@@ -43,7 +43,7 @@ def endings(source: PythonSource) -> Iterator[Claim]:
                 tests = _tests(source, guards)
                 decided = True
                 ends.setdefault(f"{told} and {tests}" if tests else told, statement)
-            if end:
+            if end and not _is_renamed(statement, guards):
                 tests = _tests(source, guards)
                 decided = decided or bool(tests)
                 ends.setdefault(f"{end} if {tests}" if tests else end, statement)
@@ -95,6 +95,13 @@ def _told_by_test(source: PythonSource, function: t.FunctionDef | t.ClassDef, st
     asked = [node for found in own_of(function, t.If) for node in t.walk(found.test)]
     is_used = any(isinstance(node, t.Name) and node.id == mark for node in (*given, *asked))
     return f"{mark} if {source.quote(test)}" if is_used else None
+
+
+def _is_renamed(statement: t.Stmt, guards: tuple[Guard, ...]) -> bool:
+    """Whether a reason is stored where the same one was asked for another: what ended is only told by another name."""
+    target = t.dotted(statement.targets[0]) if isinstance(statement, t.Assign) else None
+    compared = (node for guard in guards if guard.holds for node in t.walk(guard.test) if isinstance(node, t.Compare))
+    return target is not None and any(t.dotted(node.left) == target and node.ops == ["=="] for node in compared)
 
 
 def _may_be_request(owner: str) -> bool:

@@ -9,7 +9,18 @@ import re
 from collections.abc import Iterator
 
 from kernelscope.serving.claims import Claim, PythonSource
-from kernelscope.serving.guards import MAX_TEST, denied, inside, inside_of, last_name, own_of
+from kernelscope.serving.guards import (
+    MAX_TEST,
+    Guard,
+    all_guards_text,
+    calls,
+    denied,
+    inside,
+    inside_of,
+    last_name,
+    own_of,
+    statements,
+)
 from kernelscope.serving.pieces import by_function
 from kernelscope.serving.sections import words
 from kernelscope.syntax.python import tree as t
@@ -36,13 +47,13 @@ def evictions(source: PythonSource) -> Iterator[Claim]:
     for scope in source.module.functions():
         if not isinstance(scope.node, t.FunctionDef):
             continue
-        calls = list(inside_of(scope.node, t.Call))
-        names = [(t.dotted(c.func) or "").rpartition(".")[2] for c in calls]
+        called = list(inside_of(scope.node, t.Call))
+        names = [(t.dotted(c.func) or "").rpartition(".")[2] for c in called]
         spoken = {*words(scope.qualified_name), *words(source.path.stem)}
         if "heappop" in names and "heapify" in names and FREEING & spoken:
-            pops = calls[names.index("heappop")]
+            pops = called[names.index("heappop")]
             order = _order(source)
-            before = [c for c in calls if c.span.end <= pops.span.start]
+            before = [c for c in called if c.span.end <= pops.span.start]
             candidates = [m for m in _called(source, scope.owner, before) if m is not scope.node]
             tests = [_asked(source, s) for m in candidates for s in own_of(m, t.If)]
             value = f"by a heap: the least element is evicted first; {source.quote(pops)}"
@@ -54,7 +65,7 @@ def evictions(source: PythonSource) -> Iterator[Claim]:
             where = [source.at(pops), source.at(scope.node), *(source.at(m) for m in candidates)]
             where += [source.at(order)] if order is not None else []
             yield Claim(f"{scope.qualified_name} eviction", value, tuple(where))
-        for call in calls:
+        for call in called:
             held = _first_out(call)
             said = {*words(scope.qualified_name), *words(held or "")}
             if held is None or not (FREEING | CACHES) & {*spoken, *said} or (MEMOS & said and not KEYS & said):
@@ -115,9 +126,9 @@ def _is_recency(order: t.Expr) -> bool:
             return False
 
 
-def _called(source: PythonSource, owner: t.ClassDef | None, calls: list[t.Call]) -> list[t.FunctionDef]:
+def _called(source: PythonSource, owner: t.ClassDef | None, found: list[t.Call]) -> list[t.FunctionDef]:
     """Methods of the same class that are called."""
-    names = {(t.dotted(c.func) or "").removeprefix("self.") for c in calls}
+    names = {(t.dotted(c.func) or "").removeprefix("self.") for c in found}
     return [m for m in owner.methods() if m.name in names] if owner is not None else []
 
 
@@ -126,7 +137,7 @@ def recency(source: PythonSource) -> Iterator[Claim]:
     for scope in source.module.functions():
         if not FREEING & set(words(scope.qualified_name)):
             continue
-        for node in own_of(scope.node, t.Call):
+        for node, guards in ((c, guards) for statement, guards in statements(scope.node) for c in calls(statement)):
             match node:
                 case t.Call(func=t.Name(id="sorted" | "min"), args=[what, *_], keywords=keywords):
                     pass
@@ -143,9 +154,22 @@ def recency(source: PythonSource) -> Iterator[Claim]:
             if FILES & {*words(source.quote(what)), *words(source.quote(key))}:
                 continue
             value = f"least recently used first: {source.quote(what)} is ordered by {source.quote(key)}"
+            value += "".join(f", if {' and '.join(said)}" for said in [_choices(source, guards)] if said)
             yield Claim(f"{scope.qualified_name} eviction order", value, (source.at(node), source.at(scope.node)))
         yield from _least_index(source, scope)
     yield from _sorted_sets(source)
+
+
+def _choices(source: PythonSource, guards: tuple[Guard, ...]) -> list[str]:
+    """Of the conditions of a statement those that compare with a text or the member of an enum: a way was chosen."""
+    chosen = [g for g in guards if isinstance(g.test, t.Compare) and any(map(_is_a_choice, g.test.comparators))]
+    return all_guards_text(source, tuple(chosen))
+
+
+def _is_a_choice(value: t.Expr) -> bool:
+    if isinstance(value, t.Constant):
+        return isinstance(value.value, str)
+    return isinstance(value, t.Attribute) and value.attr.isupper()
 
 
 def _least_index(source: PythonSource, scope: Scope) -> Iterator[Claim]:

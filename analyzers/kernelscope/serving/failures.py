@@ -50,6 +50,8 @@ def _again(source: PythonSource, scope: Scope, loop: t.For | t.While, node: t.Tr
         case t.For(iter=t.Call(func=t.Name(id="range"), args=[*_, times])):
             many = f"up to {source.quote(times)} times"
         case t.While(test=t.Constant()):
+            if not _is_left(loop.body) and not _is_left([*node.body, *node.orelse]):
+                return None  # an endless loop that lives through faults
             many = "until it succeeds"
         case t.While():
             many = f"while {source.quote(loop.test)}"
@@ -64,13 +66,43 @@ def _again(source: PythonSource, scope: Scope, loop: t.For | t.While, node: t.Tr
     staying = [h for h in node.handlers if h.body and not isinstance(h.body[-1], t.Return | t.Break | t.Raise)]
     if not leaves or not staying:
         return None
-    tried = [c for s in node.body for c in calls(s) if not _is_silent(c)][:1]
+    tried = _tried(node.body)
     waits = [c for s in loop.body for c in calls(s) if WAITS & set(words(last_name(c.func)))]
     kinds = " or ".join(dict.fromkeys(_kind(source, handler) for handler in staying))
     value = f"{scope.qualified_name} tries again {many} on {kinds}"
     value += f": {source.quote(tried[0], 80)}" if tried else ""
+    value += " and what follows it" if len(tried) > 1 else ""
     value += f"; between the tries it waits ({source.quote(waits[0])})" if waits else ""
     return Claim(f"{scope.qualified_name} retries", value, (source.at(node), source.at(loop), source.at(scope.node)))
+
+
+def _is_left(body: list[t.Stmt]) -> bool:
+    """Whether a block ends by leaving the loop or function, perhaps after a last test; no `elif` or `else` goes on."""
+    match body[-1:]:
+        case [t.Return() | t.Break()]:
+            return True
+        case [t.With(body=inner)] | [t.If(body=inner, orelse=[])]:
+            return _is_left(inner)
+        case [t.If(body=inner, orelse=other)]:
+            return _is_left(inner) and _is_left(other)
+        case [t.Try(body=inner)]:
+            return _is_left(inner)
+        case _:
+            return False
+
+
+def _tried(body: list[t.Stmt]) -> list[t.Call]:
+    """The calls that a block consists of; of a lock or file that is held around others, those others."""
+    found: list[t.Call] = []
+    for statement in body:
+        if isinstance(statement, t.With):
+            found += _tried(statement.body) or list(calls(statement))
+            continue
+        value = getattr(statement, "value", None)
+        value = value.value if isinstance(value, t.Await) else value
+        if isinstance(value, t.Call) and not _is_silent(value):
+            found.append(value)
+    return found or [c for s in body for c in calls(s) if not _is_silent(c)][:1]
 
 
 def _ended(source: PythonSource, scope: Scope, handler: t.ExceptHandler) -> Claim | None:
@@ -86,7 +118,8 @@ def _ended(source: PythonSource, scope: Scope, handler: t.ExceptHandler) -> Clai
             if not ENDS & set(words(name)) or PARSES & set(words(source.quote(call.func))):
                 continue
             test = " and ".join(guards_text(source, guards))
-            value = f"{scope.qualified_name}: on {kind} it calls {source.quote(call, 120)}"
+            does = "raises" if name == "SystemExit" and isinstance(statement, t.Raise) else "calls"
+            value = f"{scope.qualified_name}: on {kind} it {does} {source.quote(call, 120)}"
             value += f" if {test}" if test else ""
             return _claim(source, scope, value, call, handler)
     answered = [s for s in handler.body if not (isinstance(s, t.ExprStmt) and _is_silent(s.value))]

@@ -34,7 +34,8 @@ class Metric:
 def metrics(source: PythonSource) -> Iterator[Metric]:
     """The metrics that one file constructs itself or by a function of its own, in source order."""
     yield from _by_wrapper(source)
-    for where, nodes in _places(source):
+    for where, found in _places(source):
+        nodes = tuple(found)
         for node in nodes:
             if not isinstance(node, t.Call):
                 continue
@@ -48,8 +49,21 @@ def metrics(source: PythonSource) -> Iterator[Metric]:
             text = literal(described)
             if isinstance(title, str) and isinstance(text, str) and _METRIC.fullmatch(title):
                 named = keywords.get("labelnames") or (node.args[2] if len(node.args) > 2 else None)
-                labels = source.quote(named) if named is not None else ""
+                labels = _labels(source, named, nodes) if named is not None else ""
                 yield Metric(title, kind[0].lower(), text, labels, where, source.at(node))
+
+
+def _labels(source: PythonSource, named: t.Expr, nodes: Iterable[t.Node]) -> str:
+    """The labels of a metric: a list that has a name in the function is told with what it holds."""
+    made = {
+        node.targets[0].id: node.value for node in nodes
+        if isinstance(node, t.Assign) and isinstance(node.targets[0], t.Name) and isinstance(literal(node.value), list)
+    }  # fmt: skip
+    held = [node.id for node in t.walk(named) if isinstance(node, t.Name) and node.id in made]
+    said = source.quote(named)
+    if isinstance(named, t.Name) and held:
+        return source.quote(made[named.id])
+    return said + "".join(f", where {name} = {source.quote(made[name])}" for name in dict.fromkeys(held))
 
 
 def _places(source: PythonSource) -> Iterator[tuple[str, Iterable[t.Node]]]:

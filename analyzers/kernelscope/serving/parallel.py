@@ -194,6 +194,11 @@ def strategies(parameters: Iterable[Parameter]) -> dict[str, list[Parameter]]:
     return found
 
 
+def _is_of_else(said: tuple[str, ...]) -> bool:
+    """`patch_size_pp`: a size of something, with letters behind it that also abbreviate a strategy."""
+    return "size" in said[1:-1] and len(said) > 2 and said[-1] in SHORT
+
+
 @cache
 def strategy(name: str) -> str | None:
     """The strategy that a name speaks of."""
@@ -206,6 +211,7 @@ def strategy(name: str) -> str | None:
     for kind, names in STRATEGIES if parts & SIZES else ():
         full = {n for n in names if len(n) > 3}
         of_what = next((i for i, word in enumerate(said) if word in full), len(said))
-        if parts & (names - full) or {"parallel", "parallelism", "stage", "degree"} & set(said[of_what:]):
+        is_short = bool(parts & (names - full)) and not _is_of_else(said)
+        if is_short or {"parallel", "parallelism", "stage", "degree"} & set(said[of_what:]):
             return kind
     return None

@@ -15,11 +15,20 @@ from kernelscope.serving.collectives import (
     Collective,
     aliases_of,
     calls_with_guards,
+    exchanged_by,
     phase_of,
     primitive_of,
     producer_of,
 )
-from kernelscope.serving.guards import DENIED, all_guards_text, calls, last_name, statements
+from kernelscope.serving.guards import (
+    DENIED,
+    all_guards_text,
+    assignments,
+    calls,
+    last_name,
+    own_calls,
+    statements,
+)
 from kernelscope.serving.sections import words
 from kernelscope.syntax.python import tree as t
 
@@ -112,7 +121,8 @@ def wrapped_collectives(source: PythonSource, known: Iterable[Reach] = ()) -> It
     """Calls of the program's own functions that come to a primitive, or that are named as if they did."""
     aliases = aliases_of(source)
     local = {reach.name: reach for reach in known}
-    names = {s.qualified_name for s in source.module.functions()} if local else set[str]()
+    functions = {s.qualified_name: s.node for s in source.module.functions()} if local else {}
+    names = set(functions)
     for scope in source.module.functions():
         assert isinstance(scope.node, t.FunctionDef)
         owner = scope.owner.name if scope.owner is not None else ""
@@ -122,11 +132,14 @@ def wrapped_collectives(source: PythonSource, known: Iterable[Reach] = ()) -> It
             name = last_name(call.func)
             if not name or primitive_of(call.func, aliases) is not None or scope.node.name == name:
                 continue
-            reach = _reach(local, _called(call, owner, names)) if local else None
+            called = _called(call, owner, names) if local else ""
+            reach = _reach(local, called)
             primitive = _named_like(name)
             if reach is None and primitive is None and not _may_exchange(call):
                 continue
             tensor, group = _operands(call)
+            if called in functions and _makes_its_own(functions[called], aliases):
+                tensor = None
             row = Collective(
                 primitive or "", source.quote(tensor) if tensor is not None else "",
                 source.quote(group) if group is not None else THE_WRAPPERS,
@@ -134,6 +147,19 @@ def wrapped_collectives(source: PythonSource, known: Iterable[Reach] = ()) -> It
                 source.at(call), source.quote(call.func), name, producer_of(source, tensor, before),
             )  # fmt: skip
             yield from _resolved(row, reach) if reach is not None else (row,)
+
+
+def _makes_its_own(function: t.FunctionDef | t.ClassDef, aliases: dict[str, str]) -> bool:
+    """Whether what a function exchanges is made in it, of nothing that it is given but sizes, devices and the like."""
+    assert isinstance(function, t.FunctionDef)
+    exchanged = [c for call in own_calls(function) if (c := exchanged_by(call, aliases)) is not None]
+    bound = assignments(function)
+    given = {p.name for p in function.args}
+    return bool(exchanged) and all(
+        isinstance(tensor, t.Name) and tensor.id not in given and isinstance(made := bound.get(tensor.id), t.Call)
+        and not any(isinstance(node, t.Name) and node.id in given for node in t.walk(made.func, *made.args))
+        for tensor in exchanged
+    )  # fmt: skip
 
 
 def _reach(local: dict[str, Reach], called: str) -> Reach | None:

@@ -48,7 +48,7 @@ from kernelscope.serving.c_services import c_metrics, c_routes, c_threads
 from kernelscope.serving.c_settings import c_settings, c_tables
 from kernelscope.serving.c_structures import c_structures
 from kernelscope.serving.c_waits import c_syncs
-from kernelscope.serving.channels import Channel, Use, channels, uses
+from kernelscope.serving.channels import NO_CHANNEL, Channel, Use, channels, uses
 from kernelscope.serving.choosing import choices
 from kernelscope.serving.claims import Claim, PythonSource
 from kernelscope.serving.collectives import Collective, collectives
@@ -402,7 +402,7 @@ def _recorded(reading: Reading) -> Iterator[tuple[str, Location]]:
     yield from (("distributed", c.location) for c in reading.collectives)
     yield from (("dependencies", s.location) for s in reading.syncs)
     yield from (("serving.topology", s.location) for s in reading.started)
-    yield from (("serving.topology", c.location) for c in reading.channels)
+    yield from (("serving.topology", c.location) for c in reading.channels if c.transport != NO_CHANNEL)
     yield from (("serving.topology", u.location) for u in reading.uses)
     yield from (("serving.topology", a.location) for a in reading.asked)
     handlers = {r.handler for r in reading.routes}

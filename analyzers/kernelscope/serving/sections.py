@@ -39,6 +39,9 @@ WORDS: dict[str, str] = {
 _PARTS = re.compile(r"[A-Z]+(?=[A-Z][a-z]|\d|\b|_)|[A-Z]?[a-z]+|\d+")
 LAYERS = {"decoder", "decoders"}
 """Words of parts of models, which begin as those of a scheduler do."""
+SHARED = "shared"
+OF_REQUESTS = {"prefix", "prefixes", "prompt", "prompts", "cache", "cached", "block", "blocks", "page", "pages", "kv"}
+"""What requests share; memory, buffers, weights and experts are shared for other reasons."""
 SEVERAL = 2
 """How many different words of a section a text must hold to speak of it."""
 MANY = 3
@@ -88,7 +91,8 @@ def hits(section: str, identifier: str) -> int:
     if stems is None:
         return 0
     joined = "_".join(parts)
-    single = {p for p in parts if p in stems.whole or (p.startswith(stems.beginnings) and p not in LAYERS)}
+    passed = LAYERS if OF_REQUESTS & {*parts} else LAYERS | {SHARED}
+    single = {p for p in parts if p in stems.whole or (p.startswith(stems.beginnings) and p not in passed)}
     return len(single) + sum(stem in joined for stem in stems.joined)
 
 

@@ -21,6 +21,7 @@ from kernelscope.serving.queues import (
     TAKE_BACK,
     TAKE_FRONT,
     Queue,
+    Use,
     iterated,
 )
 from kernelscope.serving.sections import hits, words
@@ -42,6 +43,7 @@ MEMORY = {"kv", "cache", "token", "tokens", "pool", "block", "blocks", "page", "
 """Words of what holds the memory of requests."""
 WAITS = {"waiting", "pending", "running", "ready", "swapped", "queue"}
 """Those of them that say so wherever they stand."""
+_ENDS = {TAKE_FRONT: "front", TAKE_BACK: "back", PUT_BACK: "back", PUT_FRONT: "front"}
 
 
 @by_function
@@ -99,7 +101,7 @@ def orders(source: PythonSource) -> Iterator[Claim]:
                 case _:
                     continue
             key = next((k.value for k in keywords if k.arg == "key"), None)
-            if key is None or _is_of_places(queue, key):
+            if key is None or _is_of_places(queue, key) or isinstance(queue, t.List):
                 continue
             if not REQUESTS & {*words(source.quote(queue)), *words(source.quote(key))}:
                 continue
@@ -199,15 +201,7 @@ def free_list_claims(queue: Queue) -> Iterator[Claim]:
     returned = [use for use in queue.of(PUT_BACK, PUT_FRONT) if use.method != "__init__"]
     if not taken or not returned:
         return
-    front, back = queue.of(TAKE_FRONT), [use for use in returned if use.operation == PUT_BACK]
-    if front and back:
-        how = front[0].how
-        order = f"FIFO: taken from the front ({how}), returned to the back: the least recently freed is reused first"
-    elif queue.of(TAKE_BACK) and back:
-        how = queue.of(TAKE_BACK)[0].how
-        order = f"LIFO: taken from the back ({how}) and returned there: the most recently freed is reused first"
-    else:
-        order = "mixed ends"
+    order = _reuse(taken, returned)
     takers = list(dict.fromkeys(use.method for use in taken))
     givers = list(dict.fromkeys(use.method for use in sorted(returned, key=lambda use: use.method in takers)))
     evidence = (taken[0].location, returned[0].location, queue.location)
@@ -221,6 +215,22 @@ def free_list_claims(queue: Queue) -> Iterator[Claim]:
             f"{_listed(givers)}, so the next request joins while the rest of the batch goes on; made by {queue.made}"
         )
         yield Claim(f"{queue.shown} admission", value, evidence)
+
+
+def _reuse(taken: list[Use], returned: list[Use]) -> str:
+    """Which of the freed ids are taken again first, by the ends that are taken from and given back to."""
+    takes, puts = {use.operation for use in taken}, {use.operation for use in returned}
+    if len(takes) > 1 or len(puts) > 1:
+        return f"taken from the {_ends(takes)}, returned to the {_ends(puts)}"
+    how = taken[0].how
+    (end,), (given,) = sorted(_ENDS[o] for o in takes), sorted(_ENDS[o] for o in puts)
+    if end == given:
+        return f"LIFO: taken from the {end} ({how}) and returned there: the most recently freed is reused first"
+    return f"FIFO: taken from the {end} ({how}), returned to the {given}: the least recently freed is reused first"
+
+
+def _ends(operations: set[str]) -> str:
+    return " and the ".join(sorted(_ENDS[operation] for operation in operations))
 
 
 def is_of_batches(queue: Queue) -> bool:
