@@ -28,6 +28,7 @@ _START = re.compile(r"(\w+)\s*=\s*(.+?);?\s*\Z", re.DOTALL)
 _STEP = re.compile(r"\s*(\w+)\s*\+=\s*(.+)\Z", re.DOTALL)
 _ASKED = re.compile(r"\s*\w+\s*=\s*(\w+)\s*\.\s*(?:template\s+)?(\w+)\s*[(<]")
 _OF_BLOCK = re.compile(r"\[[^\[\]]*\bblockIdx\b[^\[\]]*\]")
+_MADE = re.compile(r"[\w:]+")
 _WORD = re.compile(r"\w+")
 
 
@@ -55,6 +56,7 @@ def loop_kind(reached: Sequence[Reached], run: Run | None, shared: frozenset[str
     loops.sort(key=lambda node: node.start_byte)
     found = next(_scheduled(reached, loops, shared), None) or next(_shares(run), None)
     found = found or next(_runs(reached[0], loops), None) or next(_apart(reached[0], loops), None)
+    found = found or next(_over_objects(reached[0], loops), None)
     return found or LoopKind("one tile per block")
 
 
@@ -103,6 +105,16 @@ def _apart(kernel: Reached, loops: Sequence[Node]) -> Iterator[LoopKind]:
         if "blockIdx" in begins and "blockIdx" not in ends and not passed.isdisjoint(_WORD.findall(step[2])):
             by = " ".join(step[2].split())
             yield LoopKind(f"persistent: a block goes on by `{by}`, which the host passes", _span(node))
+
+
+def _over_objects(kernel: Reached, loops: Sequence[Node]) -> Iterator[LoopKind]:
+    """Loops over an object that is made for them: its class says what a thread takes next."""
+    for node in loops:
+        over = node.child_by_field_name("right") if node.type == "for_range_loop" else None
+        if over is not None and over.type in ("call_expression", "compound_literal_expression"):
+            made = _MADE.match(kernel.unit.source.text(over))
+            name = made[0] if made is not None else "an object"
+            yield LoopKind(f"not known: `{name}` says in each round what a thread does next", _span(node))
 
 
 def _span(node: Node) -> Span:

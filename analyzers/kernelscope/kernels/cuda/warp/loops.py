@@ -16,9 +16,9 @@ from kernelscope.kernels.cuda.warp.loop_text import loop_text, stays, step_of
 from kernelscope.kernels.cuda.warp.loop_trials import Changed, follow_round, moved_to, try_round
 from kernelscope.kernels.cuda.warp.machine import Machine
 from kernelscope.kernels.cuda.warp.names import Names
-from kernelscope.kernels.cuda.warp.statements import End, Returned, run, statement
+from kernelscope.kernels.cuda.warp.statements import End, Returned, statement
 from kernelscope.kernels.cuda.warp.types import Array, PointerTo, Type
-from kernelscope.kernels.cuda.warp.values import Cell, Data, InMemory, Int, Pointer, Record, Symbol, Value
+from kernelscope.kernels.cuda.warp.values import Cell, Data, Int, Pointer, Record, Symbol, Value
 from kernelscope.syntax.cuda import tree as t
 
 MAX_ROUNDS = 64
@@ -267,21 +267,3 @@ def _let_run_out(
             continue
         why = "" if uniform and not m.varying(value) and not m.varying(before) else "a loop that lanes leave apart"
         m.assign(entry.cell, m.unknown(entry.cell.kind, entry.name, why))
-
-
-def each(m: Machine, node: t.ForEach, names: Names, returned: Returned) -> None:
-    """A loop over the values of an array or container: one element in the middle."""
-    inner = Names(names)
-    base = evaluate_base(m, node.values, names)
-    kind = m.resolver.type(node.target.type, names)
-    rounds = m.symbols.new("k", Symbol("", 0, counter=True))
-    if isinstance(base, Pointer):
-        element = m.moved(base, rounds)
-        inner.variables[node.target.name] = InMemory(element)
-    else:
-        inner.variables[node.target.name] = Cell(Data(m.varying(base)), kind)
-    before = len(m.conditions)
-    m.loops += 1
-    run(m, node.body, Names(inner), returned)
-    m.loops -= 1
-    del m.conditions[before:]

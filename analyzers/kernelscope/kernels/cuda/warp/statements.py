@@ -82,7 +82,7 @@ def statement(m: Machine, node: t.Stmt, names: Names, returned: Returned) -> End
 
             return loop(m, node, names, returned)
         case t.ForEach():
-            from kernelscope.kernels.cuda.warp.loops import each
+            from kernelscope.kernels.cuda.warp.range_loops import each
 
             each(m, node, names, returned)
         case t.Block():
