@@ -441,7 +441,8 @@ class Machine:
             case PointerTo(), Data():
                 return self.unknown(kind, "address", self.varying(value), space="unknown")
             case PointerTo(), Int(d=d):
-                return self.unknown(kind, _named(d) or "address", self.varying(value))
+                why = self.varying(value)  # lanes in which the number is the same have one address
+                return self.unknown(kind, _named(d) or "address", why, Symbol(why, address=d))
             case PointerTo(target=target), Record(kind=StructType()):
                 from kernelscope.kernels.cuda.warp.calls import as_address
 
@@ -494,7 +495,7 @@ def written_name(node: t.Expr) -> str:
                 return f"{inner}.{node.name}" if inner else node.name
             case t.Name():
                 return node.id
-            case t.Call() if node.args:
+            case t.Call() if node.args and not isinstance(node.func, t.Member):
                 node = node.args[0]
             case _:
                 return ""
