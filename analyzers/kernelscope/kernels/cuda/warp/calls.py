@@ -59,6 +59,8 @@ MAX_APART = 3
 def call(m: Machine, node: t.Call, names: Names) -> Value:
     """The value of a call."""
     func = node.func
+    if any(isinstance(arg, t.Broken) for arg in node.args):  # a pack, in which there may be pointers
+        m.unseen(f"{_called(func)}(…)")
     if isinstance(func, t.Member):
         return _method_call(m, node, func, names)
     if isinstance(func, t.Name):
@@ -76,7 +78,27 @@ def call(m: Machine, node: t.Call, names: Names) -> Value:
     value = evaluate(m, func, names)
     if isinstance(value, Closure):
         return _closure_call(m, value, node, names)
-    return Data(_varying(m, _values(m, node, names)) or "a function that is not known")
+    if isinstance(value, Record):
+        result = method(m, value, "operator()", _arguments(m, node, names), (), node.span, names)
+        if result is not None:
+            return m.load(result, node.span)
+    values = [_passed(m, a, node) for a in _arguments(m, node, names)]
+    if any(isinstance(value, Pointer) for value in values):
+        m.unseen(f"{_called(func)}(…)")
+    return Data(_varying(m, values) or "a function that is not known")
+
+
+def _called(func: t.Expr) -> str:
+    """What is called in `make<T>()(x)` or `table[i](x)`, for the reader."""
+    match func:
+        case t.Name(id=name) | t.Member(name=name):
+            return name
+        case t.Call(func=t.Name(id=name)):
+            return f"{name}()"
+        case t.Subscript(value=t.Name(id=name)):
+            return f"{name}[…]"
+        case _:
+            return "…"
 
 
 def _named_call(m: Machine, node: t.Call, func: t.Name, names: Names) -> Value:
@@ -388,7 +410,9 @@ def _method_call(m: Machine, node: t.Call, func: t.Member, names: Names) -> Valu
     in_global = isinstance(base, Pointer) and base.memory.space == "global"
     unfollowed(m, func.name, [base, *values] if in_global else values)
     space: Space = "unknown" if _holds_shared(base) or any(map(_holds_shared, values)) else "global"
-    name, varying = f"{getattr(base, 'name', '') or '…'}.{func.name}()", m.varying(base) or _varying(m, values)
+    told = ", ".join(str(v.d.const) if isinstance(v, Int) and v.d.const is not None else "…" for v in values)
+    name = f"{getattr(base, 'name', '') or '…'}.{func.name}({told})"
+    varying = m.varying(base) or _varying(m, values)
     return Open(name, varying, space, number=m.symbols.new(name, Symbol(varying)) if values else None)
 
 
