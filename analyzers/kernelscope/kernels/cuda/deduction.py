@@ -1,12 +1,14 @@
-"""Template arguments that a call leaves out: what the variables passed for `T value`, `T& value` or `T* value` tell.
+"""Template arguments that a call leaves out: what is passed for `T value`, `T& value` or `T* value` tells.
 
-Deduction by ISO C++ [temp.deduct.call], for variables whose type is written out; nothing is told of other expressions.
+Deduction by ISO C++ [temp.deduct.call], for variables whose type is written out, casts, elements, and calls of
+functions that say what they return; nothing is told of other expressions.
 """
 
 from __future__ import annotations
 
 from kernelscope.kernels.cuda import types
 from kernelscope.kernels.cuda.units import Unit
+from kernelscope.syntax.cuda.expressions import Binary, Call, Cast, Expr, Name, Subscript, Unary, parse_expression
 from kernelscope.syntax.cuda.functions import Function
 
 
@@ -35,7 +37,7 @@ def _is_pointer_to(template: str, wanted: str) -> bool | None:
 
 def _type_for(pointer: bool, argument: str, unit: Unit, caller: Function, offset: int) -> str | None:
     """The type of a variable, or what it points at; a template parameter of the caller is one, too."""
-    written = types.bare(unit.type_at(argument, caller, offset) or "").removesuffix("&").strip()
+    written = types.bare(_written_type(parse_expression(argument), unit, caller, offset)).removesuffix("&").strip()
     if written.endswith("*") != pointer:
         return None
     found = written.removesuffix("*").strip() if pointer else written
@@ -43,3 +45,46 @@ def _type_for(pointer: bool, argument: str, unit: Unit, caller: Function, offset
         return None
     is_known = types.layout(found) is not None or any(own.name == found for own in caller.templates)
     return found if is_known else None
+
+
+def _written_type(expr: Expr, unit: Unit, caller: Function, offset: int) -> str:
+    """The type of an expression as the code writes it; empty where it does not."""
+    match expr:
+        case Name(text=name):
+            return unit.type_at(name, caller, offset) or ""
+        case Cast(type=kind) | Call(name="static_cast" | "reinterpret_cast" | "const_cast", templates=(kind,)):
+            return kind
+        case Call(name=name) if name in types.SCALARS:
+            return name
+        case Call(name=name, templates=given):
+            return _returned(name, given, unit)
+        case Unary(op="&", operand=Subscript(base=base)):
+            return _written_type(base, unit, caller, offset)
+        case Binary(op="+", left=left):  # a pointer, some elements further on
+            found = _written_type(left, unit, caller, offset)
+            return found if types.bare(found).endswith("*") else ""
+        case Subscript(base=base):
+            return _pointed(_written_type(base, unit, caller, offset))
+        case Unary(op="*", operand=operand):
+            return _pointed(_written_type(operand, unit, caller, offset))
+        case _:
+            return ""
+
+
+def _pointed(written: str) -> str:
+    """What a pointer points at; empty for what is none."""
+    text = types.bare(written).removesuffix("&").strip()
+    return text.removesuffix("*").strip() if text.endswith("*") else ""
+
+
+def _returned(name: str, given: tuple[str, ...], unit: Unit) -> str:
+    """The type that all functions of a name return, which may be a template argument that the call writes."""
+    told = {_result(function, given) for _, function in unit.find(name) if not function.is_specialisation}
+    return told.pop() if len(told) == 1 else ""
+
+
+def _result(function: Function, given: tuple[str, ...]) -> str:
+    place = next((i for i, t in enumerate(function.templates) if t.name == function.result), None)
+    if place is None:
+        return function.result if types.layout(function.result) is not None else ""
+    return given[place] if place < len(given) else ""

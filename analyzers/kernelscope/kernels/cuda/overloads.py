@@ -29,9 +29,9 @@ def may_mean(launch: Launch, kernel: Function, others: Sequence[Function]) -> bo
     general = next((other for other in others if other.templates and len(other.params) == len(kernel.params)), None)
     if general is None:
         return True
-    if _is_specialisation(kernel):
+    if kernel.is_specialisation:
         return _is_for(launch, kernel, general) is not False
-    special = [other for other in others if _is_specialisation(other) and len(other.params) == len(kernel.params)]
+    special = [other for other in others if other.is_specialisation and len(other.params) == len(kernel.params)]
     return not any(_is_for(launch, other, kernel) for other in special)
 
 
@@ -72,13 +72,9 @@ def is_compilers_own(name: str, given: Sequence[str], unit: Unit, caller: Functi
     return target is not None and target not in ("half", "bfloat16")
 
 
-def _is_specialisation(kernel: Function) -> bool:
-    return kernel.header.startswith("template") and not kernel.templates
-
-
 def _takes(launch: Launch, kernel: Function) -> bool:
     """Whether a kernel takes so many arguments and template arguments; nothing is known of arguments in a macro."""
-    many = "..." in kernel.header.partition("__global__")[0] or _is_specialisation(kernel)
+    many = "..." in kernel.header.partition("__global__")[0] or kernel.is_specialisation
     if len(launch.templates) > len(kernel.templates) and not many:
         return False
     if not launch.arguments or any("..." in argument for argument in launch.arguments):

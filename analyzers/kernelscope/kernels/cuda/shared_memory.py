@@ -45,7 +45,7 @@ class SharedArray:
     def condition(self) -> str:
         """`if WIDE`; empty for one that is always there."""
         ways = [" && ".join(one.told_in(len(way) > 1) for one in way) for way in self.only_if]
-        return f"if {' or '.join(ways)}" if all(ways) else ""
+        return f"if {' or '.join(dict.fromkeys(ways))}" if all(ways) else ""
 
     @property
     def declared(self) -> str:
@@ -178,6 +178,10 @@ def _array(one: Reached, declared: Declaration, constants: Constants, direct: bo
     source = one.unit.source
     span = source.span(declared.node)
     size, reason = (None, "sized at the launch") if "extern" in declared.words else _bytes(declared, constants)
+    kind = types.bare(declared.type)
+    own = not direct and any(t.name == kind and not t.type for t in one.function.templates)
+    if own and kind not in dict(one.bound) and "extern" not in declared.words:  # the kernel may have a `T` of its own
+        size, reason = None, f"the `{kind}` of `{one.function.name}` is not known"
     return SharedArray(
         declared.name,
         types.bare(declared.type) + ("*" if declared.pointer else ""),

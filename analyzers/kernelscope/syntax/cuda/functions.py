@@ -82,6 +82,11 @@ class Function:
     arguments: tuple[str, ...] = ()
     """The template arguments that a specialisation is made for."""
 
+    @property
+    def is_specialisation(self) -> bool:
+        """Whether it is `template <>`, for arguments that it writes or that its parameters say."""
+        return self.header.startswith("template") and not self.templates
+
 
 def functions(source: CudaSource) -> tuple[Function, ...]:
     """All functions with a body, in source order; of two half-typed heads in front of one body the last is its own."""
