@@ -19,8 +19,9 @@ from kernelscope.kernels.cuda.resources import vector_width
 from kernelscope.kernels.cuda.warp.accesses import Verdict
 from kernelscope.kernels.cuda.warp.kernel_warp import KernelWarp, kernel_warp
 from kernelscope.kernels.cuda.warp.sectors import Traffic
-from kernelscope.kernels.cuda.warp.types import StructType, Vector
+from kernelscope.kernels.cuda.warp.types import Number, PointerTo, StructType, TypeParameter, Vector
 from kernelscope.kernels.cuda.warp_roles import warp_roles
+from kernelscope.syntax.cuda.functions import Function, FunctionKind
 
 MAX_LINES = 8
 OF_BLOCK = ("__syncthreads", "__syncthreads_count", "__syncthreads_and", "__syncthreads_or")
@@ -33,7 +34,10 @@ _APART = {Kind.ASYNC: "async copies", Kind.TENSOR: "tensor cores", Kind.BARRIER:
 
 
 def vector_lines(facts: KernelFacts) -> Iterator[Line]:
-    found = vector_width(facts.behaviour.reached)
+    reached = facts.behaviour.reached
+    if _moves_numbers(facts):
+        reached = [one for one in reached if not (one.function.is_specialisation or _is_whole(one.function))]
+    found = vector_width(reached)
     if found is not None and (found.width is None or found.width < WIDEST):
         warp = kernel_warp(facts)
         least = WIDEST if found.width is not None else WIDEST // 2
@@ -53,6 +57,19 @@ def vector_lines(facts: KernelFacts) -> Iterator[Line]:
         yield Line(f"not known: `{found.type}` is as wide as its template arguments say")
     elif found is not None:
         yield Line(f"{found.width} B ({found.type})")
+
+
+def _is_whole(function: Function) -> bool:
+    """Whether one run sees all that a function may do: a kernel without template parameters."""
+    return function.kind is FunctionKind.KERNEL and not function.templates
+
+
+def _moves_numbers(facts: KernelFacts) -> bool:
+    """Whether every access was followed, and is of one number or of what the launch gives for a type parameter."""
+    warp = kernel_warp(facts)
+    targets = [verdict.access.target for verdict in warp.verdicts]
+    followed = warp.run is not None and warp.run.is_followed
+    return followed and all(isinstance(target, Number | TypeParameter | PointerTo) for target in targets)
 
 
 def _given_vector(facts: KernelFacts) -> tuple[int, str, int] | None:

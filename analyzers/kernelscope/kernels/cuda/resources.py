@@ -16,15 +16,19 @@ from kernelscope.kernels.cuda.layouts import is_aligned_template, is_read_by_mem
 from kernelscope.kernels.cuda.operations import Reached
 from kernelscope.syntax.cuda.nodes import one_line
 
-_POINTED = re.compile(r"[234]\s*(?:const\s*)?(?:volatile\s*)?[*&]")
+_POINTED = re.compile(r"[24]\s*(?:const\s*)?(?:volatile\s*)?[*&]")
+"""Three elements move one by one."""
 _VECTOR_NAME = re.compile(
-    r"(?<![\w:])(?:::)?((?:__)?(?:u?(?:char|short|int|long|longlong)|float|double)[234]|(?:__)?half2|__nv_bfloat162|nv_bfloat162)\Z"
+    r"(?<![\w:])(?:::)?((?:__)?(?:u?(?:char|short|int|long|longlong)|float|double)[24]|(?:__)?half2|__nv_bfloat162|nv_bfloat162)\Z"
 )
 MAX_VECTOR_NAME = 18
 _ASM_VECTOR = re.compile(r"(?:ld|st)\.(?<!\w...)(?:[\w:]+\.)*?v([248])\.[busf](\d+)")
 _WIDE_CAST = re.compile(
     r"(?:_cast\s*<|\()\s*(?:const\s+|volatile\s+|typename\s+)*([A-Za-z_][\w:]*(?:<[^<>]*>)?)\s*(?:const\s*)?[*&]"
 )
+
+_OF_VARIABLE = re.compile(r"\s*(?:const\s*)?[>)]\s*\(?\s*&\s*\w+\s*[);]")
+"""The end of a cast of a variable's address: that is in registers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +48,8 @@ def vector_width(reached: list[Reached]) -> Vector | None:
     open_one: Vector | None = None
     for one in reached:
         source = one.unit.source
-        texts = [source.text(one.function.body), *(parameter.type for parameter in one.function.params)]
+        pointers = (p.type for p in one.function.params if p.type.endswith("*"))  # references may be to registers
+        texts = [source.text(one.function.body), *pointers]
         for text in texts:
             for found in _vectors(text, one.constants, one.function.body.start_byte + 1):
                 if found.width is None:
@@ -72,6 +77,8 @@ def _spelled_vectors(text: str) -> tuple[tuple[Vector, ...], tuple[str, ...]]:
     """Vectors that a text names, and the types of casts that may be some."""
     found: list[Vector] = []
     for match in _POINTED.finditer(text):
+        if _OF_VARIABLE.match(text, match.end()):
+            continue
         named = _VECTOR_NAME.search(text, max(0, match.start() - MAX_VECTOR_NAME), match.start() + 1)
         known = types.layout(named[1]) if named is not None else None
         if named is not None and known is not None:
@@ -81,6 +88,8 @@ def _spelled_vectors(text: str) -> tuple[tuple[Vector, ...], tuple[str, ...]]:
     casts: dict[str, None] = {}
     for match in _WIDE_CAST.finditer(text):
         name = match[1].rpartition("::")[2].partition("<")[0]
+        if _OF_VARIABLE.match(text, match.end()):
+            continue
         if name not in types.SCALARS and types.layout(name) is None and name not in ("void", "T", "auto"):
             casts[match[1]] = None
     return tuple(found), tuple(casts)
