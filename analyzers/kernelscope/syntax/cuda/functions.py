@@ -16,6 +16,7 @@ from kernelscope.results import Span
 from kernelscope.syntax.cuda.directives import without_strings
 from kernelscope.syntax.cuda.expressions import split_arguments
 from kernelscope.syntax.cuda.macros import closing
+from kernelscope.syntax.cuda.mending import attributes_before
 from kernelscope.syntax.cuda.nodes import one_line, walk
 from kernelscope.syntax.cuda.source import CudaSource, language
 from kernelscope.syntax.cuda.spaces import joined, plain_path
@@ -123,7 +124,9 @@ def _function(source: CudaSource, node: Node) -> Function | None:
     while outer.parent is not None and outer.parent.type == "template_declaration":
         outer = outer.parent
     start = outer.start_byte
-    header = source.expanded[start : body.start_byte].decode("utf-8", "replace")
+    before = len(source.prepared.data[:start].rstrip())
+    leading = attributes_before(source.expanded, before, start)  # `__launch_bounds__(256) __global__ void k()`
+    header = b" ".join(filter(None, (leading, source.expanded[start : body.start_byte]))).decode("utf-8", "replace")
     kind = _kind(header)
     result = node.child_by_field_name("type")
     written = source.text(name) if cast is None else " ".join(source.text(name).partition("(")[0].split())

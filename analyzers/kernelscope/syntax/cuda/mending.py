@@ -43,6 +43,16 @@ _CONTINUES = b";,)].+-*/<>=?:|&^%!{["
 _BLANK = bytes.maketrans(bytes(range(256)), bytes(c if c in b"\r\n" else 32 for c in range(256)))
 
 
+def attributes_before(text: bytes, begin: int, end: int) -> bytes:
+    """The attributes with their arguments that stand between two places, such as those in front of a declaration."""
+    found: list[bytes] = []
+    for match in _ATTRIBUTE.finditer(text, begin, end):
+        close = closing(text, match.end() - 1) if match[1] is not None else match.end() - 1
+        if close is not None:
+            found.append(text[match.start() : close + 1])
+    return b" ".join(found)
+
+
 def unmistakable(text: Mapped) -> Mapped:
     """`A<4> x = y;` with `register` before it: the grammar would read two comparisons and an assignment."""
     places = [match.start(1) for match in _TEMPLATED.finditer(text.data)]
