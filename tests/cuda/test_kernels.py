@@ -239,3 +239,15 @@ def test_the_timeline_of_a_kernel_is_its_pipeline(analysis: Analysis) -> None:
     assert "Copies run 3 rounds ahead of the work" in told
     with pytest.raises(UserError, match=r"no task of staged\.cu waits"):
         analysis.document("timeline", Target(FOLDER / "staged.cu", symbol="in_turn"))
+
+
+def test_a_specialisation_is_explained_where_it_is_pointed_at(analysis: Analysis) -> None:
+    path = FOLDER / "specialised.cu"
+    kernels = [facts.function for facts in analysis.cuda.in_file(str(path)) if facts.name == "moments"]
+    told = [
+        to_text(analysis.document("explain", Target(path, kernel.name_span.start, "moments"))).text
+        for kernel in kernels
+    ]
+    assert len(told) == 2
+    assert "double" not in told[0]
+    assert "double" in told[1]

@@ -58,7 +58,7 @@ def kernel_of(kernels: Kernels, target: Target) -> KernelFacts:
     """The kernel that a target means: by name, by place, or the only one of its file."""
     path = str(target.path)
     if target.symbol is not None:
-        found = kernels.named(path, target.symbol.rpartition("::")[2])
+        found = kernels.named(path, target.symbol.rpartition("::")[2], target.offset)
         if found is None:
             raise UserError(f"{target.path.name} defines no kernel {target.symbol}")
         return found

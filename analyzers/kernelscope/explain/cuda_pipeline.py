@@ -42,7 +42,7 @@ def pipeline_document(kernels: Kernels, target: Target, options: ViewOptions) ->
     """The timeline of the kernel that a target means; None where it means none, or one without a pipeline."""
     path = str(target.path)
     if target.symbol is not None:
-        facts = kernels.named(path, target.symbol.rpartition("::")[2])
+        facts = kernels.named(path, target.symbol.rpartition("::")[2], target.offset)
     else:
         own = list(kernels.in_file(path))
         facts = own[0] if len(own) == 1 else kernels.at(path, target.offset) if target.offset is not None else None

@@ -209,8 +209,11 @@ class Kernels:
         kernel = unit.kernel_at(offset) if unit is not None else None
         return self.facts(unit, kernel) if unit is not None and kernel is not None else None
 
-    def named(self, path: str, name: str) -> KernelFacts | None:
-        """The kernel of this name in a file."""
+    def named(self, path: str, name: str, offset: int | None = None) -> KernelFacts | None:
+        """The kernel of this name in a file; of specialisations, which share a name, the one that holds an offset."""
+        placed = self.at(path, offset) if offset is not None else None
+        if placed is not None and placed.name == name:
+            return placed
         unit = self.units.unit(path)
         for kernel in unit.kernels if unit is not None else ():
             if kernel.name == name and unit is not None:
