@@ -45,11 +45,13 @@ leaf = st.sampled_from(NAMES) | st.integers(-4, 9)
 divisor = (
     st.sampled_from(NAMES) | st.integers(1, 8) | st.tuples(st.just("*"), st.sampled_from(NAMES), st.integers(1, 4))
 )
+downwards = st.integers(-8, -1) | st.tuples(st.just("*"), st.sampled_from(NAMES), st.integers(-3, -1))
 trees = st.recursive(
     leaf,
     lambda t: (
         st.tuples(st.sampled_from(["+", "-", "*", "max", "min", *BITS]), t, t)
         | st.tuples(st.sampled_from(["//", "%", "cdiv"]), t, divisor)
+        | st.tuples(st.just("//"), t, downwards)
     ),
     max_leaves=10,
 )
@@ -188,6 +190,12 @@ def test_what_is_rounded_up_by_a_size_reads_so() -> None:
     assert render(((T - 1) // S + 1) * ((B - 1) // H + 1)) == "cdiv(B, H)*cdiv(T, S)"
     assert render((T - 1) // S) == "(T-1)//S"
     assert render((T - 1) // S + 2) == "(T-1)//S + 2"
+
+
+def test_rounding_up_by_two_minuses_reads_so() -> None:
+    a, b = dim("a"), dim("b")
+    assert render(-(a // -b) * b) == "b*cdiv(a, b)"
+    assert -(a // dim(-256)) == ceil_div(a, 256)
 
 
 def test_comparison_has_three_answers() -> None:

@@ -375,6 +375,8 @@ def _floor_divided(number: Dim, divisor: Dim) -> Dim:
         return dim(a // b)
     if divisor.const == 1:
         return number
+    if all(coefficient < 0 for _, coefficient in divisor.terms):  # -(a // -b), which is how Python rounds up
+        return -ceil_div(number, -divisor)
     inner = sole_opaque(number, "//")
     if inner is not None and (b is None or b > 0):  # (a//b)//c == a//(b*c)
         return inner.args[0] // (inner.args[1] * divisor)

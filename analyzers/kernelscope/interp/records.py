@@ -21,8 +21,11 @@ TUPLES = {"typing.NamedTuple", "collections.namedtuple", "NamedTuple"}
 DICTS = {"dict", "collections.OrderedDict", "collections.UserDict", "OrderedDict", "typing.TypedDict"}
 MODULES = {"flax.linen.Module", "flax.linen.module.Module", "equinox.Module"}
 """Layers that are made of their declared fields, unless their class has a constructor of its own."""
+MODELS = {"pydantic.BaseModel", "pydantic.main.BaseModel", "pydantic_settings.BaseSettings", "msgspec.Struct"}
+"""Records by their base class, unless they have a constructor of their own."""
 ENUMERATIONS = {f"enum.{name}" for name in ("Enum", "StrEnum", "IntEnum", "Flag", "IntFlag")}
 """A member of these is its value here."""
+SETTINGS = {"int", "float", "bool", "str"}
 DATACLASSES = {"dataclass", "attrs", "define", "frozen", "s", "pydantic_dataclass"}
 
 
@@ -34,7 +37,7 @@ def is_record(run: Interpreter, cls: Definition) -> bool:
     names = (t.dotted(d) or t.dotted(getattr(d, "func", d)) or "" for d in node.decorator_list)
     if any(n.rpartition(".")[2] in DATACLASSES for n in names) or derives(run, cls, TUPLES):
         return True
-    return derives(run, cls, MODULES) and not isinstance(run.classes.attribute(cls, "__init__"), Definition)
+    return derives(run, cls, MODULES | MODELS) and not isinstance(run.classes.attribute(cls, "__init__"), Definition)
 
 
 def derives(run: Interpreter, cls: Definition, names: set[str]) -> bool:
@@ -42,14 +45,14 @@ def derives(run: Interpreter, cls: Definition, names: set[str]) -> bool:
     return any(isinstance(base, OutsideName) and base.dotted in names for base in run.classes.mro(cls))
 
 
-def fields_of(run: Interpreter, cls: Definition) -> dict[str, tuple[str, t.Expr | None]]:
-    """Declared fields with the file and expression of their defaults, those of base classes first."""
-    found: dict[str, tuple[str, t.Expr | None]] = {}
+def fields_of(run: Interpreter, cls: Definition) -> dict[str, tuple[str, t.AnnAssign]]:
+    """Declared fields with the file that declares them, those of base classes first."""
+    found: dict[str, tuple[str, t.AnnAssign]] = {}
     for base in reversed([c for c in run.classes.mro(cls) if isinstance(c, Definition)]):
         body = base.node.body if isinstance(base.node, t.ClassDef) else []
         for statement in body:
             if isinstance(statement, t.AnnAssign) and isinstance(statement.target, t.Name):
-                found[statement.target.id] = (base.path, statement.value)
+                found[statement.target.id] = (base.path, statement)
     return found
 
 
@@ -57,7 +60,8 @@ def fill(run: Interpreter, instance: Instance, args: Arguments, kwargs: Keywords
     """Store what a record is made of."""
     from kernelscope.interp.expressions import evaluate
 
-    for index, (name, (path, default)) in enumerate(fields_of(run, instance.cls).items()):
+    for index, (name, (path, declared)) in enumerate(fields_of(run, instance.cls).items()):
+        default = declared.value
         if index < len(args):
             instance.attributes[name] = args[index]
         elif name in kwargs:
@@ -67,7 +71,8 @@ def fill(run: Interpreter, instance: Instance, args: Arguments, kwargs: Keywords
             value = _made(run, path, default) if made else evaluate(run, Scope(path), default)
             instance.attributes[name] = _unless_given(instance, name, value) if isinstance(kwargs, Open) else value
         elif isinstance(kwargs, Open):  # as a parameter that is missing where more may be given
-            instance.attributes[name] = Opaque(name)
+            of_settings = not instance.is_module and _is_setting(declared.annotation)
+            instance.attributes[name] = Opaque(_called(instance, name) if of_settings else name)
 
 
 def finish(run: Interpreter, instance: Instance) -> None:
@@ -112,8 +117,19 @@ def _unless_given(instance: Instance, name: str, default: Value) -> Value:
     """A field of `Config(**read)`: what is read may hold another number than the default."""
     if not isinstance(default, Dim) or default.const is None:
         return default
+    return Opaque(_called(instance, name), default.const)
+
+
+def _called(instance: Instance, name: str) -> str:
+    """What a field of a configuration is called that something is read into: `config.width` of a `LayerConfig`."""
     words = re.findall(r"[A-Z]+[a-z0-9]*|[a-z0-9]+", instance.cls.name)
-    return Opaque(f"{words[-1].lower()}.{name}", default.const)
+    return f"{words[-1].lower()}.{name}"
+
+
+def _is_setting(annotation: t.Expr | None) -> bool:
+    """Whether a field holds a number, a switch or a word, or perhaps none: such as a file tells of a configuration."""
+    names = {node.id for node in t.walk(annotation) if isinstance(node, t.Name)} if annotation is not None else set()
+    return bool(names & SETTINGS) and names <= SETTINGS | {"Optional", "Union"}
 
 
 def as_example(name: str, value: Value) -> Value:

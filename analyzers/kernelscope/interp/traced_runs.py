@@ -19,6 +19,7 @@ from kernelscope.interp.lost_batches import loses_batch
 from kernelscope.interp.parameters import parameters
 from kernelscope.interp.receivers import alone, made_anew, seeded_instance
 from kernelscope.interp.seeds import EVERYTHING, Beliefs, Seeded, seed
+from kernelscope.interp.symbols import sizes_in
 from kernelscope.interp.trace import Trace
 from kernelscope.interp.vagueness import best_known
 from kernelscope.interp.values import Function, Instance, Maybe, Opaque, Scope, Value, present
@@ -110,6 +111,7 @@ def _follow(
     run.findings.clear()
     run.trace = trace
     run.start(steps)
+    of_callers = sizes_in(callers[p.name_span].value for p in node.args if p.name_span in callers)
     try:
         if configuration is not None:
             configuration.meet(run, path)
@@ -122,6 +124,7 @@ def _follow(
             frame = Scope(path, function)
             seeded = seed(run, function, frame, Beliefs(other_layout=True))
         run.guessed_sizes = seeded.guessed_sizes
+        run.symbols.spoken |= of_callers  # objects are made anew here: what they hold is not what callers call alike
         context = give_context(run, frame, node)
         for param in node.args[context is not None :]:
             own, seen = frame.names.get(param.name), callers.get(param.name_span)
