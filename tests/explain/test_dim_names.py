@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kernelscope.explain.dim_names import DimNames
+from kernelscope.explain.dim_names import DimNames, usual_letters
 from kernelscope.tensor import Shape
 
 
@@ -17,3 +17,10 @@ def test_the_number_that_tells_one_element_of_a_setting_from_those_of_other_call
     names = DimNames([Shape.of("input_resolution_0_9", "input_resolution_1_9", "C")])
     legend = names.legend([names.shape(Shape.of("input_resolution_0_9", "input_resolution_1_9", "C"))])
     assert [line.partition(" = ")[2] for line in legend] == ["input_resolution_0", "input_resolution_1"]
+
+
+def test_a_size_that_the_source_names_gets_no_letter_for_its_place() -> None:
+    shape = Shape.of("x_dim0", "x_dim1", "embed_dim")
+    assert usual_letters(shape, {}) == {"x_dim0": "B", "x_dim1": "S"}
+    assert usual_letters(shape, {"x_dim0": "frames"}) == {"x_dim1": "S"}
+    assert usual_letters(shape, {"x_dim0": "tgt_len", "x_dim1": "bsz"}) == {}, "the batch stands at another axis"

@@ -133,15 +133,16 @@ class DimNames:
         return [Paragraph((Line(" · ".join(legend)),))] if legend else []
 
 
-def usual_letters(shape: Shape) -> dict[str, str]:
+def usual_letters(shape: Shape, called: Mapping[str, str]) -> dict[str, str]:
     """What one writes for the sizes of a function's first input that the source has no name for: `B` and `S` before
-    features, `B`, `H` and `W` around channels."""
-    return {size.name: letter for size, letter in _usual(shape) if size.name is not None and is_of_dim(size.name)}
+    features, `B`, `H` and `W` around channels. `called` are variables that hold sizes."""
+    if any(called.get(name, name).lower() in BATCHES for name in shape.names()):
+        return {}
+    usual = [(size.name, letter) for size, letter in _usual(shape)]
+    return {name: letter for name, letter in usual if name is not None and is_of_dim(name) and name not in called}
 
 
 def _usual(shape: Shape) -> Iterator[tuple[Dim, str]]:
-    if any(name.lower() in BATCHES for name in shape.names()):
-        return
     match shape.dims:
         case (Dim() as batch, Dim() as length, Dim() as features) if not is_of_dim(features.name or ""):
             yield from ((batch, "B"), (length, "S"))

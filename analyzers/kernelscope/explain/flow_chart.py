@@ -112,7 +112,7 @@ class Chart:
         inputs = [node for node in self.flow.nodes if node.step.kind == "input" and node in self.choice.main]
         first = min(inputs, key=lambda node: node.step.span, default=None)
         value = first.step.result if first is not None else None
-        return usual_letters(value.shape) if isinstance(value, Tensor) else {}
+        return usual_letters(value.shape, self.flow.trace.sizes) if isinstance(value, Tensor) else {}
 
     def places(self) -> dict[str, Location]:
         """Where in the source the boxes and frames are, also as ends of lines in the picture of a part."""
