@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
+from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from kernelscope.problems import Problem
 from kernelscope.results import (
@@ -31,13 +32,15 @@ from kernelscope.results import (
     ViewOptions,
 )
 from kernelscope.syntax.text import SourceText
-from kernelscope.turns import give_way, is_alone
-from kernelscope.workspace.files import CUDA_SUFFIXES, PYTHON_SUFFIXES, WATCHED_SUFFIXES, Files
+from kernelscope.turns import give_way
+from kernelscope.workspace.files import WATCHED_SUFFIXES, Files
 from kernelscope.workspace.index import Stage
+from kernelscope.workspace.languages import is_cuda, is_python, python_module
 from kernelscope.workspace.workspace import Workspace
 
 if TYPE_CHECKING:
     from kernelscope.explain.document import Document
+    from kernelscope.explain.hovers import Hovers
     from kernelscope.explain.report_kernels import Kernels as KernelRows
     from kernelscope.graph.navigation import Navigation
     from kernelscope.interp.file_runs import FileRuns
@@ -47,6 +50,18 @@ if TYPE_CHECKING:
     from kernelscope.serving.readings import Readings
     from kernelscope.syntax.python.lower import Module
     from kernelscope.workspace.reading import Version
+
+
+HOVERS_NEED = (
+    "tensor",
+    "ops",
+    "interp.values",
+    "interp.signs",
+    "interp.file_runs",
+    "explain.tensor_hover",
+    "kernels.triton.kernel_runs",
+)
+"""Modules in the order in which they rest on each other: each takes some milliseconds more."""
 
 
 class Analysis:
@@ -147,6 +162,11 @@ class Analysis:
         """Whether the calls of all files have been read; before, callers in files that are not open are missing."""
         return self.workspace.index.stage >= Stage.CALLS
 
+    @property
+    def is_young(self) -> bool:
+        """Whether a large workspace is being read for the first time: hovers do not wait for interpretation then."""
+        return self.workspace.index.is_young
+
     def left_out(self) -> Sequence[LeftOut]:
         """Files that are not analysed, and why."""
         return self.workspace.left_out()
@@ -155,62 +175,13 @@ class Analysis:
 
     def hover(self, path: Path, offset: int) -> Hover | None:
         """What the thing under the cursor is: its shape or block, else its definition."""
-        return self._value_hover(path, offset) or self._definition_hover(path, offset)
+        return self._hovers.hover(path, offset)
 
-    def _definition_hover(self, path: Path, offset: int) -> Hover | None:
-        from kernelscope.explain.definition_hover import definition_hover
-        from kernelscope.kernels.triton.recognition import may_hold_kernels
+    @cached_property
+    def _hovers(self) -> Hovers:
+        from kernelscope.explain.hovers import Hovers, Parts
 
-        places = self.navigation.definition(str(path), offset, patient=is_alone())
-        module, home = self._module(path), self._module(places[0].path) if len(places) == 1 else None
-        if module is not None and home is not None and may_hold_kernels(home):
-            from kernelscope.explain.triton_hover import named_kernel_hover
-
-            kernel = named_kernel_hover(self.triton, places, module.text.data, offset, self.settings.gpu)
-            if kernel is not None:
-                return kernel
-        return definition_hover(self.workspace, self.navigation, places, path, offset)
-
-    def _value_hover(self, path: Path, offset: int) -> Hover | None:
-        if is_cuda(path):
-            from kernelscope.explain.cuda_hover import cuda_hover
-
-            return cuda_hover(self.cuda, path, offset, self.settings.gpu)
-        module = self._module(path)
-        if module is None:
-            return None
-        from kernelscope.graph.cursor import cursor_at
-        from kernelscope.kernels.triton.recognition import may_hold_kernels
-        from kernelscope.syntax.python.tree import FunctionDef
-
-        if may_hold_kernels(module) and self.triton.at(str(path), offset) is not None:
-            from kernelscope.explain.triton_hover import triton_hover
-
-            return triton_hover(self.triton, module, path, offset, self.settings.gpu)
-        cursor = cursor_at(module, offset)
-        if cursor is None or cursor.is_without_value:
-            return None
-        head = isinstance(cursor.node, FunctionDef)
-        if not (head or cursor.functions):
-            return None  # no function holds it
-        span = Span(offset, offset)
-        if head and "runs" not in vars(self) and not is_alone():
-            self.beside(lambda: self._interpret(path, span))
-            return None  # loading the interpreter takes longer than a head waits for what it returns
-        from kernelscope.explain.tensor_hover import awaited_hover, tensor_hover
-        from kernelscope.interp.signs import shows_tensor
-
-        if head and self.runs.is_behind(str(path)):
-            return None  # it is being typed
-        if head or not self.runs.waits_for(str(path), span):
-            run = self.runs.soon_at(str(path), span)
-        elif self.navigation.means_definitions(str(path), cursor):
-            return None
-        elif shows_tensor(module, cursor.functions[0], cursor.node, cursor.called):
-            run = self.runs.exact_at(str(path), span)
-        elif (run := self.runs.soon_at(str(path), span)) is None:
-            return self._definition_hover(path, offset) or awaited_hover(module, cursor.span)
-        return tensor_hover(run, module, path, offset, self.settings.bindings) if run is not None else None
+        return Hovers(cast(Parts, self))  # cached properties are properties to readers, if not to the type checker
 
     def inlay_hints(self, path: Path, span: Span) -> Sequence[InlayHint]:
         """Shapes, blocks and ranges behind the names that `span` binds."""
@@ -229,8 +200,7 @@ class Analysis:
         return (*shapes, *block_hints(self.triton, module, path, span))
 
     def _module(self, path: Path) -> Module | None:
-        """The tree of a Python file; None for other files, and for those too large to be looked into."""
-        return self.workspace.modules.module(str(path)) if is_python(path) else None
+        return python_module(self.workspace, path)
 
     @cached_property
     def runs(self) -> FileRuns:
@@ -239,9 +209,16 @@ class Analysis:
 
         return FileRuns(self.workspace, self.beside)
 
-    def _interpret(self, path: Path, span: Span) -> None:
-        """Ahead of who asks: the functions that have a part in `span`."""
-        self.runs.exact_at(str(path), span)
+    @property
+    def has_runs(self) -> bool:
+        """Whether the interpreter was loaded, which takes a tenth of a second."""
+        return "runs" in vars(self)
+
+    def load(self) -> None:
+        """Use a pause: import what hovers on tensors need, by steps that nobody has to wait for."""
+        for module in HOVERS_NEED:
+            import_module(f"kernelscope.{module}")
+            give_way()
 
     def file_run(self, path: Path) -> FileRun:
         """The interpretation of a file as it is now."""
@@ -259,7 +236,7 @@ class Analysis:
 
     def state_of_hovers(self, path: Path) -> object | None:
         """The same, once all is known that hovers on a file will ever tell; None before."""
-        is_known = is_python(path) and "runs" in vars(self) and self.runs.is_done(str(path))
+        is_known = is_python(path) and self.has_runs and self.runs.is_done(str(path))
         return self.basis_of_hovers() if is_known and self.navigation.ready_graph() is not None else None
 
     def read_for_hovers(self, path: Path) -> Mapping[str, Version | None]:
@@ -490,12 +467,3 @@ class Analysis:
         from kernelscope.explain.report import report
 
         return report(self.workspace, self.readings, self.kernel_rows, self.roots[0], focus, progress)
-
-
-def is_python(path: Path) -> bool:
-    return path.suffix in PYTHON_SUFFIXES
-
-
-def is_cuda(path: Path) -> bool:
-    """C++ and CUDA sources alike: kernels and bindings live in both."""
-    return path.suffix in CUDA_SUFFIXES

@@ -82,6 +82,8 @@ class Server(LanguageServer):
         """The messages that had come when free memory was given back, and when that was."""
         self.on_free: list[Callable[[], None]] = [self._give_back]
         """Run once whenever nothing is being asked; gives way to what is."""
+        self.saves_time: Callable[[], bool] = lambda: False
+        """Whether to do nothing beside requests, but wait for a longer pause."""
         self.on_idle: list[Callable[[], None]] = [take_back]
         """The same when nothing has been asked for a moment."""
         self.protocol.output = Writer(stdout)
@@ -111,6 +113,8 @@ class Server(LanguageServer):
         """Run an action whose results are used later, as soon as nobody who is waited for works."""
 
         def act() -> None:
+            if self.saves_time():
+                self._inbox.wait_for_quiet(IDLE_SECONDS)
             with self.turns.turn(IN_PAUSES):
                 self.protocol.guarded(action, "work ahead")
 

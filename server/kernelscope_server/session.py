@@ -60,6 +60,8 @@ class Session:
         """Whether the client announces what changes on the disk."""
         self.hover_ahead: Callable[[Path, int], None] = lambda path, offset: None
         """Answers a hover before it is asked for."""
+        self._is_loaded = False
+        """Whether what hovers need was imported."""
         self._heard = 0
         """The messages that had come when the disk was looked at again."""
         server.on("initialize", self._initialize)
@@ -68,6 +70,8 @@ class Session:
         server.on("workspace/didChangeWatchedFiles", self._files_changed)
         server.on("workspace/didChangeWorkspaceFolders", self._folders_changed)
         server.on("workspace/didChangeConfiguration", self._configured)
+        server.saves_time = self._saves_time
+        server.on_free.append(self._load)
         server.on_free.append(lambda: self._look_ahead(edited=False))
         server.on_idle.append(lambda: self._look_ahead(edited=True))
         server.on_idle.append(self._look_again)
@@ -171,9 +175,18 @@ class Session:
             if feature in self.shown and self.capability("workspace", feature, "refreshSupport"):
                 self.server.ask(f"workspace/{feature}/refresh", None)
 
+    def _saves_time(self) -> bool:
+        """Whether a large workspace is being read for the first time: then only longer pauses are used."""
+        return self._analysis is not None and self._analysis.is_young
+
+    def _load(self) -> None:
+        if not self._is_loaded and self._analysis is not None and self.documents:
+            self._is_loaded = True
+            self._analysis.load()
+
     def _look_ahead(self, edited: bool) -> None:
         """A file that was opened, or in a longer pause one that edits made old, is interpreted before anybody asks."""
-        if self._analysis is not None and self.has_time:
+        if self._analysis is not None and self.has_time and (edited or not self._saves_time()):
             opened = [document.path for document in self.sources()][: -MOST_EXPECTED - 1 : -1]
             changes, heard = self.changes, self.server.heard
 

@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 from kernelscope.analysis import Analysis
+from kernelscope.explain.tensor_hover import AWAITED
 from kernelscope.interp import file_runs
 from kernelscope.results import Span
 from kernelscope.turns import Turns
+from kernelscope.workspace import index
 
 PATIENCE = 0.5
 
@@ -32,3 +34,31 @@ def test_nobody_waits_for_what_comes_behind_work_that_is_late(tmp_path: Path, mo
         for work in later:
             work()
         assert analysis.runs.soon_at(str(path), first) is analysis.runs.soon_at(str(path), second) is not None
+
+
+def test_hovers_in_a_large_workspace_that_is_read_for_the_first_time_wait_for_no_interpretation(tmp_path: Path) -> None:
+    path = tmp_path / "m.py"
+    path.write_text("import torch\n\ndef f(x):\n    y = x.view(2, 3)\n    return y\n")
+    analysis = Analysis([tmp_path])
+    later: list[Callable[[], None]] = []
+    analysis.beside = later.append
+    place = path.read_text().index("y =")
+    with Turns().turn(0):
+        analysis.workspace.index._walked = index.LARGE  # pyright: ignore[reportPrivateUsage]
+        with analysis.workspace.index._running:  # pyright: ignore[reportPrivateUsage]
+            assert analysis.is_young
+            early = analysis.hover(path, place)
+            assert early is not None and early.notes == (AWAITED,)
+            for work in later:
+                work()
+            known = analysis.hover(path, place)
+        assert known is not None and known.signature == "y: Tensor[2, 3]"
+
+
+def test_in_any_other_workspace_they_do(tmp_path: Path) -> None:
+    path = tmp_path / "m.py"
+    path.write_text("import torch\n\ndef f(x):\n    y = x.view(2, 3)\n    return y\n")
+    analysis = Analysis([tmp_path])
+    with Turns().turn(0), analysis.workspace.index._running:  # pyright: ignore[reportPrivateUsage]
+        known = analysis.hover(path, path.read_text().index("y ="))
+    assert known is not None and known.signature == "y: Tensor[2, 3]"

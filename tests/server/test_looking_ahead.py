@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -20,11 +21,18 @@ from kernelscope_server.session import MOST_EXPECTED, Session
 class Asked:
     """An analysis that has nothing left to interpret and notes of which files hovers are answered."""
 
-    def __init__(self, knows_names: bool = True) -> None:
+    def __init__(self, knows_names: bool = True, is_young: bool = False) -> None:
         self.paths: list[str] = []
+        self.caught_up = 0
+        self.loaded = 0
         self.knows_names = knows_names
+        self.is_young = is_young
+
+    def load(self) -> None:
+        self.loaded += 1
 
     def catch_up(self, *_: object) -> bool:
+        self.caught_up += 1
         return False
 
     def answer_ahead(self, path: Path, *_: object) -> None:
@@ -54,6 +62,25 @@ def test_nothing_is_done_ahead_while_the_names_of_all_files_are_being_read(
     for action in session.server.on_idle:
         action()
     assert bool(asked.paths) == looks == session.has_time
+
+
+@pytest.mark.parametrize("is_young", [False, True])
+def test_short_pauses_are_left_alone_while_a_large_workspace_is_read_for_the_first_time(is_young: bool) -> None:
+    session: Any = Session(Server(io.BytesIO(), io.BytesIO()))
+    session._analysis = asked = Asked(is_young=is_young)
+    session.documents["m"] = opened({"uri": "file:///w/m.py", "text": ""})
+    for _ in range(2):
+        for action in session.server.on_free:
+            action()
+    assert (asked.caught_up, asked.loaded) == (0 if is_young else 2, 1)
+    for action in session.server.on_idle:
+        action()
+    assert asked.paths == ["m"]
+
+
+def test_what_hovers_need_is_loaded_before_the_first(tmp_path: Path) -> None:
+    Analysis([tmp_path]).load()
+    assert "kernelscope.explain.tensor_hover" in sys.modules
 
 
 def test_the_first_head_does_not_wait_for_the_interpreter_to_be_loaded(tmp_path: Path) -> None:

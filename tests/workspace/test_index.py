@@ -13,6 +13,7 @@ from typing import Any, BinaryIO, cast
 import msgspec
 import pytest
 from kernelscope.results import IndexProgress
+from kernelscope.workspace import index as index_module
 from kernelscope.workspace import pool, processes, symbols
 from kernelscope.workspace.facts import DefKind, Name, columns
 from kernelscope.workspace.files import Files
@@ -347,6 +348,28 @@ def test_scanners_give_way_to_hovers_unless_names_are_waited_for(tmp_path: Path,
         process.communicate()
 
 
+def test_only_a_large_workspace_that_is_read_for_the_first_time_is_young(
+    workspace: Workspace, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = workspace(SOURCE)
+    small, ever = Index(files), list[bool]()
+    small.run(lambda _: ever.append(small.is_young))
+    assert not any(ever)
+    monkeypatch.setattr(index_module, "LARGE", 3)
+    large = Index(files, cache)
+    said: dict[Stage, bool] = {}
+
+    def note(_: IndexProgress) -> None:
+        said.setdefault(large.stage, large.is_young)
+
+    large.run(note)
+    assert said == {Stage.EMPTY: False, Stage.NAMES: True, Stage.CALLS: False} and not large.is_young
+    again = Index(files, cache)
+    known: list[bool] = []
+    again.run(lambda _: known.append(again.is_young))
+    assert not any(known)
+
+
 def test_abandoning_a_scan_leaves_no_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for i in range(40):
         (tmp_path / f"m{i}.py").write_text("def f(): ...\n" * 200)
@@ -371,6 +394,22 @@ def test_symbols_are_ranked_and_ordered() -> None:
     table.drop("c.cu")
     assert [match.name.name for match in table.search("norm_k", 10)] == []
     assert table.defining("norm") == ["b.py"]
+
+
+def test_names_that_come_many_at_once_are_searched_when_they_are_settled() -> None:
+    table = SymbolTable()
+    names = columns([Name("norm", DefKind.FUNCTION, 3, 4)])
+    table.put("a.py", names, is_one_of_many=True)
+    assert table.search("norm", 5) == []
+    table.settle()
+    joined = table._joined()  # pyright: ignore[reportPrivateUsage]
+    assert [match.path for match in table.search("norm", 5)] == ["a.py"]
+    table.put("a.py", names)
+    table.settle()
+    assert table._joined() is joined  # pyright: ignore[reportPrivateUsage]
+    table.put("b.py", names, is_one_of_many=True)
+    table.put("c.py", names)
+    assert table.defining("norm") == ["a.py", "b.py", "c.py"]
 
 
 @pytest.mark.parametrize("query", ["\n", "x.\nnorm", "a\nnorm", "\udcff", "\udc80norm", "\x0b.\x0b", "ipe"])

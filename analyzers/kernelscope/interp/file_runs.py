@@ -68,12 +68,13 @@ class FileRuns:
             self._go_on(kept, span)
         return kept.work.run
 
-    def soon_at(self, path: str, span: Span) -> FileRun | None:
-        """The same for those who can do without it: None when it takes more than a moment."""
+    def soon_at(self, path: str, span: Span, is_patient: bool = True) -> FileRun | None:
+        """The same for those who can do without it: None when it takes more than a moment, or at once if they are not
+        patient; then it is done on another thread."""
         if self.waits_for(path, span) and not is_alone():
             done = threading.Event()
             self._beside(lambda: self._look_ahead(path, span, done))
-            if self._late is None or self._late.is_set():
+            if is_patient and (self._late is None or self._late.is_set()):
                 with away():
                     self._late = None if done.wait(PATIENCE_SECONDS) else done
             if self.waits_for(path, span):

@@ -19,26 +19,25 @@ import msgspec
 from kernelscope.results import LeftOut
 from kernelscope.turns import give_way
 from kernelscope.workspace.definitions import names_of
-from kernelscope.workspace.facts import EMPTY_NAMES, FileFacts, decode_facts, decode_names, encode
+from kernelscope.workspace.facts import EMPTY_NAMES, FileFacts, decode_facts, decode_names
+from kernelscope.workspace.facts_at_hand import FactsAtHand
 from kernelscope.workspace.files import CUDA_SUFFIXES, WATCHED_SUFFIXES, Entry, Files
 from kernelscope.workspace.folders import Folders
 from kernelscope.workspace.mentions import Mentions
 from kernelscope.workspace.pool import scan_all
 from kernelscope.workspace.progress import Progress, Report
 from kernelscope.workspace.reading import Version
-from kernelscope.workspace.scan import MAX_SCANNED_AT_ONCE
 from kernelscope.workspace.store import Row, Store
 from kernelscope.workspace.symbols import Match, SymbolTable
 from kernelscope.workspace.whole_index import Stamp, pack, unpacked
-from kernelscope.workspace.worker import Scanned, Wanted, facts_or_none, scan_bytes
+from kernelscope.workspace.worker import Scanned, Wanted, scan_bytes
 
 WRITE_ROWS = 400
 MANY_ROWS = 400
 """So many are read at a start besides what is kept as a whole."""
 MAX_SMALL_CHANGE = 32
-KEPT_FACTS = 400
-WRITTEN_FACTS = 64
-"""So many that were made when they were asked for are written at once."""
+LARGE = 8_000
+"""Of so many files the first reading takes long enough for somebody to notice."""
 
 
 class Stage(IntEnum):
@@ -76,11 +75,11 @@ class Index:
         self._store: Store | None = None
         self._stamps: dict[str, Stamp] = {}
         self._failed: dict[str, str] = {}
-        self._kept: dict[str, tuple[Version, FileFacts]] = {}
-        self._made: dict[str, tuple[Version, FileFacts]] = {}
-        """Facts that nobody had asked for before, to be written."""
+        self._facts = FactsAtHand(files, self.store, self.holds, self._stands)
         self._open_names: dict[str, Version] = {}
         self._is_loaded = False
+        self._walked = 0
+        """How many files there were when the disk was walked last."""
         self._folders: Folders | None = None
         self._mentions: Mentions | None = None
         self._running = threading.Lock()
@@ -95,6 +94,12 @@ class Index:
         """Whether symbol search has the names of all files, or those that it had when the cache was written."""
         return self.stage >= Stage.NAMES or self._is_loaded
 
+    @property
+    def is_young(self) -> bool:
+        """Whether a large workspace is being read for the first time, which takes all cores for a while."""
+        is_unread = self.stage < Stage.CALLS and not self._is_loaded
+        return is_unread and self._walked >= LARGE and self._running.locked()
+
     # -- filling --------------------------------------------------------------------------------------------
 
     def run(self, progress: Progress | None = None, cancelled: Callable[[], bool] = lambda: False) -> None:
@@ -106,6 +111,7 @@ class Index:
             entries = {entry.path: entry for entry in self.files.walk(cancelled)}
             if cancelled():
                 return
+            self._walked = len(entries)
             gone = [path for path in self._stamps if path not in entries]
             changed = [entry for entry in entries.values() if not self._is_current(entry)]
             had_operators = any(self._has_operators(path) for path in (*gone, *(entry.path for entry in changed)))
@@ -144,7 +150,7 @@ class Index:
         changed = [path for path in given if self.files.is_indexed(path)]
         folders = [path for path in given if path not in changed and self._holds_files(path)]
         for path in changed:
-            self._kept.pop(path, None)
+            self._facts.forget(path)
         if not (changed or folders):
             return
         with self._pending_lock:
@@ -180,6 +186,7 @@ class Index:
                 known = {path: self._operators(path) for path in shown[: 4 * MAX_SMALL_CHANGE]}
                 rows = [row for path in known if (row := self._rescan(path))]
                 self._save(row for row in rows if self._take(row))
+                self.table.settle()
                 if any(self._operators(path) != operators for path, operators in known.items()):
                     self.operator_generation += 1
                 self.generation += 1
@@ -286,11 +293,14 @@ class Index:
     def _scanned(
         self, files: list[Entry], wanted: Wanted, report: Report, cancelled: Callable[[], bool]
     ) -> Iterator[Scanned]:
-        """Rows of files as they come; what they tell is known from then on, and kept by `_save` only."""
+        """Rows of files as they come; what they tell is known soon, and kept by `_save` only."""
         for count, row in enumerate(scan_all([(entry.path, entry.size) for entry in files], wanted, cancelled)):
             report.tell(count, len(files), _PHASES[wanted])
+            if count % WRITE_ROWS == 0:
+                self.table.settle()
             if self._take(row):
                 yield row
+        self.table.settle()
 
     def _take(self, row: Scanned) -> bool:
         """Puts a row into the table; False when it tells nothing that is worth keeping."""
@@ -299,9 +309,10 @@ class Index:
             return False
         if row.names or row.path not in self._stamps:
             try:
-                self.table.put(row.path, decode_names(row.names) if row.names else EMPTY_NAMES)
+                names = decode_names(row.names) if row.names else EMPTY_NAMES
             except msgspec.MsgspecError:
                 return False
+            self.table.put(row.path, names, is_one_of_many=True)
         self._stamps[row.path] = Stamp(row.size, row.mtime_ns, row.priority, row.facts is not None)
         if row.error:
             self._failed[row.path] = row.error
@@ -319,7 +330,7 @@ class Index:
             self.table.drop(path)
             self._stamps.pop(path, None)
             self._failed.pop(path, None)
-            self._kept.pop(path, None)
+            self._facts.forget(path)
         self.store().drop(paths)
 
     def store(self) -> Store:
@@ -331,7 +342,7 @@ class Index:
 
     def close(self) -> None:
         """Lets go of the cache file."""
-        self._write_made()
+        self._facts.write()
         with self._opening:
             if self._store is not None:
                 self._store.close()
@@ -389,18 +400,7 @@ class Index:
 
     def facts(self, path: str) -> FileFacts | None:
         """The facts of a file as it is now: from the cache when they are of this version, else scanned at once."""
-        version = self.files.version(path)
-        if version is None:
-            return None
-        kept = self._kept.get(path)
-        if kept is not None and kept[0] == version:
-            return kept[1]
-        facts = self._cached_facts(path, version) or self._scan_now(path, version)
-        if facts is not None:
-            while len(self._kept) >= KEPT_FACTS:
-                self._kept.pop(next(iter(self._kept)), None)
-            self._kept[path] = (version, facts)
-        return facts
+        return self._facts.of(path)
 
     def indexed_facts(self, path: str) -> FileFacts | None:
         """The facts of a file as it was on the disk when it was indexed, whatever is typed in it."""
@@ -472,30 +472,3 @@ class Index:
             return None
         opened = [path for path in self.files.open_paths() if self.files.is_indexed(path)]
         return sorted({*self.table.defining(name), *opened})
-
-    def _cached_facts(self, path: str, version: Version) -> FileFacts | None:
-        if version.is_open or path not in self._stamps:
-            return None
-        found = self.store().facts(path)
-        if not found or not found[2] or found[:2] != (version.size, version.mtime_ns) or version.edit:
-            return None
-        try:
-            return decode_facts(found[2])
-        except msgspec.MsgspecError:
-            return None
-
-    def _scan_now(self, path: str, version: Version) -> FileFacts | None:
-        data = self.files.read(path)
-        if not isinstance(data, bytes) or len(data) > MAX_SCANNED_AT_ONCE:
-            return None
-        facts = facts_or_none(path, data)
-        if facts is not None and self._stands(path) and not (version.is_open or version.edit):
-            self._made[path] = (version, facts)
-            if len(self._made) >= WRITTEN_FACTS:
-                self._write_made()
-        return facts
-
-    def _write_made(self) -> None:
-        made, self._made = self._made, {}
-        rows = [(encode(facts), path, version.size, version.mtime_ns) for path, (version, facts) in list(made.items())]
-        self.store().put_facts(rows)

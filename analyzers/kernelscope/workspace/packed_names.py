@@ -31,9 +31,11 @@ class PackedNames:
     def __len__(self) -> int:
         return len(self._parts.kinds)
 
-    def holds(self, path: str) -> bool:
+    def holds(self, path: str, names: FileNames | None = None) -> bool:
+        """Whether there are names of a file, or these very names."""
         place = bisect_left(self.paths, path)
-        return place < len(self.paths) and self.paths[place] == path
+        is_held = place < len(self.paths) and self.paths[place] == path
+        return is_held and (names is None or self.names(place) == names)
 
     def begin(self, place: int) -> int:
         """Where the names of a file begin in the text."""

@@ -62,10 +62,18 @@ class SymbolTable:
             self._base = names
             self._changes += 1
 
-    def put(self, path: str, names: FileNames) -> None:
+    def put(self, path: str, names: FileNames, is_one_of_many: bool = False) -> None:
+        """One of many is searched once they are `settled`, or something else changed: joining them takes a while."""
         with self._lock:
+            if path not in self._changed and self._base.holds(path, names):
+                return
             self._changed[path] = names
-            self._changes += 1
+            self._changes += not is_one_of_many
+
+    def settle(self) -> None:
+        """What was put so far is searched from now on."""
+        with self._lock:
+            self._changes += bool(self._changed)
 
     def drop(self, path: str) -> None:
         with self._lock:
