@@ -248,9 +248,52 @@ __global__ void kernel(float* x, int n) {}
 void run(float* x, int n) {
   kernel << <dim3(n >> 5), 1 << 5 >> > (x, n);
   std::cout << n << "<< <" << (n >> 2);
+  kernel < < < n, 64 >> > (x, n);
 }
 """
-    assert [(launch.kernel, launch.grid) for launch in facts_of("m.cu", data).launches] == [("kernel", "dim3(n >> 5)")]
+    launches = facts_of("m.cu", data).launches
+    assert [(launch.kernel, launch.grid) for launch in launches] == [("kernel", "dim3(n >> 5)"), ("kernel", "n")]
+
+
+def test_a_macro_that_writes_functions_and_one_that_registers_them() -> None:
+    data = b"""
+#define TEXT(name) #name
+#define BIND(name) m.def(TEXT(name), &name, "adds " TEXT(name));
+__global__ void add_f32_kernel(float* x) {}
+__global__ void add_f16_kernel(half* x) {}
+#define CHECK(x, type) if (x.dtype() != type) { refuse("no " #type); }
+#define ADD(kind, type)               \\
+  void add_##kind(torch::Tensor x) {  \\
+    CHECK(x, type)                    \\
+    add_##kind##_kernel<<<x.size(0), 64>>>(x.data_ptr()); \\
+  }
+ADD(f32, kFloat)
+ADD(f16, kHalf)
+PYBIND11_MODULE(NAME, m) {
+  BIND(add_f32)
+  BIND(add_f16)
+}
+"""
+    facts = facts_of("m.cu", data)
+    functions = {i: (d.name, d.line, d.detail) for i, d in enumerate(facts.defs) if d.kind is DefKind.CUDA_FUNCTION}
+    assert list(functions.values()) == [
+        ("add_f32", 12, "void add_f32(torch::Tensor x)"),
+        ("add_f16", 13, "void add_f16(torch::Tensor x)"),
+    ]
+    launched = [(functions[launch.scope][0], launch.kernel, launch.grid) for launch in facts.launches]
+    assert launched == [("add_f32", "add_f32_kernel", "x.size(0)"), ("add_f16", "add_f16_kernel", "x.size(0)")]
+    refusing = [functions[c.scope][0] for c in facts.calls if c.name == "refuse" and c.scope in functions]
+    assert refusing == ["add_f32", "add_f16"]
+    assert [(r.name, r.target, r.line) for r in facts.registrations] == [
+        ("add_f32", "add_f32", 15),
+        ("add_f16", "add_f16", 16),
+    ]
+
+
+def test_a_macro_that_calls_itself_or_many_times_ends() -> None:
+    many = b"".join(b"#define M%d(x) { M%d(x) M%d(x) M%d(x) }\n" % (i, i + 1, i + 1, i + 1) for i in range(40))
+    facts = facts_of("m.cu", many + b"#define SELF(x) void f(x) { SELF(x) }\nSELF(int)\nM0(1)\n")
+    assert [d.name for d in facts.defs if d.kind is DefKind.CUDA_FUNCTION] == ["f"]
 
 
 @pytest.mark.parametrize(

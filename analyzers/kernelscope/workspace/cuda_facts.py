@@ -1,7 +1,7 @@
 """Tier 2 of the index for C++ and CUDA: functions, kernels, calls, launches and library registrations of one file.
 
 Reads tokens and matches brackets instead of parsing, so that unknown macros spoil nothing; resolves no name, expands
-only macros of the same file that define kernels, and takes both branches of every `#if`.
+only macros of the same file that define or register functions, and takes both branches of every `#if`.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass
 
 from kernelscope.workspace.cuda_declared import DeclaredTypes
+from kernelscope.workspace.cuda_expansion import MacroTexts, placed
 from kernelscope.workspace.cuda_findings import MAX_ARGUMENT_BYTES, MAX_FACTS, Findings
 from kernelscope.workspace.cuda_headers import (
     function_name,
@@ -123,7 +124,7 @@ class _Block:
 
 def cuda_facts(data: bytes) -> FileFacts:
     """The facts of one C++ or CUDA file."""
-    return _Scanner(data).run()
+    return _Scanner(data).run(_Block(TOP, True))
 
 
 class _Scanner:
@@ -134,6 +135,7 @@ class _Scanner:
         self.alternatives: list[Alternative] = []
         self.kernel_macros: set[bytes] = set()
         self.function_macros: set[bytes] = set()
+        self.macro_texts = MacroTexts((), data)
         self.called_parameters: dict[bytes, tuple[int, ...]] = {}
         self.functions: set[bytes] = set()
         """The names of the functions that were read so far."""
@@ -142,9 +144,9 @@ class _Scanner:
         self.declared = DeclaredTypes(self.found.text)
         self._macros()
 
-    def run(self) -> FileFacts:
+    def run(self, outermost: _Block) -> FileFacts:
         text = self.found.text
-        blocks: list[_Block] = [_Block(TOP, True)]
+        blocks: list[_Block] = [outermost]
         saved: list[list[_Block]] = []
         header_start = 0
         tokens = 0
@@ -191,8 +193,9 @@ class _Scanner:
                     self.modules.registrations += exported(arguments, start, self.found.line_at(start))
                 elif match["call"].endswith(b"RegisterOperators"):
                     self.modules.chain(match.end())
-                elif not text[header_start : match.start()].strip():
-                    self._statement(match, block)
+                elif not text[header_start : match.start()].strip() and (end := self._statement(match, block)):
+                    header_start = position = end
+                    continue
                 position = match.end()
             elif match["ref"] is not None:
                 call = TOKEN.match(text, match.start("ref"))
@@ -303,6 +306,7 @@ class _Scanner:
         self.found.text = self.found.with_macros = with_macro_bodies(written)
         self.declared = DeclaredTypes(self.found.with_macros)
         self.found.macros = list(macros_of(written))
+        self.macro_texts = MacroTexts(self.found.macros, self.found.data)
         for macro in self.found.macros:
             scope = self.found.define(macro.name, DefKind.MACRO, macro.start, macro.end, macro.name_start, TOP)
             if called := macro.called_parameters():
@@ -321,7 +325,10 @@ class _Scanner:
         block = _Block(scope, False)
         for token in TOKEN.finditer(self.found.text, start, end):
             if token[0] == b"<<<":
-                if callee_before(self.found.text[start : token.start()]) not in parameters:
+                before = self.found.text[start : token.start()]
+                callee = callee_before(before) or b""
+                is_pasted = re.search(rb"##\s*%b\s*\Z" % re.escape(callee), before) is not None
+                if callee not in parameters and not is_pasted:
                     self.found.launch(token.start(), scope)
             elif token["call"] is not None:
                 self._call(token, block)
@@ -346,6 +353,8 @@ class _Scanner:
             return
         before = self.found.text[start - 1 : start]
         if block.library:
+            if self._replaced(match, block):
+                return
             library = self.modules.registering(block.library, block.chained, start)
             if tail in VERBS and before == b".":
                 if library:
@@ -437,8 +446,11 @@ class _Scanner:
         if lone:
             self.found.calls = sorted([*self.found.calls, *lone], key=lambda call: call.start)
 
-    def _statement(self, match: re.Match[bytes], block: _Block) -> None:
-        """A call at the top of a file: a macro that offers a function under a name, or a class of an unnamed module."""
+    def _statement(self, match: re.Match[bytes], block: _Block) -> int:
+        """A call at the top of a file: a macro that defines functions or offers one under a name, or a class of an
+        unnamed module. Gives the place behind a macro that was replaced by its text, else 0."""
+        if end := self._replaced(match, block):
+            return end
         if match["call"].endswith(b"class_"):
             block.library = UNNAMED_MODULE
             self._call(match, block)
@@ -449,6 +461,28 @@ class _Scanner:
                 arguments, line = self.found.arguments(match.end() - 1), self.found.line_at(start)
                 self.alternatives += offered(arguments, start, line)
                 self.modules.registrations += by_macro(match["call"], arguments, start, line)
+        return 0
+
+    def _replaced(self, match: re.Match[bytes], block: _Block) -> int:
+        """The place behind the call of a macro whose text defines or registers functions, once what these are is added;
+        else 0."""
+        if not self.macro_texts.declares(match["call"]):
+            return 0
+        close = closing(self.found.text, match.end() - 1, MAX_ARGUMENT_BYTES)
+        if close is None:
+            return 0
+        start = match.start("call")
+        facts = _Scanner(self.macro_texts.of_call(start, close + 1)).run(_Block(TOP, True, block.library))
+        if not facts.registrations and (block.library or not facts.defs):
+            return 0
+        line = self.found.line_at(start)
+        facts = placed(facts, start, close + 1, line, block.scope, len(self.found.defs))
+        self.functions.update(d.name.encode() for d in facts.defs)
+        self.found.add(facts)
+        self.modules.registrations += facts.registrations
+        self.namespaces += facts.namespaces
+        self.alternatives += facts.alternatives
+        return close + 1
 
     def _is_alias(self, equals: int) -> bool:
         """Whether a type or namespace gets another name here: `using Small = Norm<64>`."""

@@ -22,7 +22,7 @@ from kernelscope.workspace.cuda_text import (
     is_plain_name,
     split_at_commas,
 )
-from kernelscope.workspace.facts import MAX_TEXT, TOP, Call, Def, DefKind, Launch, Reference
+from kernelscope.workspace.facts import MAX_TEXT, TOP, Call, Def, DefKind, FileFacts, Launch, Reference
 
 MAX_FACTS = 100_000
 MAX_LAUNCHES = 5_000
@@ -90,6 +90,13 @@ class Findings:
         """Adds that a function is named, held by a variable if there is one."""
         if is_plain_name(name) and len(self.references) < MAX_FACTS:
             self.references.append(Reference(decoded(variable), decoded(name), start, self.line_at(start), scope))
+
+    def add(self, facts: FileFacts) -> None:
+        """Adds what a part of the file has whose text stands elsewhere."""
+        self.defs += facts.defs
+        self.calls += facts.calls
+        self.launches += facts.launches
+        self.references += facts.references
 
     def owner_at(self, place: int) -> int:
         """The innermost function or macro around a place, once all are known."""

@@ -22,7 +22,7 @@ _NOISE = re.compile(
     re.DOTALL,
 )
 _DIRECTIVE = re.compile(rb"(?m)^[ \t]*#[ \t]*(\w*)[^\n\\]*+(?>(?:\\(?:\r?\n|.)[^\n\\]*+)*)")
-_LINE = re.compile(_DIRECTIVE.pattern + rb"\n")
+_LINE = re.compile(_DIRECTIVE.pattern + rb"(?:\n|\\?\Z)")
 _BLANK = bytes.maketrans(bytes(range(256)), bytes(c if c in b"\r\n" else 32 for c in range(256)))
 _PLAIN_NAME = re.compile(rb"(?:\w+::)*[A-Za-z_]\w*\Z")
 _STRING = re.compile(rb'"((?:[^"\\\n]|\\.)*)"|R"([^\s()\\]{0,16})\((.*?)\)\2"', re.DOTALL)
@@ -62,7 +62,9 @@ def with_macro_bodies(text: bytes) -> bytes:
 
 
 def _macro_alone(match: re.Match[bytes]) -> bytes:
-    return match[0][:-1] + b";" if match[1] == b"define" else match[0].translate(_BLANK)
+    if match[1] != b"define":
+        return match[0].translate(_BLANK)
+    return match[0][:-1] + b";" if match[0].endswith(b"\n") else match[0]
 
 
 def blank_noise(data: bytes) -> bytes:

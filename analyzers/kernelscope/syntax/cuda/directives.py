@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 from kernelscope.results import Span
+from kernelscope.syntax.cuda.launch_brackets import with_joined_brackets
 from kernelscope.syntax.cuda.macros import Macro
 from kernelscope.syntax.cuda.template_heads import has_no_head, open_head
 
@@ -247,7 +248,8 @@ class _Reader:
         parsed = _DEFINED.match(rest)
         if parsed is None or parsed[1] in _QUALIFIERS:
             return
-        name, body = parsed[1], parsed[4].replace(b"\\\r\n", b"  \n").replace(b"\\\n", b" \n").strip()
+        name = parsed[1]
+        body = with_joined_brackets(parsed[4].replace(b"\\\r\n", b"  \n").replace(b"\\\n", b" \n").strip())
         params: tuple[bytes, ...] | None = None
         if parsed[2] is not None:
             params = tuple(part.strip() for part in parsed[3].replace(b"\\\n", b"").split(b",") if part.strip())

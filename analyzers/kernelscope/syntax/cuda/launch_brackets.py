@@ -1,11 +1,11 @@
-"""Launches whose brackets are written apart, as some editors format them: `kernel << <grid, block >> > (x)`."""
+"""Launches whose brackets are written apart, as some editors do: `kernel << <grid, block >> > (x)`, `< < <`."""
 
 from __future__ import annotations
 
 import re
 
-_OPENED = re.compile(rb"<<[ \t]+<(?![<=])")
-_TOKEN = re.compile(rb"[()\[\]{};]|>>[ \t]*>")
+_OPENED = re.compile(rb"<(?:<[ \t]+|[ \t]+<[ \t]*)<(?![<=])")
+_TOKEN = re.compile(rb"[()\[\]{};]|>[ \t]*>[ \t]*>")
 MAX_CONFIGURATION = 4_000
 
 
