@@ -113,8 +113,8 @@ class Server(LanguageServer):
         """Run an action whose results are used later, as soon as nobody who is waited for works."""
 
         def act() -> None:
-            if self.saves_time():
-                self._inbox.wait_for_quiet(IDLE_SECONDS)
+            while self.saves_time() and not self._inbox.stays_quiet(IDLE_SECONDS):
+                pass
             with self.turns.turn(IN_PAUSES):
                 self.protocol.guarded(action, "work ahead")
 

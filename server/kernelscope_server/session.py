@@ -71,8 +71,9 @@ class Session:
         server.on("workspace/didChangeWorkspaceFolders", self._folders_changed)
         server.on("workspace/didChangeConfiguration", self._configured)
         server.saves_time = self._saves_time
-        server.on_free.append(self._load)
+        server.on_free.append(lambda: self._load() if self.has_time else None)
         server.on_free.append(lambda: self._look_ahead(edited=False))
+        server.on_idle.append(self._load)
         server.on_idle.append(lambda: self._look_ahead(edited=True))
         server.on_idle.append(self._look_again)
 
@@ -176,8 +177,8 @@ class Session:
                 self.server.ask(f"workspace/{feature}/refresh", None)
 
     def _saves_time(self) -> bool:
-        """Whether a large workspace is being read for the first time: then only longer pauses are used."""
-        return self._analysis is not None and self._analysis.is_young
+        """Whether names are being read, or a large workspace for the first time: then only longer pauses are used."""
+        return self._analysis is not None and (not self.has_time or self._analysis.is_young)
 
     def _load(self) -> None:
         if not self._is_loaded and self._analysis is not None and self.documents:

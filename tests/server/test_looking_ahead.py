@@ -78,6 +78,31 @@ def test_short_pauses_are_left_alone_while_a_large_workspace_is_read_for_the_fir
     assert asked.paths == ["m"]
 
 
+def test_a_second_start_has_its_names_before_what_hovers_need() -> None:
+    session: Any = Session(Server(io.BytesIO(), io.BytesIO()))
+    session._analysis = asked = Asked(knows_names=False)
+    session._indexing = SimpleNamespace(running=True, begun=time.monotonic())
+    session.documents["m"] = opened({"uri": "file:///w/m.py", "text": ""})
+    for action in session.server.on_free:
+        action()
+    assert asked.loaded == 0 and session.server.saves_time()
+    for action in session.server.on_idle:
+        action()
+    assert asked.loaded == 1
+    asked.knows_names = True
+    assert not session.server.saves_time()
+
+
+def test_work_beside_waits_for_a_pause_only_as_long_as_time_is_saved() -> None:
+    server: Any = Server(io.BytesIO(), io.BytesIO())
+    server._inbox.put({"id": 1, "method": "textDocument/hover"})  # never handled: there is no pause
+    saving, done = [True, True], list[int]()
+    server.saves_time = lambda: bool(saving) and saving.pop()
+    server.beside(lambda: done.append(len(saving)))
+    server._ahead.get()()
+    assert done == [0]
+
+
 def test_what_hovers_need_is_loaded_before_the_first(tmp_path: Path) -> None:
     Analysis([tmp_path]).load()
     assert "kernelscope.explain.tensor_hover" in sys.modules

@@ -110,9 +110,17 @@ class Store:
 
     def whole(self) -> tuple[State, bytes] | None:
         """All that was known, as one blob, and the state that it is of."""
-        for file, gone, blob in self._select("SELECT file, gone, blob FROM whole"):
-            return State(file, gone), blob
-        return None
+        with self._lock:
+            try:
+                row = self._database.execute("SELECT file, gone FROM whole WHERE id = 0").fetchone()
+                if row is None:
+                    return None
+                with self._database.blobopen("whole", "blob", 0, readonly=True) as blob:  # a select copies it twice
+                    return State(*row), blob.read()
+            except (sqlite3.Error, OverflowError) as error:
+                if not _is_busy(error):
+                    self._recover()
+                return None
 
     def whole_state(self) -> State | None:
         """The state that the blob is of; None where there is none."""
