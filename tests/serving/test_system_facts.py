@@ -13,6 +13,7 @@ from kernelscope.serving.c_functions import CSource
 from kernelscope.serving.channels import channels
 from kernelscope.serving.claims import PythonSource
 from kernelscope.serving.collectives import collectives
+from kernelscope.serving.commands import settable
 from kernelscope.serving.constraints import c_constraints, constraints
 from kernelscope.serving.lifecycle import states_only, transitions
 from kernelscope.serving.metrics import metrics
@@ -55,7 +56,7 @@ def test_fields_with_defaults_overrides_and_comments(source: Source) -> None:
 
 
 def test_options_environment_and_constructor_defaults(source: Source) -> None:
-    found = parameters(
+    found = settable(
         source(
             """
             LIMIT = 1 << 10

@@ -11,7 +11,7 @@ from kernelscope.explain.document import Picture, Region
 from kernelscope.explain.faq_sizes import is_paged
 from kernelscope.explain.section_settings import declared
 from kernelscope.results import Location
-from kernelscope.serving.parameters import Parameter
+from kernelscope.serving.parameter import Parameter
 from kernelscope.serving.sections import words
 from kernelscope.serving.system import System
 

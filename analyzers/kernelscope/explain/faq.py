@@ -139,6 +139,7 @@ QUESTIONS: tuple[Question, ...] = (
     Question("scheduling.prefill_decode", "scheduling", "Are prefill and decode separated or mixed in a step?",
              both(about("serving.scheduling",
                         r"prefill.*(?:(?<!smallest )(?<!largest )first|separate|mix)|mixed:|which batch runs|"
+                        r"prefill or decode:|"
                         r"never mixes"),
                   settings(r"mixed_(?:chunk|prefill|step)|enable_mix$")),
              "order of prefill and decode work in a scheduling step"),
@@ -244,7 +245,8 @@ QUESTIONS: tuple[Question, ...] = (
              "forward passes that attend"),
     Question("components.sampling", "batching", "How is the next token chosen?", samplers, "samplers"),
     Question("components.quantisation", "precision", "Which quantisations can be chosen?",
-             both(registered("quant"), choices_of("quant"), settings(r"(?:^|_)quanti[sz](?:e|ation)(?:_method)?$")),
+             both(registered("quant"), choices_of("quant"),
+                  settings(r"(?:^|_)quant(?:_type|_mode|_method|_format|i[sz](?:e|ation)(?:_method)?)$")),
              "registries or settings of quantisations"),
 )  # fmt: skip
 

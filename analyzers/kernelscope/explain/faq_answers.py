@@ -12,7 +12,7 @@ from pathlib import Path
 from kernelscope.serving.claims import Claim
 from kernelscope.serving.constraints import Constraint
 from kernelscope.serving.parallel import STRATEGIES
-from kernelscope.serving.parameters import CHOSEN, Parameter
+from kernelscope.serving.parameter import CHOSEN, Parameter
 from kernelscope.serving.reaching import THE_WRAPPERS
 from kernelscope.serving.registries import Registry
 from kernelscope.serving.routes import Route

@@ -11,7 +11,7 @@ from kernelscope.explain.report_layout import FEW_FILES, Layout, claims_about
 from kernelscope.explain.report_places import Json, Places
 from kernelscope.explain.section_settings import importance
 from kernelscope.serving.constraints import Constraint
-from kernelscope.serving.parameters import Parameter
+from kernelscope.serving.parameter import Parameter
 from kernelscope.serving.system import System
 
 MOST_PARAMETERS = 520

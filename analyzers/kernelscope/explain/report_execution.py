@@ -9,7 +9,7 @@ from pathlib import Path
 from kernelscope.explain.report_layout import MOST_CLAIMS, Layout, claims_about, steps_of
 from kernelscope.explain.report_places import Json, Places
 from kernelscope.serving.claims import Claim
-from kernelscope.serving.parameters import Parameter
+from kernelscope.serving.parameter import Parameter
 from kernelscope.serving.system import System
 
 MOST_TILING_STEPS = 15

@@ -10,7 +10,7 @@ from kernelscope.explain.report_places import Json, Places
 from kernelscope.explain.section_settings import DECLARED, concerns, declared
 from kernelscope.serving.channels import Link
 from kernelscope.serving.lifecycle import STATUS
-from kernelscope.serving.parameters import Parameter
+from kernelscope.serving.parameter import Parameter
 from kernelscope.serving.processes import Started
 from kernelscope.serving.registries import Registry
 from kernelscope.serving.routes import Route
@@ -94,6 +94,7 @@ def _process(s: Started, places: Places) -> Json:
         "name": s.target or s.kind,
         "role": _role(s),
         "spawn": spawn,
+        **({"count": s.count} if s.count else {}),
         "evidence": places.evidence(s.location, symbol=s.where),
     }
 
@@ -166,7 +167,9 @@ def _transitions(system: System, places: Places) -> list[Json]:
     ]  # fmt: skip
     became: list[Json] = [
         {
-            "to": x.state, "when": f"in {x.where}" + (f" if {x.condition}" if x.condition else ""),
+            **({"from": x.subject} if x.is_from_state else {}),
+            "to": x.state,
+            "when": f"in {x.where}" + (f" if {x.condition}" if x.condition else ""),
             "evidence": places.evidence(x.location, symbol=x.where),
         }
         for x in system.transitions[:MOST_ROWS]

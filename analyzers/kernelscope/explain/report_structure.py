@@ -10,7 +10,7 @@ from kernelscope.explain.report_places import Json, Places
 from kernelscope.serving.bindings import Native
 from kernelscope.serving.claims import Claim
 from kernelscope.serving.numbering import KINDS
-from kernelscope.serving.parameters import Parameter
+from kernelscope.serving.parameter import Parameter
 from kernelscope.serving.procedures import COMPONENT
 from kernelscope.serving.registries import Registry
 from kernelscope.serving.sections import words

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Container
 
-from kernelscope.serving.parameters import Parameter, is_telling
+from kernelscope.serving.parameter import Parameter, is_telling
 from kernelscope.serving.registries import Registry
 from kernelscope.serving.sections import hits, words
 from kernelscope.serving.system import System
@@ -19,7 +19,8 @@ HANDED = {"output", "outputs", "data", "result", "results", "stats", "metadata"}
 """Last words of classes whose objects one part hands to another."""
 DECLARED: dict[str, re.Pattern[str]] = {
     "kv_cache": re.compile(
-        r"(?:^|_)(?:kv|pages?|block_size|blocks|cache|memory|swap|watermark|alloc)(?:_|$)|kvcache", re.I
+        r"(?:^|_)(?:kv|pages?|block_size|blocks|cache|memory|swap|watermark|alloc|evict\w*)(?:_|$)|kvcache",
+        re.I,
     ),
     "prefix_cache": re.compile(
         r"(?:prefix|prompt)_?(?:cach|match|reuse|shar)|prefix_(?:len|tokens)|radix|(?:^|_)hash", re.I
@@ -61,7 +62,7 @@ ELSEWHERE: dict[str, frozenset[str]] = {
     ),
     "prefix_cache": frozenset({"watermark", "watermarking", "logits"}),
     "batching": frozenset({"ckpt", "checkpoint", "checkpoints", "crops", "files", "logsumexp"}),
-    "scheduling": frozenset({"lr", "loss", "optim", "optimizer"}),
+    "scheduling": frozenset({"lr", "loss", "optim", "optimizer", "evict", "eviction"}),
 }
 """Words of names and owners that hold a section's words for another reason: so many checkpoints are kept, rates of
 learning are scheduled, weights have blocks, texts watermarks."""
@@ -88,6 +89,8 @@ FIRST = re.compile(
 )
 """Words of the settings that are asked for most."""
 
+WORKS = {"role", "roles", "instance", "phase", "stage", "forward", "batch", "step", "disagg", "disaggregation"}
+"""Words of enums of what an instance or a step works on."""
 TELLING = 3
 """Beyond it a field says nothing but its type."""
 
@@ -185,6 +188,12 @@ def _is_said(section: str, p: Parameter) -> bool:
     return section == "scheduling" and is_set and _SAYS_SCHEDULING.search(p.doc or "") is not None
 
 
+def _tells_prefill_from_decode(registry: Registry) -> bool:
+    """Whether an enum has a member for either kind of work: roles of instances, modes of a step."""
+    members = {entry.key.lower() for entry in registry.entries}
+    return bool(WORKS & set(words(registry.name))) and {"prefill", "decode"} <= members
+
+
 def concerns(section: str, registry: Registry) -> bool:
     """Whether a registry's name speaks of a section; of enums only those that list ways of doing something."""
     ways = {"policy", "policies", "strategy", "algorithm", "mode", "backend", "type", "kind"}
@@ -192,6 +201,8 @@ def concerns(section: str, registry: Registry) -> bool:
         ("priority",),
         ("priorities",),
     )
+    if section == "scheduling" and registry.kind == "enum" and _tells_prefill_from_decode(registry):
+        return True
     is_choice = registry.kind != "enum" or bool(ways & set(words(registry.name))) or is_ranked
     parts = "_".join(words(registry.name))
     if ELSEWHERE.get(section, frozenset()) & set(words(registry.name)):

@@ -22,7 +22,7 @@ from kernelscope.graph.operator_graph import OperatorGraph
 from kernelscope.results import Location, Target, UserError, ViewOptions
 from kernelscope.serving.claims import Claim
 from kernelscope.serving.parallel import WORDS
-from kernelscope.serving.parameters import Parameter
+from kernelscope.serving.parameter import Parameter
 from kernelscope.serving.readings import Readings
 from kernelscope.serving.system import System
 from kernelscope.workspace.workspace import Workspace

@@ -8,17 +8,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from kernelscope.serving.claims import Claim, PythonSource
-from kernelscope.serving.guards import last_name, own_of
+from kernelscope.serving.guards import last_name, last_of, own_of
 from kernelscope.serving.pieces import by_function
 from kernelscope.serving.sections import words
 from kernelscope.syntax.python import tree as t
 
 SECTIONS = {
     "serving.prefix_cache": {"prefix", "radix"},
-    "serving.kv_cache": {"kv", "cache", "paged", "pool", "allocator"},
+    "serving.kv_cache": {"kv", "cache", "paged", "pool", "allocator", "block", "page"},
     "serving.scheduling": {"scheduler"},
 }
 """The words of classes that belong to a section; the first section that fits has them."""
+BLOCKS, MANAGES = {"block", "page"}, {"manager", "allocator", "pool", "table", "cache"}
+"""A model has blocks, too."""
 LEAST = 2
 
 
@@ -32,8 +34,8 @@ def alternatives(source: PythonSource) -> Iterator[tuple[str, Claim]]:
         for node in own_of(scope.node, t.If):
             if node in chained:
                 continue
-            ways: list[tuple[str, str, t.Assign]] = []
-            for test, body in _branches(node, chained):
+            ways: list[tuple[str, str, t.Stmt]] = []
+            for test, body in _branches(scope.node, node, chained):
                 made = next((m for s in body if (m := _made(s)) is not None), None)
                 if made is not None:
                     ways.append((f"if {source.quote(test)}" if test is not None else "otherwise", *made))
@@ -46,8 +48,10 @@ def alternatives(source: PythonSource) -> Iterator[tuple[str, Claim]]:
                 yield section, Claim(f"{scope.qualified_name} alternatives", value, (*places, source.at(scope.node)))
 
 
-def _branches(chain: t.If, chained: set[t.Stmt]) -> Iterator[tuple[t.Expr | None, list[t.Stmt]]]:
-    """The branches of a chain with their tests; the last has none."""
+def _branches(
+    function: t.FunctionDef | t.ClassDef, chain: t.If, chained: set[t.Stmt]
+) -> Iterator[tuple[t.Expr | None, list[t.Stmt]]]:
+    """The branches of a chain with their tests; the last has none. What returns needs no `else` for what follows."""
     node = chain
     while True:
         yield node.test, node.body
@@ -56,23 +60,33 @@ def _branches(chain: t.If, chained: set[t.Stmt]) -> Iterator[tuple[t.Expr | None
                 chained.add(following)
                 node = following
             case []:
+                after = function.body[function.body.index(node) + 1 :] if node in function.body else []
+                if after and isinstance(last_of(node.body), t.Return):
+                    if isinstance(after[0], t.If):
+                        chained.add(after[0])
+                        node = after[0]
+                        continue
+                    yield None, after
                 return
             case _:
                 yield None, node.orelse
                 return
 
 
-def _made(statement: t.Stmt) -> tuple[str, t.Assign] | None:
-    """The class of the object that a statement keeps."""
+def _made(statement: t.Stmt) -> tuple[str, t.Stmt] | None:
+    """The class of the object that a statement keeps or gives back."""
     match statement:
-        case t.Assign(value=t.Call(func=func)) if last_name(func)[:1].isupper() and len(words(last_name(func))) > 1:
-            return last_name(func), statement
+        case t.Assign(value=t.Call(func=func)) | t.Return(value=t.Call(func=func)):
+            is_class = last_name(func)[:1].isupper() and len(words(last_name(func))) > 1
+            return (last_name(func), statement) if is_class else None
         case _:
             return None
 
 
 def _section(classes: list[str]) -> str:
-    """The section that several of the classes speak of."""
+    """The section that several of the classes speak of; blocks are of caches only where somebody manages them."""
+    said = [set(words(c)) for c in classes]
+    said = [each - BLOCKS if not each & MANAGES else each for each in said]
     return next(
-        (section for section, names in SECTIONS.items() if sum(bool(names & {*words(c)}) for c in classes) >= LEAST), ""
+        (section for section, names in SECTIONS.items() if sum(bool(names & each) for each in said) >= LEAST), ""
     )

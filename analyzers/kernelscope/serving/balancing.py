@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 from kernelscope.serving.affinity import kept_together
 from kernelscope.serving.claims import Claim, PythonSource
+from kernelscope.serving.growing_names import made_of
 from kernelscope.serving.guards import last_name, own, own_calls, own_of
 from kernelscope.serving.pieces import by_function
 from kernelscope.serving.sections import words
@@ -38,6 +39,7 @@ DISPATCHES = {"dispatch", "dispatcher", "dispatching", "route", "router", "routi
 OTHERS = {"expert", "experts", "eplb", "dataset", "dataloader", "sampler", "layer", "layers", "shard", "checkpoint",
           "download", "scale", "migration", "migrate", "autoscaler"}  # fmt: skip
 """Words of what is dealt out too, but is no request."""
+CANDIDATES = {"candidate", "candidates"}
 LOADS = {"count", "counts", "load", "loads", "pending", "running", "queue", "queued", "inflight", "flight", "waiting",
          "tasks", "requests", "outstanding"}  # fmt: skip
 """Words of how much a replica has to do."""
@@ -56,10 +58,12 @@ def balancing(source: PythonSource) -> Iterator[Claim]:
         if words(scope.node.name)[:1] == ("load",):
             said.discard("load")  # what a function loads is no load of replicas
         dispatches = bool(DISPATCHES & said)
+        is_of_routing = bool(DISPATCHES & set(words(source.path.parent.name)))
         ways: dict[str, t.Node] = {**dict(_from_heaps(source, scope)), **dict(_counted_round(source, scope))}
         for node in own_of(scope.node, t.Assign, t.Call, t.BinOp, t.For):
             found = _shortest(source, node) or _indexed(source, scope, node) or _first_of_sorted(source, scope, node)
-            if found := found or (_chosen(source, scope, node) if dispatches else None):
+            found = found or (_chosen(source, scope, node) if dispatches else None)
+            if found := found or (_weighed(source, scope, node) if dispatches or is_of_routing else None):
                 ways.setdefault(*found)
         if dispatches:
             ways |= {text: node for text, node in kept_together(source, scope) if text not in ways}
@@ -95,6 +99,19 @@ def _chosen(source: PythonSource, scope: Scope, node: t.Node) -> tuple[str, t.No
         case _:
             pass
     return None
+
+
+def _weighed(source: PythonSource, scope: Scope, node: t.Node) -> tuple[str, t.Node] | None:
+    """`np.random.choice(candidates, p=weights)`, with what the weights are made of."""
+    match node:
+        case t.Call(func=func, args=[over, *_], keywords=keywords) if (t.dotted(func) or "").endswith("random.choice"):
+            weights = next((k.value for k in keywords if k.arg == "p"), None)
+        case _:
+            return None
+    if weights is None or not (CANDIDATES & set(words(source.quote(over))) or _are_replicas(source, over)):
+        return None
+    made = made_of(source, scope, weights, node)
+    return f"one of {source.quote(over)} at random, by the weights {source.quote(weights)}{made}", node
 
 
 def _shortest(source: PythonSource, node: t.Node) -> tuple[str, t.Node] | None:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from kernelscope.results import Span
 from kernelscope.serving.c_functions import CSource
 from kernelscope.serving.claims import Claim
-from kernelscope.serving.parameters import Parameter
+from kernelscope.serving.parameter import Parameter
 from kernelscope.serving.registries import MAX_ENTRIES, Entry, Registry
 
 LONGEST_DEFINE = 40

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from kernelscope.results import Location
 from kernelscope.serving.c_functions import CSource
 from kernelscope.serving.claims import Claim
-from kernelscope.serving.parameters import Parameter
+from kernelscope.serving.parameter import Parameter
 
 MAX_ROWS = 24
 _NUMBER = r"-?\d[\d.]*(?:[eE][-+]?\d+)?[fFuUlL]*"

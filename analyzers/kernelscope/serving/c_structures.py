@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from kernelscope.serving.c_constants import number
 from kernelscope.serving.c_functions import CSource
-from kernelscope.serving.parameters import Parameter
+from kernelscope.serving.parameter import Parameter
 from kernelscope.serving.sections import words
 
 LONGEST_BODY = 20_000

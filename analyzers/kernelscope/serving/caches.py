@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from kernelscope.serving.claims import Claim, PythonSource, literal
+from kernelscope.serving.growing_names import made_of
 from kernelscope.serving.guards import last_name, own_calls, own_of
 from kernelscope.serving.pieces import by_function
 from kernelscope.serving.sections import words
@@ -54,7 +55,7 @@ def paging(source: PythonSource) -> Iterator[Claim]:
                     "a block table entry times the block size, plus the offset in the block",
                 )  # fmt: skip
             elif node.op == "//" and _rounds_up(node) and _about_caches(scope.qualified_name, source.path.stem):
-                value = f"number of blocks = {source.quote(node)} (rounded up)"
+                value = f"number of blocks = {source.quote(node)} (rounded up){made_of(source, scope, node)}"
                 yield Claim(f"{scope.qualified_name} blocks", value, (source.at(node),))
 
 

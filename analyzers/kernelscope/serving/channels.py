@@ -16,9 +16,11 @@ from kernelscope.serving.claims import PythonSource
 from kernelscope.serving.guards import (
     Guard,
     all_guards_text,
+    assignments,
     calls,
     guards_text,
     held_names,
+    inlined,
     inside,
     last_name,
     own_of,
@@ -40,6 +42,7 @@ QUEUES = {"Queue": "queue", "SimpleQueue": "queue", "JoinableQueue": "queue", "P
 NO_CHANNEL = ""
 """The transport of what a class holds under a name that may be that of a channel elsewhere: an event of a device."""
 CONCURRENT = ("multiprocessing", "torch.multiprocessing", "queue", "threading", "asyncio", "ray.util.queue")
+ADDRESSED = {"bind", "connect", "bind_to_random_port"}
 SENDS = {"put", "put_nowait", "set"}
 RECEIVES = {"get", "get_nowait", "wait"}
 MOST_ENDS = 4
@@ -60,6 +63,8 @@ class Channel:
     name: str = ""
     """The variable or attribute that holds it."""
     condition: str = ""
+    size: str = ""
+    """How many bytes it holds, in the source's words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +107,8 @@ class Link:
         named = "" if name == c.transport else name
         said = " ".join(f"{c.transport} {self.pattern} {named} opened in {c.where}".split())
         said += f" if {c.condition}" if c.condition else ""
+        size, _, where = c.size.partition(", where ")
+        said += f"; it holds {size} bytes" + (f", where {where}" if where else "") if size else ""
         for ends, one, several in ((self.senders, "sends", "send"), (self.receivers, "receives", "receive")):
             named = [end.removesuffix(f" (if {c.condition})") for end in ends]
             if one in self.only_opened:
@@ -133,7 +140,7 @@ def channels(source: PythonSource) -> Iterator[Channel]:
             for call in calls(statement):
                 name = t.dotted(call.func) or (call.func.attr if isinstance(call.func, t.Attribute) else "")
                 last = name.rpartition(".")[2]
-                kinds = [a.attr for a in call.args if isinstance(a, t.Attribute) and a.attr in SOCKETS]
+                kinds = [kind for a in call.args if (kind := _socket_kind(a, scope))]
                 if (not kinds and last not in QUEUES) or call in passing:
                     continue  # `Event().wait()`: nothing holds it
                 held = _held(statement)
@@ -143,10 +150,22 @@ def channels(source: PythonSource) -> Iterator[Channel]:
                     yield Channel("ZeroMQ", kinds[0], address, scope.qualified_name, source.at(call), held, condition)
                 elif _is_concurrent(source, name):
                     address = next((source.quote(k.value) for k in call.keywords if k.arg == "name"), "")
-                    where = scope.qualified_name
-                    yield Channel(QUEUES[last], "", address, where, source.at(call), _last(held), condition)
+                    where, size = scope.qualified_name, _size(source, call)
+                    yield Channel(QUEUES[last], "", address, where, source.at(call), _last(held), condition, size)
                 elif held.startswith("self."):
                     yield Channel(NO_CHANNEL, "", "", scope.qualified_name, source.at(call), _last(held))
+
+
+def _size(source: PythonSource, call: t.Call) -> str:
+    """How much memory a call makes, with what the file's own constants in it are."""
+    size = next((k.value for k in call.keywords if k.arg == "size"), None)
+    if size is None:
+        return ""
+    fixed = {
+        s.targets[0].id: s.value for s in source.module.body
+        if isinstance(s, t.Assign) and isinstance(s.targets[0], t.Name) and s.targets[0].id.isupper()
+    }  # fmt: skip
+    return inlined(source, size, fixed)
 
 
 def _shown(source: PythonSource, scope: Scope) -> Iterator[Channel]:
@@ -161,7 +180,7 @@ def _shown(source: PythonSource, scope: Scope) -> Iterator[Channel]:
 
 def _address(source: PythonSource, function: t.FunctionDef | t.ClassDef, call: t.Call) -> str:
     """The address that a socket is opened with: what follows its kind, or precedes it and is no context of sockets."""
-    place = next(i for i, a in enumerate(call.args) if _is_socket(a))
+    place = next((i for i, a in enumerate(call.args) if _is_socket(a)), 0)
     given = [*call.args[place + 1 :], *call.args[:place]]
     address = next((a for a in given if not _is_socket(a) and not _is_context(a)), None)
     return source.quote(_looped_over(function, address)) if address is not None else ""
@@ -205,12 +224,19 @@ def _bound_to(source: PythonSource, scope: Scope, held: str, guards: tuple[Guard
     for statement, others in statements(scope.node):
         for call in calls(statement):
             match call:
-                case t.Call(func=t.Attribute(value=socket, attr="bind" | "connect"), args=[address, *_]):
+                case t.Call(func=t.Attribute(value=socket, attr=attr), args=[address, *_]) if attr in ADDRESSED:
                     if t.dotted(socket) == held and held and all_guards_text(source, others) == wanted:
                         return source.quote(address)
                 case _:
                     pass
     return ""
+
+
+def _socket_kind(node: t.Expr, scope: Scope) -> str:
+    """The kind of socket that an argument is: `zmq.PULL`, or a name that is bound to it once."""
+    if isinstance(node, t.Name) and isinstance(scope.node, t.FunctionDef):
+        node = assignments(scope.node).get(node.id, node)
+    return node.attr if isinstance(node, t.Attribute) and node.attr in SOCKETS else ""
 
 
 def _is_socket(node: t.Expr) -> bool:

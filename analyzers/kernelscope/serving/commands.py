@@ -10,8 +10,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from kernelscope.serving.claims import PythonSource, literal
+from kernelscope.serving.environment import variables
 from kernelscope.serving.guards import last_name, whole
-from kernelscope.serving.parameters import Parameter, parameters
+from kernelscope.serving.parameter import Parameter
+from kernelscope.serving.parameters import parameters
 from kernelscope.serving.pieces import by_function, mentions
 from kernelscope.serving.registries import ENUM_BASES
 from kernelscope.syntax.python import tree as t
@@ -19,15 +21,15 @@ from kernelscope.syntax.python import tree as t
 
 def settable(source: PythonSource) -> list[Parameter]:
     """The parameters of a file and the options of its commands, in source order, with the choices of enums."""
-    options = [*_options(source), *_of_click(source)]
+    options = [*_options(source), *_of_click(source), *variables(source)]
     told = {p.location for p in options}
     found = [*(p for p in parameters(source) if p.location not in told), *options]
     members = _members(source)
     if members:
         found = [replace(p, choices=_chosen(p.annotation, members)) if not p.choices else p for p in found]
-    variables = dict(_variables(source))
-    if variables:
-        found = [replace(p, doc=_with_variable(p.doc, variables.get((p.owner, p.name), ""))) for p in found]
+    read_from = dict(_variables(source))
+    if read_from:
+        found = [replace(p, doc=_with_variable(p.doc, read_from.get((p.owner, p.name), ""))) for p in found]
     return sorted(found, key=lambda parameter: parameter.location)
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from kernelscope.results import Location
 from kernelscope.serving.claims import Claim, PythonSource, literal
 from kernelscope.serving.guards import own_calls, whole
-from kernelscope.serving.parameters import Parameter
+from kernelscope.serving.parameter import Parameter
 from kernelscope.serving.pieces import by_function, mentions
 from kernelscope.syntax import yaml
 from kernelscope.syntax.python import tree as t

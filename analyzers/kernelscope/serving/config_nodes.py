@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from kernelscope.serving.claims import PythonSource, literal
 from kernelscope.serving.guards import guarded, last_name
-from kernelscope.serving.parameters import Parameter
+from kernelscope.serving.parameter import Parameter
 from kernelscope.syntax.python import tree as t
 
 LIBRARIES = (b"yacs", b"fvcore", b"detectron2", b"omegaconf", b"ml_collections")

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from kernelscope.results import Location
 from kernelscope.serving.claims import Claim
 from kernelscope.serving.constraints import Constraint
-from kernelscope.serving.parameters import CONFIGURED, Parameter
+from kernelscope.serving.parameter import CONFIGURED, Parameter
 from kernelscope.serving.sections import words
 
 _TOLD = re.compile(

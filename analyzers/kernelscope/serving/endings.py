@@ -35,7 +35,7 @@ def endings(source: PythonSource) -> Iterator[Claim]:
     if source.aside:
         return
     for scope in source.module.functions():
-        ends: dict[str, t.Stmt] = {}
+        ends: dict[str, t.Node] = {}
         decided = False
         for statement, guards in statements(scope.node):
             end = _end(source, statement)
@@ -47,6 +47,9 @@ def endings(source: PythonSource) -> Iterator[Claim]:
                 tests = _tests(source, guards)
                 decided = decided or bool(tests)
                 ends.setdefault(f"{end} if {tests}" if tests else end, statement)
+        for reason, call in _given_reasons(scope.node).items():
+            decided = True
+            ends.setdefault(reason, call)
         spoken = {*words(scope.qualified_name), *words(source.path.stem), *(w for end in ends for w in words(end))}
         if not decided or not (REQUESTS | REASONS | {"stopping", "scheduler", "generate"}) & spoken:
             continue
@@ -54,6 +57,18 @@ def endings(source: PythonSource) -> Iterator[Claim]:
         value = f"{scope.qualified_name} ends a request: {'; '.join(shown)}"
         places = [source.at(statement) for statement in ends.values()]
         yield Claim(f"{scope.qualified_name} ends a request", value, (*places[:MOST_ENDS], source.at(scope.node)))
+
+
+def _given_reasons(function: t.FunctionDef | t.ClassDef) -> dict[str, t.Call]:
+    """Texts that several calls are given as the reason of an end: `emit(eos_reason="stop")`, `end(reason="full")`."""
+    found: dict[str, t.Call] = {}
+    for call in own_of(function, t.Call):
+        for k in call.keywords:
+            said = set(words(k.arg or ""))
+            text = k.value.value if isinstance(k.value, t.Constant) else None
+            if "reason" in said and said & (REASONS | {"eos", "end"}) and isinstance(text, str):
+                found.setdefault(f'{k.arg} "{text}"', call)
+    return found if len(found) > 1 else {}
 
 
 def _tests(source: PythonSource, guards: tuple[Guard, ...]) -> str:

@@ -44,6 +44,11 @@ class Transition:
     """The queue that the object was taken from in the same function."""
 
     @property
+    def is_from_state(self) -> bool:
+        """Whether what changes is told as the state that it was in: that of the class whose method it is."""
+        return "." in self.state and self.subject.rpartition(".")[0] == self.state.rpartition(".")[0]
+
+    @property
     def enum(self) -> str:
         return self.state.rpartition(".")[0].rpartition(".")[2]
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from kernelscope.results import Location
 from kernelscope.serving.claims import Claim, PythonSource
-from kernelscope.serving.parameters import Parameter
+from kernelscope.serving.parameter import Parameter
 from kernelscope.serving.registries import Registry
 from kernelscope.serving.sections import words
 from kernelscope.syntax.python import tree as t

@@ -16,6 +16,9 @@ from kernelscope.syntax.python import tree as t
 
 WAITS, LAUNCHES = {"wait", "synchronize", "sync", "join"}, {"run", "launch", "start", "execute", "submit", "async"}
 """Words of calls that wait for a device, and of those that give it work."""
+SENDS = {"prefetch", "send", "launch", "schedule", "submit", "dispatch", "enqueue", "prepare"}
+RESULTS, TAKES = {"output", "outputs", "result", "results"}, {"get", "wait", "recv", "receive", "collect", "fetch"}
+"""Words of what has the next batch under way, and of what asks for the results of this one."""
 
 
 @by_function
@@ -25,6 +28,7 @@ def overlaps(source: PythonSource) -> Iterator[Claim]:
         assert isinstance(scope.node, t.FunctionDef)
         yield from _queued(source, scope.qualified_name, scope.node)
         yield from _awaited_late(source, scope.qualified_name, scope.node)
+        yield from _sent_before(source, scope.qualified_name, scope.node)
         for loop in own_of(scope.node, t.While):
             if _is_endless(loop.test):
                 yield from _carried(source, scope.qualified_name, scope.owner, loop)
@@ -130,6 +134,29 @@ def _awaited_late(source: PythonSource, where: str, function: t.FunctionDef) -> 
             )
             places = (source.at(waited), source.at(launched), source.at(begun), source.at(function))
             yield Claim(f"{where} overlap", value, places)
+
+
+def _sent_before(source: PythonSource, where: str, function: t.FunctionDef) -> Iterator[Claim]:
+    """`following = await self.send_next()`, then `out = await device.get_output()`, and `following` is returned."""
+    returned = {n.id for r in own_of(function, t.Return) if r.value for n in t.walk(r.value) if isinstance(n, t.Name)}
+    sent: t.Assign | None = None
+    for statement in function.body:
+        match statement:
+            case t.Assign(value=t.Await(value=t.Call(func=func)) | t.Call(func=func)):
+                said = set(words(last_name(func)))
+            case _:
+                continue
+        if "next" in said and SENDS & said and {n.id for n in _names(statement.targets)} & returned:
+            sent = statement
+        elif sent is not None and isinstance(statement.value, t.Await) and RESULTS & said and TAKES & said:
+            value = (
+                f"overlap: {where} has the next batch prepared and sent ({source.quote(sent.value)}) before it awaits "
+                f"the results of this one ({source.quote(statement.value)}), so host work runs while the device "
+                f"computes (≈ by their names)"
+            )
+            places = (source.at(sent), source.at(statement), source.at(function))
+            yield Claim(f"{where} overlap", value, places, confidence="heuristic")
+            return
 
 
 def _names(targets: list[t.Expr]) -> Iterator[t.Name]:

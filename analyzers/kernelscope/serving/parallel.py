@@ -13,7 +13,7 @@ from functools import cache
 from kernelscope.results import Location
 from kernelscope.serving.claims import Claim
 from kernelscope.serving.collectives import Collective
-from kernelscope.serving.parameters import Parameter
+from kernelscope.serving.parameter import Parameter
 from kernelscope.serving.sections import words
 from kernelscope.serving.sharding import Made, Plan, Sharded
 

@@ -1,68 +1,26 @@
-"""Declared parameters: class fields, constructor defaults, command-line options, environment reads, constants.
+"""Declared parameters: class fields, constructor defaults, command-line options, constants.
 
 A declaration is recognised by what the language or library defines (annotated fields, `Field(default=)`,
-`add_argument`, `os.environ`), never by the names of the parameters.
+`add_argument`), never by the names of the parameters.
 """
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
-from kernelscope.results import Location
-from kernelscope.serving.claims import Claim, Literal, PythonSource, literal
+from kernelscope.serving.claims import Claim, PythonSource, literal
+from kernelscope.serving.fixed_attributes import chosen_texts, fixed_numbers, read_from_tables
 from kernelscope.serving.guards import Guard, guarded, guards_text, inside, own_calls, own_of, statements, whole
+from kernelscope.serving.parameter import CHOSEN, CONFIGURED, Parameter, comment_of
 from kernelscope.serving.sections import words
 from kernelscope.syntax.python import tree as t
-from kernelscope.workspace.files import PYTHON_SUFFIXES
 
 MAX_EXPRESSION = 1_000
 """Longest default that is quoted, in characters: tables of a configuration are worth reading."""
 FIELD_CALLS = {"field", "Field", "ib", "attrib", "PrivateAttr", "dataclass_field", "Arg", "Option", "Argument"}
-CONFIGURED = {"config", "cfg", "configuration", "args", "arguments", "options", "settings"}
-"""Words of what holds settings."""
-CHOSEN = "set at import"
-"""Of a value that a module chooses for a name in a branch."""
-ENVIRONMENT = {"os.environ.get", "environ.get", "os.getenv", "getenv", "os.environ.setdefault"}
-
-
-@dataclass(frozen=True, slots=True)
-class Parameter:
-    """One parameter: where it is declared, with which default, and what changes it later.
-
-    `kind`: field, computed (from fields), argument, option, environment, constant or define. `value` is the literal
-    default or None where `expression` (the source) is not a literal; `choices` come from Literal types and `choices=`.
-    """
-
-    name: str
-    owner: str
-    kind: str
-    expression: str
-    location: Location
-    value: Literal = None
-    annotation: str = ""
-    doc: str = ""
-    choices: tuple[str, ...] = ()
-    overrides: tuple[Claim, ...] = field(default=())
-
-    @property
-    def default(self) -> str:
-        """The default in words: `default 16`, `has no default`."""
-        text = self.expression if self.value in (None, "") else str(self.value)
-        return f"default {text}" if text else "has no default"
-
-    @property
-    def is_bare(self) -> bool:
-        """Whether it is a field that says nothing but its type: outside of a configuration, or in C++."""
-        says = self.expression or self.choices or self.overrides
-        is_required = self.is_of_configuration and self.location.path.suffix in PYTHON_SUFFIXES
-        return self.kind == "field" and not says and not is_required
-
-    @property
-    def is_of_configuration(self) -> bool:
-        """Whether its owner is a configuration, by its name."""
-        return bool(CONFIGURED & set(words(self.owner)))
+CHECKS = {"__post_init__", "model_post_init"}
+"""Methods that check what was given: storing the default there under a condition overrules what somebody chose."""
 
 
 def parameters(source: PythonSource) -> list[Parameter]:
@@ -73,27 +31,15 @@ def parameters(source: PythonSource) -> list[Parameter]:
             case t.ClassDef():
                 declared = [*_fields(source, scope.node), *_stored_arguments(source, scope.node)]
                 names = {p.name for p in declared}
-                declared += [p for p in _fixed_numbers(source, scope.node) if p.name not in names]
-                declared += [p for p in _read_from_tables(source, scope.node) if p.name not in names]
+                declared += [p for p in fixed_numbers(source, scope.node) if p.name not in names]
+                declared += [p for p in chosen_texts(source, scope.node) if p.name not in names]
+                declared += [p for p in read_from_tables(source, scope.node) if p.name not in names]
                 found += _with_overrides(source, scope.node, declared)
                 found += _computed(source, scope.node, declared)
             case t.FunctionDef():
                 found += _defaults(source, scope.node, scope.qualified_name, scope.owner)
     found += _calls(source)
     return sorted(found, key=lambda parameter: parameter.location)
-
-
-def _comment(source: PythonSource, node: t.Node) -> str:
-    """The comment on the node's line, or the ones alone above it."""
-    comments = source.module.comments
-    line = source.at(node).line
-    if (trailing := comments.get(line)) is not None and not trailing.alone:
-        return trailing.text.lstrip("#: ")
-    above: list[str] = []
-    while (comment := comments.get(line - 1)) is not None and comment.alone and len(above) < 4:
-        above.insert(0, comment.text.lstrip("#: "))
-        line -= 1
-    return " ".join(above)
 
 
 def _fields(source: PythonSource, cls: t.ClassDef) -> Iterator[Parameter]:
@@ -132,7 +78,7 @@ def _declared(
         location=source.at(node),
         value=literal(default),
         annotation=source.quote(annotation) if annotation is not None else "",
-        doc=doc or _comment(source, node),
+        doc=doc or comment_of(source, node),
         choices=_literal_choices(annotation),
     )
 
@@ -191,63 +137,6 @@ def _made_up_for(method: t.FunctionDef) -> set[str]:
     return found
 
 
-def _fixed_numbers(source: PythonSource, cls: t.ClassDef) -> Iterator[Parameter]:
-    """`self.quantum = 0.01` in a constructor and nowhere else: a number that the class goes by; counters change."""
-    found: dict[str, t.Assign] = {}
-    stored: Counter[str] = Counter()
-    for method in cls.methods():
-        taken = {p.name for p in method.args}
-        for node in own_of(method, t.Assign, t.AugAssign):
-            match node:
-                case t.Assign(targets=[t.Attribute(value=t.Name(id="self"), attr=attr)], value=value):
-                    if method.name == "__init__" and isinstance(value, t.Constant) and is_telling(value.value):
-                        found.setdefault(attr, node)
-                    if t.dotted(value) not in taken:
-                        stored[attr] += 1
-                case t.AugAssign(target=t.Attribute(value=t.Name(id="self"), attr=attr)):
-                    stored[attr] += 1
-                case _:
-                    pass
-    for attr, node in found.items():
-        if stored[attr] == 1:
-            quoted = source.quote(node.value)
-            doc = _comment(source, node)
-            yield Parameter(attr, cls.name, "field", quoted, source.at(node), literal(node.value), doc=doc)
-
-
-def is_telling(value: object) -> bool:
-    """A number that somebody chose: not where counting begins, and no sign of nothing."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and value not in (0, 1, -1)
-
-
-def _read_from_tables(source: PythonSource, cls: t.ClassDef) -> Iterator[Parameter]:
-    """Attributes that a configuration's `__init__` looks up in what it is given: `given["w"]`, `given.get("w", d)`."""
-    init = next((m for m in cls.methods() if m.name == "__init__"), None)
-    if init is None or not CONFIGURED & set(words(cls.name)):
-        return
-    given = {p.name for p in init.args[1:]}
-    for statement, _ in statements(init):
-        match statement:
-            case t.Assign(targets=[t.Attribute(value=t.Name(id="self"), attr=name)], value=value):
-                pass
-            case _:
-                continue
-        default: t.Expr | None = None
-        match value:
-            case t.Subscript(value=t.Name(id=table), slice=key):
-                pass
-            case t.Call(func=t.Attribute(value=t.Name(id=table), attr="get"), args=[key, default]):
-                pass
-            case t.Call(func=t.Name(id="getattr"), args=[t.Name(id=table), key, default]):
-                pass
-            case _:
-                continue
-        if table in given and isinstance(asked := literal(key), str):
-            expression = source.quote(default) if default is not None else ""
-            doc = f"read as {asked!r} of {table}"
-            yield Parameter(name, cls.name, "field", expression, source.at(statement), literal(default), "", doc)
-
-
 def _computed(source: PythonSource, cls: t.ClassDef, declared: list[Parameter]) -> Iterator[Parameter]:
     """Properties and methods without arguments of a configuration that are arithmetic on its fields."""
     is_record = any((t.dotted(d.func if isinstance(d, t.Call) else d) or "").endswith("dataclass")
@@ -263,7 +152,7 @@ def _computed(source: PythonSource, cls: t.ClassDef, declared: list[Parameter]) 
         if read & names:
             yield Parameter(
                 method.name, cls.name, "computed", source.quote(returned.value), source.at(method),
-                doc=_comment(source, method),
+                doc=comment_of(source, method),
             )  # fmt: skip
 
 
@@ -322,7 +211,7 @@ def _constants(source: PythonSource) -> Iterator[Parameter]:
         annotation = statement.annotation if isinstance(statement, t.AnnAssign) else None
         p = Parameter(
             name, "", "constant", source.quote(value), source.at(statement), literal(value),
-            source.quote(annotation) if annotation is not None else "", _comment(source, statement),
+            source.quote(annotation) if annotation is not None else "", comment_of(source, statement),
             _literal_choices(annotation),
         )  # fmt: skip
         if len(rows) == 1:
@@ -340,16 +229,12 @@ def _branch(
 
 
 def _calls(source: PythonSource) -> Iterator[Parameter]:
-    """Command-line options and environment reads, anywhere in the file."""
+    """Command-line options, anywhere in the file."""
     for node in whole(source.module):
         if not isinstance(node, t.Call):
             continue
         name = t.dotted(node.func) or ""
-        if name in ENVIRONMENT and node.args and isinstance(key := literal(node.args[0]), str):
-            default = node.args[1] if len(node.args) > 1 else None
-            quoted = source.quote(default) if default is not None else "None"
-            yield Parameter(key, "environment", "environment", quoted, source.at(node), literal(default))
-        elif name.endswith(".add_argument"):
+        if name.endswith(".add_argument"):
             yield from _option(source, node)
         elif name.rpartition(".")[2].startswith("DEFINE_"):
             yield from _flag(source, node)
@@ -414,7 +299,10 @@ def _with_overrides(source: PythonSource, cls: t.ClassDef, declared: list[Parame
                 name = _set_field(target, receiver, method)
                 if isinstance(target, t.Name) and target.id in arguments:
                     name = target.id
-                if name not in names or source.at(statement) in themselves or source.quote(set_to) in defaults[name]:
+                is_forced = method.name in CHECKS and any(not g.early for g in guards)
+                if name not in names or source.at(statement) in themselves:
+                    continue
+                if source.quote(set_to) in defaults[name] and not is_forced:
                     continue
                 if isinstance(set_to, t.Name) and set_to.id == name and all(g.early for g in guards):
                     continue

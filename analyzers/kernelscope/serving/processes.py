@@ -41,10 +41,13 @@ class Started:
     where: str
     condition: str
     location: Location
+    count: str = ""
+    """How many of them a pool has, in the source's words."""
 
     @property
     def text(self) -> str:
-        return f"{' '.join(filter(None, (self.kind, self.target)))} started by {self.how} in {self.where}"
+        many = f"of {self.count} workers" if self.count else ""
+        return f"{' '.join(filter(None, (self.kind, self.target, many)))} started by {self.how} in {self.where}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,9 +144,13 @@ def _by_call(source: PythonSource, call: t.Call, where: str) -> Iterator[Started
     keywords = {k.arg: k.value for k in call.keywords}
     if last in STARTERS and ("target" in keywords or last.endswith("Executor")):
         target = source.quote(_run(keywords["target"])) if "target" in keywords else ""
+        count = ""
+        workers = keywords.get("max_workers") or (call.args[0] if last.endswith("Executor") and call.args else None)
+        if workers is not None:
+            count = source.quote(workers)
         if "name" in keywords:
             target = f"{target} named {source.quote(keywords['name'])}"
-        yield Started(STARTERS[last], target, name, where, "", source.at(call))
+        yield Started(STARTERS[last], target, name, where, "", source.at(call), count)
     elif last in ("set_start_method", "get_context") and call.args:
         method = literal(call.args[0])
         if isinstance(method, str):

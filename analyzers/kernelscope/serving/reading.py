@@ -56,6 +56,7 @@ from kernelscope.serving.commands import settable
 from kernelscope.serving.config_files import Named, named_configs
 from kernelscope.serving.config_nodes import config_nodes
 from kernelscope.serving.constraints import Constraint, c_constraints, constraints
+from kernelscope.serving.deciding import decisions
 from kernelscope.serving.endings import endings
 from kernelscope.serving.failures import failures
 from kernelscope.serving.fairness import fairness
@@ -65,14 +66,16 @@ from kernelscope.serving.growth import growth
 from kernelscope.serving.guards import forget
 from kernelscope.serving.halves import halves
 from kernelscope.serving.handing import Handed, Renamed, handed, renamed
+from kernelscope.serving.kinds_in_turn import kinds_in_turn
 from kernelscope.serving.lengths import lengths
 from kernelscope.serving.linked_lists import linked_lists
+from kernelscope.serving.measures import measures
 from kernelscope.serving.merging import merged_batches
 from kernelscope.serving.metrics import Metric, metrics
 from kernelscope.serving.moves import Move, moves
 from kernelscope.serving.numbering import Numbering, c_numberings, numberings
 from kernelscope.serving.overlap import overlaps, switches
-from kernelscope.serving.parameters import Parameter
+from kernelscope.serving.parameter import Parameter
 from kernelscope.serving.placing import also_told
 from kernelscope.serving.portions import portions
 from kernelscope.serving.positions import rotations
@@ -95,6 +98,7 @@ from kernelscope.serving.rounding import blocks_needed
 from kernelscope.serving.rounds import rounds
 from kernelscope.serving.routes import Route, routes
 from kernelscope.serving.semaphores import semaphores
+from kernelscope.serving.shortest_paths import shortest_paths
 from kernelscope.serving.sizes import derived_sizes, limits, sizes_of_caches, sizes_of_worlds
 from kernelscope.serving.slots import places, slots
 from kernelscope.serving.sockets import Argument, Wrapper, Wrapping, arguments, wrappers, wrappings
@@ -141,6 +145,10 @@ FINDERS: tuple[tuple[str, Finder], ...] = (
     ("serving.scheduling", service.orders),
     ("serving.scheduling", switches),
     ("serving.scheduling", preferences),
+    ("serving.scheduling", decisions),
+    ("serving.scheduling", kinds_in_turn),
+    ("serving.scheduling", shortest_paths),
+    ("serving.batching", measures),
     ("serving.scheduling", balancing),
     ("serving.scheduling", roles),
     ("serving.scheduling", fairness),

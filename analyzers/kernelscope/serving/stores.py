@@ -11,7 +11,8 @@ from pathlib import Path
 
 from kernelscope.serving.claims import Claim, PythonSource
 from kernelscope.serving.guards import assignments, guard_text, guarded, guards_text, own_calls, own_of, statements
-from kernelscope.serving.parameters import CONFIGURED, Parameter, self_stores
+from kernelscope.serving.parameter import CONFIGURED, Parameter
+from kernelscope.serving.parameters import self_stores
 from kernelscope.serving.pieces import by_function
 from kernelscope.serving.sections import words
 from kernelscope.syntax.python import tree as t

@@ -28,7 +28,7 @@ from kernelscope.serving.metrics import Metric
 from kernelscope.serving.moves import Move
 from kernelscope.serving.numbering import numbering_claims
 from kernelscope.serving.parallel import Layer, layer_claims, plan_claims, sharded_layers, strategies
-from kernelscope.serving.parameters import Parameter
+from kernelscope.serving.parameter import Parameter
 from kernelscope.serving.procedures import Procedure
 from kernelscope.serving.processes import Started
 from kernelscope.serving.reaching import reached

@@ -1,0 +1,78 @@
+"""Variables of the environment that a program reads, also by functions of its own that convert what they read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from kernelscope.serving.claims import PythonSource, literal
+from kernelscope.serving.guards import own_calls, whole
+from kernelscope.serving.parameter import Parameter
+from kernelscope.serving.sections import words
+from kernelscope.syntax.python import tree as t
+
+ENVIRONMENT = {"os.environ.get", "environ.get", "os.getenv", "getenv", "os.environ.setdefault"}
+"""Functions that give a variable, or a default."""
+CHOICES = {"choices", "choice", "options", "allowed", "candidates"}
+"""Words of arguments that list what a variable may be."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    """A function that reads the variable that an argument names: its arguments and their defaults."""
+
+    names: tuple[str, ...]
+    key: int
+    defaults: dict[str, t.Expr]
+
+    def given(self, call: t.Call) -> dict[str, t.Expr]:
+        """What a call gives each argument, or its default."""
+        placed = dict(zip(self.names, call.args, strict=False))
+        return self.defaults | placed | {k.arg: k.value for k in call.keywords if k.arg}
+
+
+def variables(source: PythonSource) -> Iterator[Parameter]:
+    """Environment reads anywhere in a file: `os.getenv("SIZE", 8)`, `env_to_int("SIZE", 8)`."""
+    readers = dict(_readers(source))
+    for node in whole(source.module):
+        if not isinstance(node, t.Call) or not node.args:
+            continue
+        name = t.dotted(node.func) or ""
+        if name in ENVIRONMENT:
+            if isinstance(key := literal(node.args[0]), str):
+                default = node.args[1] if len(node.args) > 1 else None
+                yield _read(source, node, key, default)
+        elif (reader := readers.get(name)) is not None:
+            given = reader.given(node)
+            key = literal(given.get(reader.names[reader.key]))
+            if isinstance(key, str):
+                default = next((given[n] for n in reader.names if n in given and "default" in words(n)), None)
+                listed = next((given[n] for n in reader.names if n in given and CHOICES & set(words(n))), None)
+                yield _read(source, node, key, default, _texts(listed))
+
+
+def _read(
+    source: PythonSource, node: t.Call, key: str, default: t.Expr | None, choices: tuple[str, ...] = ()
+) -> Parameter:
+    quoted = source.quote(default) if default is not None else "None"
+    return Parameter(key, "environment", "environment", quoted, source.at(node), literal(default), choices=choices)
+
+
+def _readers(source: PythonSource) -> Iterator[tuple[str, _Reader]]:
+    """Functions of the file that look up in the environment what an argument names."""
+    for statement in source.module.body:
+        if not isinstance(statement, t.FunctionDef):
+            continue
+        names = tuple(p.name for p in statement.args)
+        for call in own_calls(statement):
+            asked = t.dotted(call.args[0]) if call.args else None
+            if t.dotted(call.func) in ENVIRONMENT and asked in names:
+                defaults = {p.name: p.default for p in statement.args if p.default is not None}
+                yield statement.name, _Reader(names, names.index(asked), defaults)
+                break
+
+
+def _texts(listed: t.Expr | None) -> tuple[str, ...]:
+    """The texts of a set, list or tuple."""
+    elements = listed.elts if isinstance(listed, t.Set | t.List | t.Tuple) else []
+    return tuple(sorted(e.value for e in elements if isinstance(e, t.Constant) and isinstance(e.value, str)))
