@@ -1004,3 +1004,54 @@ def test_a_function_that_one_place_elsewhere_gives_is_not_that_of_all(tmp_path: 
         "    def forward(self, x):\n        B, S, H = x.shape\n        return self.inner(x)\n"
     )
     assert shapes_of(tmp_path / "judged.py")(11) == "?"
+
+
+ATTENTION = """
+import torch
+from torch import nn
+
+class Attention(nn.Module):
+    def __init__(self, dim):
+        super().__init__()
+        self.proj = nn.Linear(dim, dim)
+
+    def forward(self, key, query):
+        k = self.proj(key)
+        q = self.proj(query)
+        scores = q @ k.transpose(1, 2)
+        return scores
+"""
+DECODER = """
+from attention import Attention
+from torch import nn
+
+class Alone(nn.Module):
+    def __init__(self, dim):
+        super().__init__()
+        self.attend = Attention(dim)
+
+    def forward(self, x):
+        b, n, d = x.shape
+        return self.attend(x, x)
+
+class Crossing(nn.Module):
+    def __init__(self, dim):
+        super().__init__()
+        self.attend = Attention(dim)
+
+    def forward(self, x, memory):
+        b, n, d = x.shape
+        b, m, d = memory.shape
+        return self.attend(memory, x)
+"""
+
+
+def test_what_is_alike_in_one_call_is_not_told_as_such_where_there_is_a_second(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("kernelscope.interp.elsewhere.STEPS", 0)
+    monkeypatch.setattr("kernelscope.interp.elsewhere.FEWEST_STEPS", 30)
+    (tmp_path / "attention.py").write_text(ATTENTION)
+    (tmp_path / "decoder.py").write_text(DECODER)
+    scores = shapes_of(tmp_path / "attention.py")(13)
+    assert scores == "[b, n, key_dim1]"

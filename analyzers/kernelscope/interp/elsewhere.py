@@ -27,6 +27,8 @@ MAX_FILES = 2
 MAX_SITES = 12
 MAX_LEVELS = 3
 """How far those are away who know what they give: who calls, who calls those, and so on, each in a file of its own."""
+FAR = 4
+"""How much further the second caller is looked at: what is alike in one call only need not be so in others."""
 STEPS, FEWEST_STEPS = 60_000, 4_000
 """How far callers in other files are followed for one function: the functions of a file that others may call share
 the first, each has the second at least, and what was begun is followed to its end."""
@@ -96,8 +98,9 @@ class Elsewhere:
         for distance in range(MAX_LEVELS):
             contexts.calls[node] = list(own)
             above: list[Definition] = []
-            for caller in (caller for called in level for caller in self._callers(called)):
-                if steps > self._most:
+            callers = (caller for called in level for caller in self._callers(called))
+            for count, caller in enumerate(callers):
+                if steps > self._most * (1 if count > 1 else FAR):
                     break
                 path, model = caller
                 followed = self._follow(path, model)
