@@ -67,6 +67,8 @@ TRANSPARENT = {
 """Functions that give, or call, their first argument (of `cast` and `annotate` the last)."""
 
 
+MAKING = {"torch.nn.utils.skip_init"}
+"""Functions that call their first argument with all others."""
 LIBRARY, ALIKE, ARRAY = "numpy.", "jax.numpy.", "jax.Array"
 """Arrays of NumPy have the functions and methods that those of JAX have."""
 GIVEN_SHAPES = {"view", "reshape", "expand"}
@@ -228,6 +230,8 @@ def _functions() -> Mapping[str, Callable[..., Value]]:
 def call_external(run: Interpreter, name: str, args: Arguments, kwargs: Keywords, span: Any) -> Value:
     if name in TRANSPARENT:
         return _transparent(run, name, args, kwargs, span)
+    if name in MAKING and args:
+        return call(run, args[0], args[1:], kwargs, span)
     base, _, short = name.rpartition(".")
     receiver: Value = args[0] if short in OF_A_BASE and args else None
     if isinstance(receiver, Instance) and receiver.is_module:

@@ -13,6 +13,7 @@ from functools import partial
 from kernelscope.dims import Dim, Facts, dim
 from kernelscope.interp.agreement import OF_SOME_RANK
 from kernelscope.interp.annotations import promised
+from kernelscope.interp.called_after import called, may_count
 from kernelscope.interp.conditions import condition, is_as_made, ranks_asked_for_besides
 from kernelscope.interp.expressions import conditional, evaluate
 from kernelscope.interp.interpreter import Interpreter
@@ -134,9 +135,8 @@ def _way(
 def _assign_all(
     run: Interpreter, scope: Scope, node: t.Assign, value: Value, outcomes: list[Value] | None = None
 ) -> None:
-    may_count = _may_count(node)
     for target in node.targets:
-        held = run.symbols.called(scope, value, _called_after(run, scope, target)) if may_count else value
+        held = called(run, scope, target, value) if may_count(node.value) else value
         assign(run, scope, target, held)
         if isinstance(target, t.Name) and outcomes:
             scope.outcomes[target.id] = outcomes
@@ -144,19 +144,6 @@ def _assign_all(
             follows = isinstance(value, bool | str) and scope.is_usual(node.value)
             (scope.usual.add if follows else scope.usual.discard)(target.id)
     believe_comment(run, scope, node)
-
-
-def _called_after(run: Interpreter, scope: Scope, target: t.Expr) -> str:
-    """What a number is called that is bound: not after a part of the object that holds other numbers later."""
-    owner = scope.function.definition.owner if scope.function is not None else None
-    if isinstance(target, t.Attribute) and owner is not None and run.classes.is_stored_later(owner, target.attr):
-        return target.attr
-    return t.dotted(target) or ""
-
-
-def _may_count(node: t.Assign) -> bool:
-    """Whether what is bound may be a number of which only a function or an object that is not followed knows."""
-    return isinstance(node.value, t.Call | t.Attribute | t.Subscript)
 
 
 def _apart(
