@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any
 
@@ -14,16 +13,14 @@ from kernelscope import ops
 from kernelscope.dims import Dim, dim
 from kernelscope.interp import autograd, records
 from kernelscope.interp.agreement import agreed
-from kernelscope.interp.changes import Changes
 from kernelscope.interp.declared_fields import declared, in_place_of_none
 from kernelscope.interp.families import held_under
 from kernelscope.interp.interpreter import Interpreter
-from kernelscope.interp.joins import as_given
 from kernelscope.interp.kernel_writes import launch
-from kernelscope.interp.limits import OBJECT_STEPS, OutOfBudget
 from kernelscope.interp.open_shapes import last_of, part_of
 from kernelscope.interp.outside_names import external
 from kernelscope.interp.overridden import overridden
+from kernelscope.interp.prepared_objects import prepare, stored_elsewhere
 from kernelscope.interp.promised_objects import promised_attribute
 from kernelscope.interp.registries import looked_up, named_key
 from kernelscope.interp.sequences import Mapping, element_at, is_callable
@@ -232,51 +229,6 @@ def layer_attribute(layer: Module, name: str) -> Value:
     return PlainMethod(layer, name)
 
 
-def _of_a_used_one(run: Interpreter, instance: Instance, name: str, value: Value) -> Value:
-    """What an object that a caller gives holds, where a new one holds this: a setting of another object."""
-    if value is None and run.classes.is_stored_later(instance.cls, name):
-        return _stored_elsewhere(run, instance, name)
-    is_number = isinstance(value, Dim) and value.const is not None
-    if is_number and instance.called and run.classes.storing(instance.cls, name) <= {"__init__"}:
-        return Opaque(f"{instance.called}.{name}")
-    return as_given(value, 1)
-
-
-def prepare(run: Interpreter, instance: Instance) -> None:
-    """Let an object's constructor run, if that is still to be done."""
-    if instance.like is not None:
-        new, instance.like = instance.like, None
-        prepare(run, new)
-        for name, value in new.attributes.items():
-            instance.attributes[name] = _of_a_used_one(run, instance, name, value)
-        instance.is_ready = True
-    if instance.initialise is not None and not instance.is_ready:
-        initialise, instance.initialise = instance.initialise, None
-        # An object is made once, whichever way asks for it first.
-        changes, run.changes = run.changes, Changes(lasting=run.changes.lasting)
-        outside, helpers = run.outside, run.helpers
-        if run.trace is not None:  # hovers are of what is near
-            run.outside, run.helpers = run.calls, 0
-        run.symbols.building += 1
-        try:
-            with run.done_once(), nullcontext() if run.symbols.building > 1 else run.budget(OBJECT_STEPS):
-                initialise(run, instance)
-        except OutOfBudget:  # nobody is left with half an object
-            instance.attributes.clear()
-            instance.initialise = initialise
-            raise
-        finally:
-            run.symbols.building -= 1
-            run.outside, run.helpers = outside, helpers
-            run.changes = changes
-        instance.is_ready = True
-
-
-def _stored_elsewhere(run: Interpreter, instance: Instance, name: str) -> Maybe:
-    kind = Number if run.classes.is_counted(instance.cls, name) else Unknown
-    return Maybe(kind(f"other code may store self.{name}"), f"self.{name}")
-
-
 def instance_attribute(run: Interpreter, instance: Instance, name: str) -> Value:
     """What `self.name` is: stored by `__init__`, or defined by the class."""
     prepare(run, instance)
@@ -292,7 +244,7 @@ def instance_attribute(run: Interpreter, instance: Instance, name: str) -> Value
             return told
         if isinstance(held, Unknown) and (method := _method_in_place_of(run, instance, name)) is not None:
             return method
-        return _stored_elsewhere(run, instance, name) if is_open else held
+        return stored_elsewhere(run, instance, name) if is_open else held
     found = run.classes.attribute(instance.cls, name)
     if (other := overridden(run, instance, found)) is not None:
         return other

@@ -15,11 +15,11 @@ from msgspec.structs import replace
 
 from kernelscope.dims import Dim, Facts
 from kernelscope.interp.agreement import OTHER_RANKS, agreed, joined
-from kernelscope.interp.attributes import prepare
 from kernelscope.interp.calls import MAX_OUTCOMES, call
 from kernelscope.interp.findings import OF_ITS_KIN
 from kernelscope.interp.interpreter import Interpreter
 from kernelscope.interp.named_layers import as_guessed
+from kernelscope.interp.prepared_objects import prepare
 from kernelscope.interp.records import is_record
 from kernelscope.interp.sequences import is_callable
 from kernelscope.interp.trace import Attempt, Trace

@@ -28,6 +28,8 @@ class ClassFacts:
         """For each file, attributes that its code stores in other objects than `self`."""
         self._storing: dict[t.Stmt, dict[str, set[str]]] = {}
         self._counted: dict[tuple[t.Stmt, str], bool] = {}
+        self._moved: dict[tuple[t.Stmt, str], bool] = {}
+        self._setting_up: dict[t.Stmt, set[str]] = {}
         self._setters: dict[t.Stmt, dict[str, Definition]] = {}
 
     def mro(self, cls: Definition) -> tuple[Resolved, ...]:
@@ -72,6 +74,33 @@ class ClassFacts:
             self._counted[key] = any(_counts(node, name) for node in nodes)
         return self._counted[key]
 
+    def is_moved(self, cls: Definition, name: str) -> bool:
+        """Whether a method that the constructor does not call stores an attribute as what is computed: each call of the
+        object finds it as the last one left it, `self.position = end`."""
+        if (key := (cls.node, name)) not in self._moved:
+            later = self.storing(cls, name) - self._methods_of_constructor(cls)
+            self._moved[key] = bool(later) and any(
+                stored.method.name in later and not isinstance(stored.statement.value, t.Constant)
+                for stored in self._classes.stored(cls, name)
+            )
+        return self._moved[key]
+
+    def _methods_of_constructor(self, cls: Definition) -> set[str]:
+        """The constructor, and the methods that it has called of the object it makes."""
+        known = self._setting_up.get(cls.node)
+        if known is None:
+            bodies = [base.node for base in self.mro(cls) if isinstance(base, Definition)]
+            methods = [method for body in bodies if isinstance(body, t.ClassDef) for method in body.methods()]
+            self._setting_up[cls.node] = known = set[str]()
+            todo = ["__init__", "__post_init__", "setup"]
+            while todo:
+                name = todo.pop()
+                if name not in known:
+                    known.add(name)
+                    called = (_called_of_self(n) for m in methods if m.name == name for n in t.walk(*m.body))
+                    todo += [method for method in called if method]
+        return known
+
     def setter(self, cls: Definition, name: str) -> Definition | None:
         """The method that runs when a property is stored."""
         known = self._setters.get(cls.node)
@@ -90,6 +119,14 @@ def _counts(node: t.Node, name: str) -> bool:
             return attr == name
         case _:
             return False
+
+
+def _called_of_self(node: t.Node) -> str:
+    match node:
+        case t.Call(func=t.Attribute(value=t.Name(id="self") | t.Call(func=t.Name(id="super")), attr=name)):
+            return name
+        case _:
+            return ""
 
 
 def _as_torch(base: Resolved) -> Resolved:

@@ -8,8 +8,8 @@ from __future__ import annotations
 from types import NoneType
 
 from kernelscope.dims import Dim
-from kernelscope.interp.attributes import prepare
 from kernelscope.interp.interpreter import Interpreter
+from kernelscope.interp.prepared_objects import prepare
 from kernelscope.interp.values import Alike, Arguments, External, Flag, Instance, Number, Opaque, Sequential, Value
 from kernelscope.tensor import Unknown
 from kernelscope.workspace.modules import External as OutsideName

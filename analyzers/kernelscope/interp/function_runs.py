@@ -12,7 +12,6 @@ from dataclasses import replace
 from kernelscope.dims import Dim, Facts
 from kernelscope.interp.agreement import NOT_TOLD
 from kernelscope.interp.annotations import is_said_to_be_another
-from kernelscope.interp.attributes import prepare
 from kernelscope.interp.calls import run_body
 from kernelscope.interp.contexts import Context
 from kernelscope.interp.findings import Known
@@ -20,6 +19,7 @@ from kernelscope.interp.generality import Generality
 from kernelscope.interp.gradients import ask_for_gradients, give_context
 from kernelscope.interp.interpreter import Interpreter
 from kernelscope.interp.limits import OutOfBudget
+from kernelscope.interp.prepared_objects import prepare
 from kernelscope.interp.ranks import settle_ranks
 from kernelscope.interp.receivers import alone, common_instance, learn_words, sizes_by_default
 from kernelscope.interp.seeds import BATCH, KNOWN_INPUTS, Beliefs, Seeded, seed

@@ -12,11 +12,12 @@ from typing import Any
 from kernelscope import ops
 from kernelscope.dims import Dim
 from kernelscope.interp import containers, jax_modules
-from kernelscope.interp.attributes import instance_attribute, layer_attribute, prepare
+from kernelscope.interp.attributes import instance_attribute, layer_attribute
 from kernelscope.interp.calls import call, call_function
 from kernelscope.interp.interpreter import (
     Interpreter,
 )
+from kernelscope.interp.prepared_objects import prepare
 from kernelscope.interp.records import DICTS, ENUMERATIONS, derives, fill, is_record
 from kernelscope.interp.sequences import Mapping, is_callable
 from kernelscope.interp.values import (

@@ -14,8 +14,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from kernelscope.dims import Dim, dim
-from kernelscope.interp.attributes import instance_attribute, prepare
+from kernelscope.interp.attributes import instance_attribute
 from kernelscope.interp.interpreter import Interpreter
+from kernelscope.interp.prepared_objects import prepare
 from kernelscope.interp.values import Alike, Choice, Instance, Maybe, Sequential, Unpacked, Value, as_size
 from kernelscope.ops import Module
 from kernelscope.syntax.python import tree as t

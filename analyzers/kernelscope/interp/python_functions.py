@@ -11,13 +11,14 @@ from typing import Any
 
 from kernelscope.dims import Dim
 from kernelscope.interp import python_collections, python_numbers
-from kernelscope.interp.attributes import attribute, prepare
+from kernelscope.interp.attributes import attribute
 from kernelscope.interp.families import held_under, store_under
 from kernelscope.interp.interpreter import (
     Interpreter,
 )
 from kernelscope.interp.named_layers import of_kind
 from kernelscope.interp.operators import binary, truth
+from kernelscope.interp.prepared_objects import prepare
 from kernelscope.interp.texts import joined_text
 from kernelscope.interp.values import (
     CALLABLES,

@@ -16,7 +16,6 @@ from kernelscope.interp import jax_modules
 from kernelscope.interp.agreement import FRACTION, NOT_TOLD
 from kernelscope.interp.annotations import is_tensor, promised, sizes_of
 from kernelscope.interp.argument_binding import SMALLEST_SIZE, bind
-from kernelscope.interp.attributes import prepare
 from kernelscope.interp.calls import run_body
 from kernelscope.interp.common_sizes import Vector
 from kernelscope.interp.expressions import evaluate
@@ -24,6 +23,7 @@ from kernelscope.interp.generality import Generality
 from kernelscope.interp.interpreter import Interpreter
 from kernelscope.interp.limits import OBJECT_STEPS
 from kernelscope.interp.makers import Made, layer_for, made_for
+from kernelscope.interp.prepared_objects import prepare
 from kernelscope.interp.records import MODULES, as_example, derives, is_record, parameters_of
 from kernelscope.interp.sequences import is_callable
 from kernelscope.interp.switches import set_otherwise

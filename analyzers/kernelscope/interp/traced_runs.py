@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from kernelscope.interp.attributes import prepare
 from kernelscope.interp.calls import run_body
 from kernelscope.interp.configuration import Configuration
 from kernelscope.interp.findings import Seen
@@ -17,6 +16,7 @@ from kernelscope.interp.interpreter import Interpreter
 from kernelscope.interp.limits import OutOfBudget
 from kernelscope.interp.lost_batches import loses_batch
 from kernelscope.interp.parameters import parameters
+from kernelscope.interp.prepared_objects import prepare
 from kernelscope.interp.receivers import alone, made_anew, seeded_instance
 from kernelscope.interp.seeds import EVERYTHING, Beliefs, Seeded, seed
 from kernelscope.interp.symbols import sizes_in
