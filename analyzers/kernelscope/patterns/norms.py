@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from kernelscope.patterns.flow import Node, words
-from kernelscope.patterns.paths import ELEMENTWISE, back, given, number
+from collections.abc import Iterator
+from dataclasses import replace
+
+from kernelscope.patterns.flow import Node, Use, words
+from kernelscope.patterns.paths import ELEMENTWISE, back, forward, given, number, result
 from kernelscope.patterns.pattern import Clue, Pattern
+from kernelscope.tensor import Tensor
 
 LIBRARY = {
     "nn.LayerNorm": "LayerNorm", "layer_norm": "LayerNorm", "nn.RMSNorm": "RMSNorm", "rms_norm": "RMSNorm",
@@ -13,6 +17,7 @@ LIBRARY = {
 }  # fmt: skip
 
 CASTS = words("to float type")
+ADDED = "added to another input"
 OWN = ELEMENTWISE | words("mean sum var std jnp.var var_mean norm vector_norm normalize")
 """What a normalisation consists of: work on each element, and over a row of them."""
 
@@ -29,8 +34,32 @@ def norm(call: Node) -> Pattern | None:
                 return Pattern("norm", LIBRARY[leaf.operator], (Clue(leaf, "the library's own"),), (), True)
         found = _root_of_mean(leaf)
         if found is not None:
-            return found
+            return replace(found, traits=(*found.traits, ADDED)) if _is_added(leaf, set(leaves)) else found
     return None
+
+
+def _is_added(root: Node, leaves: set[Node]) -> bool:
+    """Whether what is normed is added to another tensor of its size, which is no weight: a residual stream."""
+    normed = {n for n in forward(root, lambda n: n in leaves) if n in leaves}
+    return any(
+        n.operator == "add"
+        and any(_is_stream(use, n, normed) for use in n.uses)
+        and any(map(normed.issuperset, _operands(n)))
+        for n in normed
+    )
+
+
+def _operands(node: Node) -> Iterator[set[Node]]:
+    """What made the numbers of each operand."""
+    return (set(back(use.nodes)) for use in node.uses)
+
+
+def _is_stream(use: Use, node: Node, normed: set[Node]) -> bool:
+    """Whether an operand is as large as the result and comes from elsewhere."""
+    made, own = set(back(use.nodes)), result(node)
+    if own is None or not isinstance(use.value, Tensor) or use.value.shape.rank is None or use.value.shape != own.shape:
+        return False
+    return bool(made) and made.isdisjoint(normed) and all(n.step.kind != "weight" for n in made)
 
 
 def _is_other_work(node: Node) -> bool:
