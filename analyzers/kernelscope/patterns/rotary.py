@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
+
 from kernelscope.dims import Dim
 from kernelscope.patterns.attention import FUSED
 from kernelscope.patterns.flow import Node, Use, words
@@ -121,19 +123,35 @@ def _views(nodes: list[Node]) -> list[Node]:
     return found
 
 
-def _factors(use: Use) -> list[tuple[Node, int]]:
+def _factors(use: Use) -> list[Hashable]:
     """What a product is made of: parts of a tensor are told apart from each other, other views and signs are looked
-    through."""
-    found: list[tuple[Node, int]] = []
+    through. `x[..., 0]` is the same wherever it is written."""
+    found: list[Hashable] = []
     todo = [use]
     while todo:
         current = todo.pop()
         for node in current.nodes:
             if (node.operator == "neg" or (node.is_view and not node.is_part)) and node.uses:
                 todo.append(node.uses[0])
+            elif (item := _taken(node)) is not None:
+                found.append((frozenset(_factors(node.uses[0])), item))
             else:
                 found.append((node, id(current.value)))
     return found
+
+
+def _taken(node: Node) -> Hashable | None:
+    """Which part an index takes, if numbers say it all."""
+    if node.operator != "index" or len(node.uses) != 1:
+        return None
+    told = tuple(_told(item) for item in _items(node))
+    return None if None in told else told
+
+
+def _told(item: object) -> Hashable | None:
+    if isinstance(item, slice):
+        return "slice", item.start, item.stop, item.step
+    return item if isinstance(item, Dim) else "..." if item is Ellipsis else None
 
 
 def _layout(start: Node, join: Node) -> str:
