@@ -16,6 +16,7 @@ FIXTURES = HERE / "fixtures"
 GOLDENS = HERE / "goldens" / "dataflow"
 SAMPLE = HERE.parent / "workspaces" / "sample"
 CASES = (
+    (FIXTURES / "branches.py", "Branches"),
     (FIXTURES / "decoder.py", "Layer"),
     (FIXTURES / "decoder.py", "Decoder"),
     (FIXTURES / "decoder.py", "place"),

@@ -51,6 +51,8 @@ CONTENTS = {"items", "keys", "values"}
 TRANSPARENT = {"torch.utils.checkpoint.checkpoint", "torch.jit.annotate", "typing.cast", "collections.namedtuple",
                "typing.NamedTuple", "collections.OrderedDict", "itertools.chain", "itertools.islice"}  # fmt: skip
 """Functions that give, or call, one of their arguments, or hold them together."""
+OF_PYTHON = {"sys", "gc", "os", "time", "warnings", "logging", "traceback", "inspect", "weakref"}
+"""Modules of the standard library that look at objects, or tell of them, and do nothing to tensors."""
 
 
 @dataclass(slots=True)
@@ -391,7 +393,8 @@ def _in_place(name: str, operator: ops.Op | None, result: Value) -> bool:
 def _kind_of(target: Value) -> tuple[str, str]:
     match target:
         case External(name=name):
-            return ("op" if ops.find(name) is not None else "through" if name in TRANSPARENT else "unfollowed"), name
+            is_aside = name in TRANSPARENT or name.partition(".")[0] in OF_PYTHON
+            return ("op" if ops.find(name) is not None else "through" if is_aside else "unfollowed"), name
         case TensorMethod():
             return "op", target.full
         case Module():

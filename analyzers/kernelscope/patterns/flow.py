@@ -20,7 +20,7 @@ from kernelscope.interp.steps import Step, Test, tensors_in
 from kernelscope.interp.trace import Trace
 from kernelscope.interp.values import Choice, Instance, Value, as_size
 from kernelscope.ops import Module
-from kernelscope.patterns.ways import alternatives
+from kernelscope.patterns.ways import alternatives, is_of_layer
 from kernelscope.tensor import Tensor, Unknown
 
 SOURCES = ("input", "weight", "object")
@@ -207,7 +207,7 @@ class Flow:
         others = alternatives(keys)
         while keys:
             step = next(iter(keys))
-            same = [step, *(s for s in others.get(step, ()) if s in keys and self._is_fed(s))]
+            same = [step, *(s for s in others.get(step, ()) if s in keys and self._is_same(step, s))]
             node = next((self._keys[keys[s]] for s in same if keys[s] in self._keys), None)
             same.sort(key=lambda s: -len(s.body))
             for one in same:
@@ -222,9 +222,28 @@ class Flow:
                 self._children(one.body, node)
         self._rounds([step for step in steps if step.kind == "round"], parent)
 
-    def _is_fed(self, step: Step) -> bool:
-        """Whether all that a step is given was there before the node that is made next."""
-        return all(o in self._of or o.kind in SOURCES for given in step.given for o in given.origins)
+    def _is_same(self, step: Step, other: Step) -> bool:
+        """Whether a step of another way is the same box: all that it is given was there before, and operators and
+        functions are given what they are given here."""
+        if not all(o in self._of or o.kind in SOURCES for given in other.given for o in given.origins):
+            return False
+        return is_of_layer(step) or self._work(step) == self._work(other)
+
+    def _work(self, step: Step) -> object:
+        """What an operator or function does: with which tensors, settings and shapes of what it gives."""
+        shapes = [v.shape if isinstance(v, Tensor) else None for v in tensors_in(step.result)]
+        return [(g.name, self._kept(g.origins)) for g in step.given], shapes, _settings(step)
+
+    def _kept(self, origins: Iterable[Step]) -> set[Node | Step]:
+        """Where numbers come from, whatever copies there are of them."""
+        found: set[Node | Step] = set()
+        for origin in origins:
+            while origin.operator is not None and origin.operator.name in COPIES and len(origin.given) == 1:
+                if len(origin.given[0].origins) != 1:
+                    break
+                (origin,) = origin.given[0].origins
+            found.add(self._of.get(origin, origin))
+        return found
 
     def _rounds(self, rounds: list[Step], parent: Node) -> None:
         """Rounds that do the same are one; the loop's count is theirs if all are."""
@@ -359,6 +378,19 @@ def _signature(step: Step) -> tuple[object, ...]:
     """What a round does: its places in order, with the shapes of what it gives."""
     result = CALL_NUMBER.sub("", repr(step.result))
     return (step.kind, step.path, step.span, step.name, result, *(_signature(inner) for inner in step.body))
+
+
+def _settings(step: Step) -> list[tuple[str, object]]:
+    """What an operator or function is told besides tensors."""
+    named = [*((str(index), value) for index, value in enumerate(step.args)), *sorted(step.kwargs.items())]
+    return [(name, _told(value)) for name, value in named if next(tensors_in(value), None) is None]
+
+
+def _told(value: Value) -> object:
+    """A setting, to be compared; an object is itself only."""
+    if isinstance(value, tuple | list):
+        return [_told(part) for part in value]
+    return (type(value), value) if isinstance(value, Dim | str | bool | int | float | None) else id(value)
 
 
 def dependencies(nodes: Iterable[Node]) -> set[Node]:

@@ -5,12 +5,12 @@ Conditions are compared by the places where they stand, not by what they say.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from typing import TypeVar
 
 from kernelscope.interp.origins import Origins
 from kernelscope.interp.steps import Step, Test, tensors_in
-from kernelscope.interp.values import Choice, Instance, Sequential, Value
+from kernelscope.interp.values import Choice, Function, Instance, Sequential, Value
 from kernelscope.ops import Module
 from kernelscope.results import Span
 
@@ -45,17 +45,40 @@ def together(tested: Mapping[T, Iterable[Test]]) -> list[T]:
 
 
 def alternatives(steps: Iterable[Step]) -> dict[Step, list[Step]]:
-    """For calls of a layer the later calls of the same layer, in the same block, that are made where they are not."""
-    of_layer: dict[int, list[Step]] = {}
+    """For steps the later ones, in the same block, that do the same where they are not taken: calls of one layer, and
+    calls of one operator or function, which do the same if they are given the same."""
+    of_callee: dict[Hashable, list[Step]] = {}
     for step in steps:
-        if step.kind in CALLS and isinstance(step.target, Module | Instance | Sequential | Choice):
-            of_layer.setdefault(id(step.target), []).append(step)
+        if (callee := _callee(step)) is not None:
+            of_callee.setdefault(callee, []).append(step)
     found: dict[Step, list[Step]] = {}
-    for calls in of_layer.values():
+    for calls in of_callee.values():
         for index, step in enumerate(calls):
             if same := [other for other in calls[index + 1 :] if _is_other_branch(step, other)]:
-                found[step] = same[:1]
+                found[step] = same[: 1 if is_of_layer(step) else None]
     return found
+
+
+def is_of_layer(step: Step) -> bool:
+    """Whether a step is a call of a layer, or of a method of an object: with other arguments it is the same box."""
+    match step.target:
+        case Module() | Instance() | Sequential() | Choice():
+            return step.kind in CALLS
+        case Function(is_bound=True):
+            return step.kind == "call"
+        case _:
+            return False
+
+
+def _callee(step: Step) -> Hashable:
+    """What tells apart whatever steps call; None where nothing is called."""
+    match step.target:
+        case Function() as target if step.kind == "call":
+            return target.definition.node, id(target.receiver) if target.is_bound else 0
+        case Module() | Instance() | Sequential() | Choice() if step.kind in CALLS:
+            return id(step.target)
+        case _:
+            return (step.operator or step).name if step.kind == "op" else None
 
 
 def _is_other_branch(one: Step, other: Step) -> bool:
