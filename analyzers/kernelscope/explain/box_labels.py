@@ -15,6 +15,7 @@ from kernelscope.explain.alternatives import alternatives
 from kernelscope.explain.dim_names import DimNames
 from kernelscope.explain.flow_boxes import MOST_WAYS, Boxes
 from kernelscope.explain.flow_expressions import formula
+from kernelscope.explain.shut_weights import multiplies, shut_weights
 from kernelscope.explain.untyped_inputs import untyped_inputs
 from kernelscope.interp.steps import Step, Test
 from kernelscope.interp.values import Choice, Function, Instance, Value, as_size
@@ -245,9 +246,8 @@ class BoxLabels:
         if isinstance(step.target, Module):
             weights = step.target.parameters
             if "weight" in weights:
-                plain = step.operator is not None and step.operator.flops is not None and "Norm" not in step.name
                 shape = self.names.shape(weights["weight"].shape)
-                yield shape if plain else f"weight: {shape}"
+                yield shape if multiplies(node) else f"weight: {shape}"
             elif weights:
                 yield f"{len(weights)} weights"
         if isinstance(step.target, Choice):
@@ -264,6 +264,8 @@ class BoxLabels:
         pattern = self.patterns.get(node)
         if pattern is not None and pattern.traits:
             yield ", ".join(pattern.traits)
+        if step.kind == "call" and node not in self.choice.opened:
+            yield from shut_weights(node, self.attribute, self.names.shape)
         yield from untyped_inputs(self.choice.flow.trace, node)
         for condition in self.conditions(node):
             if condition not in framed:

@@ -27,7 +27,7 @@ from kernelscope.results import Location, ViewOptions
 from kernelscope.tensor import Shape, Tensor, Unknown
 from kernelscope.workspace.workspace import Workspace
 
-MAX_SIDE_NOTES = 3
+MAX_SIDE_NOTES = 5
 MAX_OUTPUTS = 4
 MAX_NAMES = 4
 """Values that go the same way are named up to so many."""
