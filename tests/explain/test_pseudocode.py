@@ -145,3 +145,19 @@ def test_what_an_object_holds_is_not_a_variable_of_the_same_name(tmp_path: Path)
     text = to_text(Analysis([tmp_path]).document("pseudocode", Target(path, None, "M.forward"))).text
     assert "group = self.group" in text
     assert "return width * x" in text
+
+
+def test_a_size_that_is_computed_with_is_bound_where_no_shape_says_its_name(tmp_path: Path) -> None:
+    path = tmp_path / "m.py"
+    path.write_text(
+        "from torch import nn\n"
+        "class M(nn.Module):\n"
+        "    def forward(self, hidden_states, part):\n"
+        "        B, L = hidden_states.shape[:2]\n"
+        "        rows, columns = hidden_states.shape[:2]\n"
+        "        x = hidden_states.view(rows, columns, -1)\n"
+        "        return x[:, -(L % part):]\n"
+    )
+    text = to_text(Analysis([tmp_path]).document("pseudocode", Target(path, None, "M.forward"))).text
+    assert "B, L = hidden_states.shape[:2]" in text
+    assert "rows, columns" not in text, "the shapes of views are told"

@@ -49,9 +49,11 @@ def host_code(
     function = scope.node
     assert isinstance(function, t.FunctionDef)
     shapes = [tensor.shape for span in _bound(function) if (tensor := _tensor_at(seen, span)) is not None]
-    names = DimNames(shapes, names_in_order(module, function.name_span.start), bindings)
+    called = _called(function, flow) if flow is not None else {}
+    names = DimNames(shapes, names_in_order(module, function.name_span.start), bindings, called)
     writer = _HostWriter(module, path, names, seen, dict(_effects(flow, names)) if flow is not None else {})
     writer.receiver = function.args[0].name if function.args and function.args[0].name in ("self", "cls") else ""
+    writer.computed = _computed(function)
     writer.taken = Uses(function).bindings.keys()
     given = [(p.name, writer.shape_at(p.name_span)) for p in function.args if p.name != writer.receiver]
     writer.line(0, f"{function.name}({parameters(function, writer)}):", function)
@@ -63,12 +65,34 @@ def host_code(
     return [code, *([Paragraph((Line(" · ".join(legend)),))] if legend else [])]
 
 
+def _called(function: t.FunctionDef, flow: Flow) -> dict[str, str]:
+    """What the code calls sizes of the inputs that have no name of their own: `L` in `B, L = x.shape[:2]`."""
+    inputs = tuple(f"{param.name}_dim" for param in function.args)
+    return {name: word for name, word in flow.trace.sizes.items() if name.startswith(inputs)}
+
+
 def _bound(function: t.FunctionDef) -> Iterator[Span]:
     """Where a function binds names."""
     yield from (param.name_span for param in function.args)
     for node in t.walk(*function.body):
         if isinstance(node, t.Assign):
             yield from (n.span for target in node.targets for n in t.walk(target) if isinstance(n, t.Name))
+
+
+def _computed(function: t.FunctionDef) -> set[str]:
+    """The names that the shown code computes with: not those of sizes in views, which the shapes tell."""
+    found, todo = set[str](), list[t.Node](function.body)
+    while todo:
+        match todo.pop():
+            case t.Assign(value=value) if _only_asks(value):
+                pass
+            case t.Call(func=t.Attribute(attr=attr, value=value)) if attr in VIEWING:
+                todo.append(value)
+            case t.Name(id=name):
+                found.add(name)
+            case node:
+                todo += t.children(node)
+    return found
 
 
 def _tensor_at(seen: Mapping[Span, Seen], span: Span) -> Tensor | None:
@@ -133,6 +157,8 @@ class _HostWriter(CodeWriter):
         self.seen = seen
         self.names = names
         self.effects = effects
+        self.computed: set[str] = set()
+        """Names that the code computes with."""
 
     def shape_at(self, span: Span) -> str:
         """`[B, S, H]` of the tensor that is bound at a place, or an empty text."""
@@ -168,8 +194,9 @@ class _HostWriter(CodeWriter):
 
     def statement(self, node: t.Stmt, indent: int) -> None:
         match node:
-            case t.Assign(value=value) if _only_asks(value):
-                return
+            case t.Assign(targets=targets, value=value) if _only_asks(value):
+                if any(self._is_spoken_of(n) for target in targets for n in t.walk(target) if isinstance(n, t.Name)):
+                    super().statement(node, indent)
             case t.Assign(targets=[t.Name() as target], value=t.Call() as value) if shape := self.shape_at(target.span):
                 base, turned = _base(value)
                 if base is value:
@@ -183,6 +210,13 @@ class _HostWriter(CodeWriter):
                 self.block(body, indent)
             case _:
                 super().statement(node, indent)
+
+    def _is_spoken_of(self, target: t.Name) -> bool:
+        """Whether a size is computed with, under a name that no shape says."""
+        value = self.seen[target.span].value if target.span in self.seen else None
+        if not isinstance(value, Dim) or target.id not in self.computed:
+            return False
+        return target.id not in (*value.names(), self.names.size(value))
 
     def arguments(self, node: t.Call) -> str:
         """Without what says where a result lies, and without names that say twice what is given."""
