@@ -24,3 +24,8 @@ def test_a_size_that_the_source_names_gets_no_letter_for_its_place() -> None:
     assert usual_letters(shape, {}) == {"x_dim0": "B", "x_dim1": "S"}
     assert usual_letters(shape, {"x_dim0": "frames"}) == {"x_dim1": "S"}
     assert usual_letters(shape, {"x_dim0": "tgt_len", "x_dim1": "bsz"}) == {}, "the batch stands at another axis"
+
+
+def test_a_width_is_not_called_as_a_length_or_a_batch() -> None:
+    names = DimNames([Shape.of("n_state", "num_blocks", "seq_length", "batch_size")])
+    assert names.shape(Shape.of("batch_size", "seq_length", "n_state", "num_blocks")) == "[B, S, NS, NB]"

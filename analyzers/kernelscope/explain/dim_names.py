@@ -31,6 +31,10 @@ BATCHES = {"b", "bs", "bsz", "batch", "batch_size"}
 """Names of a batch: where one stands at another axis, the first is none."""
 
 
+USUAL = {"B": BATCHES | {"batched"}, "S": {"s", "seq", "sequence", "seqlen", "steps", "samples"}}
+"""Letters that everybody reads as a batch and a length: no other sizes are called so, such as `n_state`."""
+
+
 class DimNames:
     """Shapes as texts: numbers for what is bound, letters for long names, one name for sizes that are equal."""
 
@@ -195,7 +199,9 @@ def _abbreviation(name: str, taken: set[str]) -> str:
         return _untaken([short], taken, "_")
     strong = [w for w in words if w.lower() not in WEAK_WORDS and not w.isdigit()] or words
     plain = [last] if len(last) <= LONGEST_NAME else []
-    return _untaken([_initials(strong), _initials(words), "".join(w[:2].capitalize() for w in strong), *plain], taken)
+    meant = {letter for letter, said in USUAL.items() if words and words[0].lower() not in said}
+    choices = [_initials(strong), _initials(words), "".join(w[:2].capitalize() for w in strong), *plain]
+    return _untaken([choice for choice in choices if choice not in meant] or choices, taken)
 
 
 def _untaken(choices: list[str], taken: set[str], before_number: str = "") -> str:
