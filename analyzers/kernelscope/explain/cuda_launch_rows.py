@@ -30,7 +30,8 @@ def launch_lines(facts: KernelFacts) -> Iterator[Line]:
         parts = ", ".join(launch.written)
         templates = f" with <{', '.join(launch.templates)}>" if launch.templates else ""
         how = "" if launch.mechanism == "<<<>>>" else f" by {launch.mechanism}"
-        text = f"`<<<{parts}>>>` L{launch.line} `{Path(launch.unit.path).name}`{templates}{how}"
+        when = f", {launch.when}" if launch.when else ""
+        text = f"`<<<{parts}>>>` L{launch.line} `{Path(launch.unit.path).name}`{templates}{how}{when}"
         if launch.branch:
             text += f" in a branch that is not taken, {launch.branch}"
         told.setdefault(text, Line(text, place_of(launch)))

@@ -19,7 +19,7 @@ from kernelscope.kernels.cuda.lookup import functions_meant
 from kernelscope.kernels.cuda.member_values import member_given
 from kernelscope.kernels.cuda.references import is_handed_out
 from kernelscope.kernels.cuda.units import Unit
-from kernelscope.kernels.cuda.ways import is_made, is_repeated
+from kernelscope.kernels.cuda.ways import Branch, is_made, is_repeated
 from kernelscope.syntax.cuda.expressions import (
     Call,
     Cast,
@@ -75,6 +75,8 @@ class HostValues:
     """What the branches around the place that is asked about say of variables."""
     place: int = 0
     """That place."""
+    chosen: tuple[Branch, ...] = ()
+    """Branches before it, for one of the ways through them."""
 
     @cached_property
     def constants(self) -> Constants:
@@ -136,7 +138,9 @@ class HostValues:
             found, most = inner.evaluate(text.strip().strip("{}"), at), inner.evaluate(bound, changes[0])
             if found is not None and most is not None and self.depth <= MAX_FOLLOWED and declared.scope[0]:
                 return maximum(found, most) if least else minimum(found, most)
-        if text is None and len(changes) == 1:
+        if self.chosen:
+            changes = [change for change in changes if self._is_made(change, offset) is not False]
+        if len(changes) == 1 and (text is None or (self.chosen and self._is_made(changes[0], offset))):
             text, at, changes = self.unit.assignments.value(changes[0]), changes[0], []
         if text is None or declared.scope[0] == 0 or changes or self.depth > MAX_FOLLOWED or not text.strip():
             return dim(name)
@@ -145,6 +149,9 @@ class HostValues:
         inner = self._deeper()
         found = inner.constants.evaluate(text.strip().strip("{}"), at)
         return found if found is not None else dim(name)
+
+    def _is_made(self, assigned: int, offset: int) -> bool | None:
+        return is_made(self.unit.source.expanded, assigned, offset, self.chosen)
 
     def _limit(self, name: str, change: int) -> tuple[bool, str] | None:
         """Whether a change is `if (name > bound) name = bound;`: if it is a least value, and the bound."""
@@ -284,7 +291,7 @@ class HostValues:
             return UNKNOWN_EXTENT
         first = _INITIAL.match(self.unit.source.expanded, start)
         assigned = self.unit.assignments.between(name, first.end() if first else start, offset)
-        ways = {at: is_made(self.unit.source.expanded, at, offset) for at in assigned}
+        ways = {at: self._is_made(at, offset) for at in assigned}
         made = [at for at in assigned if ways[at] is not False]
         if len(made) > 1 or any(ways[at] is None for at in made):
             return UNKNOWN_EXTENT
@@ -298,8 +305,12 @@ class HostValues:
         sizes = list(extent)
         for i, member in enumerate("xyz"):
             for assigned in self.unit.assignments.between(name, start, end, member):
-                made = is_made(self.unit.source.expanded, assigned, end)
-                if made is not False:
+                made = self._is_made(assigned, end)
+                limit = self._limit(f"{name}.{member}", assigned) if made is None else None
+                bound = self.constants.evaluate(limit[1], assigned) if limit is not None else None
+                if limit is not None and bound is not None and (size := sizes[i]) is not None:
+                    sizes[i] = maximum(size, bound) if limit[0] else minimum(size, bound)
+                elif made is not False:
                     sizes[i] = self._changed(sizes[i], assigned, start) if made else None
         return sizes[0], sizes[1], sizes[2]
 

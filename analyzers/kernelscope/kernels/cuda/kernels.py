@@ -13,6 +13,7 @@ from functools import cached_property
 from pathlib import Path
 
 from kernelscope.dims import Dim
+from kernelscope.kernels.cuda.branch_ways import by_branches
 from kernelscope.kernels.cuda.branches import ALWAYS
 from kernelscope.kernels.cuda.build_logs import Compiled, compiled
 from kernelscope.kernels.cuda.constants import Constants
@@ -293,19 +294,26 @@ class Kernels:
                     yield from self._as_called(launch)
 
     def _as_called(self, launch: Launch) -> tuple[Launch, ...]:
-        """A launch that has grid and block from its function's parameters, for each call of that function."""
-        if launch.function is None or not asks_its_callers(launch):
+        """A launch that has grid and block from its function's parameters, for each call of that function; each of
+        them for every way through the branches that set them."""
+        if launch.function is None:
             return (launch,)
-        name = launch.function.name
+        units = self._callers(launch, launch.function) if asks_its_callers(launch) else ()
+        kept = self._called.get(id(launch))
+        if kept is None or kept[0] is not launch or kept[1] != (launch.unit, *units):
+            found = as_called(launch, units) if units else (launch,)
+            found = tuple(way for one in found for way in by_branches(one))
+            self._called[id(launch)] = kept = (launch, (launch.unit, *units), found)
+        return kept[2]
+
+    def _callers(self, launch: Launch, host: Function) -> tuple[Unit, ...]:
+        """The files that may call the function of a launch, its own first."""
+        name = host.name
         elsewhere = set(self.workspace.index.definers(name) or ()) - {launch.unit.path, *launch.unit.headers}
-        only = not elsewhere or bool(qualifier(launch.function))
+        only = not elsewhere or bool(qualifier(host))
         others = (self.workspace.index.native_callers(name) or ()) if only else ()
         paths = [launch.unit.path, *(path for path in others if path != launch.unit.path)][:MAX_LAUNCH_FILES]
-        units = tuple(unit for path in paths if (unit := self.units.unit(path)) is not None)
-        kept = self._called.get(id(launch))
-        if kept is None or kept[0] is not launch or kept[1] != units:
-            self._called[id(launch)] = kept = (launch, units, as_called(launch, units))
-        return kept[2]
+        return tuple(unit for path in paths if (unit := self.units.unit(path)) is not None)
 
     def _handed(self, path: str, kernel: str) -> tuple[Launch, ...]:
         """The launches that a file brings about by handing a kernel to a function."""

@@ -16,6 +16,7 @@ from kernelscope.kernels.cuda import types
 from kernelscope.kernels.cuda.branch_values import branch_values
 from kernelscope.kernels.cuda.host_values import Extent, Given, HostValues
 from kernelscope.kernels.cuda.units import Unit
+from kernelscope.kernels.cuda.ways import Branch
 from kernelscope.results import Span
 from kernelscope.syntax.cuda.expressions import split_arguments, template_end
 from kernelscope.syntax.cuda.functions import Function
@@ -84,6 +85,10 @@ class Launch:
     """The directive whose branch it stands in, where the preprocessor takes another one."""
     path: str = ""
     """The kernel's name with the namespaces that are written."""
+    chosen: tuple[Branch, ...] = ()
+    """One way through the branches before it that set its grid or block."""
+    when: str = ""
+    """What that way asks for."""
 
     @property
     def names_a_parameter(self) -> bool:
@@ -107,7 +112,8 @@ class Launch:
 
     @cached_property
     def _host(self) -> HostValues:
-        return HostValues(self.unit, self.function, branches=branch_values(self.unit, self.offset), place=self.offset)
+        branches = branch_values(self.unit, self.offset)
+        return HostValues(self.unit, self.function, branches=branches, place=self.offset, chosen=self.chosen)
 
     @cached_property
     def _configured(self) -> tuple[HostValues, int]:

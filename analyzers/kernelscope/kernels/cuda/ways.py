@@ -6,6 +6,8 @@ Read from the braces around it; conditions are not looked at.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 MAX_HEAD = 300
 """Characters before a brace in which the head of its loop is looked for."""
@@ -13,11 +15,30 @@ _ELSE = re.compile(rb"\s*else\b")
 _LOOP = re.compile(rb"(?:\b(?:for|while)\s*\([^{}]*\)|\bdo)\s*\Z")
 
 
-def is_made(text: bytes, assigned: int, offset: int) -> bool | None:
+@dataclass(frozen=True, slots=True)
+class Branch:
+    """A branch of an `if` that stands before a place, for one way through it."""
+
+    begin: int
+    end: int
+    is_taken: bool
+    over: int
+    """Where its `if` ends, with all other branches."""
+
+
+def is_made(text: bytes, assigned: int, offset: int, chosen: Sequence[Branch] = ()) -> bool | None:
     """Whether an assignment is made before a place is reached; None where it may be.
 
-    It is not where the place is in an `else` of the branch that the assignment is in.
+    It is not where the place is in an `else` of the branch that the assignment is in, nor on a way that takes another
+    branch.
     """
+    around = next((branch for branch in chosen if branch.begin <= assigned < branch.end), None)
+    if around is not None:
+        if not around.is_taken:
+            return False
+        is_alone = not text.startswith(b"{", around.begin)
+        inside = True if is_alone else is_made(text, assigned, around.end - 1)
+        return is_made(text, around.over, offset) if inside else inside
     if text[:assigned].rstrip().endswith((b")", b"else")):
         return None
     depth, is_other = 0, False
