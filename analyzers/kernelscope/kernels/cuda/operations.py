@@ -16,6 +16,7 @@ from tree_sitter import Node
 
 from kernelscope.dims import Dim, dim
 from kernelscope.kernels.cuda import types
+from kernelscope.kernels.cuda.assembly import assembly_effects
 from kernelscope.kernels.cuda.branches import Branches
 from kernelscope.kernels.cuda.constants import Constants
 from kernelscope.kernels.cuda.deduction import deduced_arguments
@@ -27,7 +28,6 @@ from kernelscope.kernels.cuda.intrinsics import (
     effect_of,
     library_types,
     object_kind,
-    ptx_effects,
 )
 from kernelscope.kernels.cuda.library_objects import objects_of
 from kernelscope.kernels.cuda.lookup import functions_meant
@@ -415,14 +415,7 @@ class _Walk:
     # -- instructions ---------------------------------------------------------------------------------------
 
     def _assembly(self, site: CallSite) -> None:
-        code = site.node.child_by_field_name("assembly_code")
-        if code is None:
-            return
-        text = " ".join(
-            part.partition('"')[2].rpartition('"')[0].replace("\\n", " ").replace("\\t", " ")
-            for part in re.findall(r'"(?:[^"\\]|\\.)*"', self.source.text(code))
-        )
-        for effect in ptx_effects(text):
+        for effect in assembly_effects(self.source, site.node, self._agreed):
             self._add(effect, site)
 
     def _fragment(self) -> str:

@@ -10,10 +10,10 @@ import re
 from collections.abc import Sequence
 
 from kernelscope.dims import Dim, dim
+from kernelscope.kernels.cuda.assembly import constant_operand
 from kernelscope.kernels.cuda.operations import Reached
 
 _PTX = re.compile(r"\bcp\.async\.wait_(?:all|group\s+(%?\w+))")
-_OPERAND = re.compile(r'"n"\s*\(([^()"]*)\)')
 _CALL = re.compile(r"\b(?:__pipeline_wait_prior\s*\(([^()]*)\)|cp_async_wait\s*<([^<>]*)>)")
 
 
@@ -28,8 +28,7 @@ def groups_in_flight(reached: Sequence[Reached]) -> list[Dim]:
         for match in _PTX.finditer(text):
             written = match[1] or "0"
             if written.startswith("%"):
-                operand = _OPERAND.search(text, match.end())
-                written = operand[1] if operand is not None else ""
+                written = constant_operand(text, match.end())
             _note(found, one, written)
         for match in _CALL.finditer(text):
             _note(found, one, match[1] or match[2] or "")

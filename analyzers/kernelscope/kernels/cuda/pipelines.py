@@ -16,19 +16,21 @@ from pathlib import Path
 from tree_sitter import Node
 
 from kernelscope.dims import Dim, dim
+from kernelscope.kernels.cuda.assembly import constant_operand
 from kernelscope.kernels.cuda.intrinsics import GROUP_OF_COPIES, Kind, effect_of, ptx_effects
 from kernelscope.kernels.cuda.operations import Behaviour, Key, Reached
 from kernelscope.kernels.cuda.taking_turns import Turns, stage_counts, turns_in
 from kernelscope.kernels.cuda.warp_roles import warp_roles
 from kernelscope.results import Location
 from kernelscope.syntax.cuda.nodes import one_line
-from kernelscope.syntax.cuda.source import LOOPS
+from kernelscope.syntax.cuda.source import LOOPS, of_kinds
 
 MAX_DEPTH = 8
 MOSTLY = 2
 """How many times as much code the work of a round is as all else in it."""
+REPEATED = 4
+"""Rounds that a loop in the work is taken to make."""
 _PTX_WAIT = re.compile(r"\bcp\.async\.wait_(?:all|group\s+(%?\w+))")
-_OPERAND = re.compile(r'"n"\s*\(([^()"]*)\)')
 _WAIT = re.compile(r"(?:__pipeline_wait_prior\s*\(([^()]*)\)|\bcp_async_wait\s*<([^<>]*)>.*)\Z", re.DOTALL)
 _COMMIT = re.compile(r"(?:__pipeline_commit|cp_async_fence)\Z")
 _EXPECTS = "mbarrier that expects"
@@ -192,8 +194,8 @@ class _Reader:
             yield _Event("commit", node, around)
         if (wait := _PTX_WAIT.search(text)) is not None:
             written = wait[1] or "0"
-            operand = _OPERAND.search(text, wait.end()) if written.startswith("%") else None
-            yield _Event("wait", node, around, self._number(one, operand[1].strip() if operand else written, node))
+            written = constant_operand(text, wait.end()) if written.startswith("%") else written
+            yield _Event("wait", node, around, self._number(one, written, node))
         for effect in ptx_effects(text):
             if effect.kind is Kind.TENSOR:
                 yield _Event("tensor", node, around)
@@ -237,15 +239,15 @@ class _Reader:
         if len(direct) != 1 or len(commits) != 1 or len(counts) != 1 or len(waits) != 1:
             return None
         (count,) = counts
-        wait, commit = waits[0], direct[0]
+        wait = waits[0]
         copy = next((event for event in events if event.what == "copy"), None)
         if count is None or copy is None:
             return None
-        work = self._work(one, loop, events, commit, wait)
+        work = self._work(one, loop, events, copy, wait)
         if work is None:
             return None
         begin, length = wait.node.start_byte, loop.end_byte - loop.start_byte
-        between = (commit.node.start_byte - begin) % length < (work - begin) % length
+        between = (copy.node.start_byte - begin) % length < (work - begin) % length  # it runs before it is in a group
         ahead = count + 1 if between else count
         if ahead.const == 0:
             return None
@@ -266,17 +268,21 @@ class _Reader:
             (first.end_byte, second.start_byte),
             (second.end_byte, body.end_byte),
         ]
-        sizes = [self._amount(one, events, begin, end) for begin, end in parts]
+        loops = [node for nodes in of_kinds(body, LOOPS).values() for node in nodes]
+        sizes = [self._amount(one, events, begin, end, loops) for begin, end in parts]
         most = max(range(3), key=sizes.__getitem__)
         others = sum(sizes) - sizes[most]
         return parts[most][0] + 1 if sizes[most] > MOSTLY * others else None
 
-    def _amount(self, one: Reached, events: Sequence[_Event], begin: int, end: int) -> int:
-        """How much code a part of a body is, with the functions and lambdas that it calls; without copies and waits."""
+    def _amount(self, one: Reached, events: Sequence[_Event], begin: int, end: int, loops: Sequence[Node]) -> int:
+        """How much code a part of a body is, with the functions and lambdas that it calls and what loops repeat, but
+        without copies and waits."""
         source = one.unit.source
         text = source.prepared.data[begin:end].decode("utf-8", "replace")
         length = len("".join(text.split()))
         nodes = {event.node.start_byte: event.node for event in events if begin <= event.node.start_byte < end}
+        inner_loops = (node for node in loops if begin <= node.start_byte and node.end_byte <= end)
+        length += REPEATED * sum(len("".join(source.text(node).split())) for node in inner_loops)
         length -= sum(len("".join(source.text(node).split())) for node in nodes.values())
         for name, body in _lambdas(one):
             used = [found.start() for found in re.finditer(rf"\b{name}\s*\(", text)]

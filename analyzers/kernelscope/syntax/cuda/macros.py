@@ -34,7 +34,8 @@ _TOKEN = re.compile(
     rb"|[A-Za-z_]\w*"
 )
 _OPENING = re.compile(rb"\s*\(")
-_BODY = re.compile(rb"(#\s*)?([A-Za-z_]\w*)|\s*##\s*")
+_BODY = re.compile(rb"\"(?:[^\"\\\n]|\\.)*\"|'(?<!\w')(?:[^'\\\n]|\\.){1,8}'|(#\s*)?([A-Za-z_]\w*)|\s*##\s*")
+"""Names, pastings, and the literals in which neither is one."""
 _PLAIN = re.compile(rb"(?>(?:[\s()+\-*/%<>=&|^~!?:,]++|\.?\d[\w.']*+|\"[^\"]*+\"|'[^']*+'|[A-Za-z_]\w*+)*)")
 _WORD = re.compile(rb"[A-Za-z_]\w*")
 _NOT_CONSTANT = frozenset(
@@ -86,7 +87,7 @@ class Macro:
         return tuple(
             _Piece(match.start(), match.end(), match[2] or b"", bool(match[1]), _pasted(self.body, match))
             for match in _BODY.finditer(self.body)
-            if match[2] is None or match[2] in wanted
+            if match[2] in wanted or (match[2] is None and match[0].strip() == b"##")
         )
 
 
