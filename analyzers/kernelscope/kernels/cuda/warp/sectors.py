@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from enum import Enum
 from itertools import pairwise
 
-from kernelscope.dims import Dim, dim
-from kernelscope.kernels.cuda.warp.lanes import UNIT, Numbers, Spread
+from kernelscope.dims import Dim, dim, render
+from kernelscope.kernels.cuda.warp.lanes import UNIT, Numbers, Spread, Undecided
 
 WARP = 32
 SECTOR = 32
@@ -88,8 +88,13 @@ def traffic(address: Spread, width: int, active: Numbers | None = None) -> Traff
 
 
 def _groups(address: Spread, active: Numbers | None) -> dict[tuple[int, ...], list[int]]:
-    """Offsets of active lanes by their symbolic part."""
-    symbolic = [numbers for monomial, numbers in address.items() if monomial and len(set(numbers)) > 1]
+    """Offsets of active lanes by their symbolic part. Raises `Undecided` where a choice is such a part."""
+    apart = [(monomial, numbers) for monomial, numbers in address.items() if monomial and len(set(numbers)) > 1]
+    for monomial, _ in apart:
+        choice = next((a for a, _ in monomial if not isinstance(a, str) and a.op in ("==", "<")), None)
+        if choice is not None:  # which is no distance
+            raise Undecided(f"depends on whether `{render(Dim(((((choice, 1),), 1),)))}`")
+    symbolic = [numbers for _, numbers in apart]
     plain = address.get(UNIT)
     count = len(next(iter(address.values()), (0,) * WARP))
     found: dict[tuple[int, ...], list[int]] = {}
