@@ -36,7 +36,7 @@ WRITE_ROWS = 400
 MANY_ROWS = 400
 """So many are read at a start besides what is kept as a whole."""
 MAX_SMALL_CHANGE = 32
-LARGE = 8_000
+LARGE = 12_000
 """Of so many files the first reading takes long enough for somebody to notice."""
 
 
