@@ -400,6 +400,84 @@ Python f()
             └─ Triton kernel scale_kernel
 """,
     ),
+    "members that a header declares, some by way of a class template above": (
+        "model.cc::Wide::run",
+        """
+## layers.h
+struct Scale { void body(float* x); };
+struct Shift { void body(float* x); };
+struct Both { void body(float* x); };
+struct Inner {
+  std::vector<std::unique_ptr<Both>> last;
+};
+## layers.cu
+#include "layers.h"
+void Scale::body(float* x) { scale_kernel<<<1, 32>>>(x); }
+void Shift::body(float* x) { shift_kernel<<<1, 32>>>(x); }
+void Both::body(float* x) { both_kernel<<<1, 32>>>(x); }
+## model.h
+#include "layers.h"
+template <typename N, typename M> class Holder {
+ protected:
+  void prepare(Both both);
+  std::unique_ptr<M> net;
+};
+class Wide : public Holder<Both, Scale> {
+  void run(float* x, int n);
+  std::vector<Shift> shifts_;
+  mutable Inner inner;
+};
+## model.cc
+#include "model.h"
+void Wide::run(float* x, int n) {
+  net->body(x);
+  for (auto& shift : shifts_) shift.body(x);
+  this->inner.last.at(n)->body(x);
+}
+""",
+        """
+C++ Wide::run()
+├─ C++ Scale::body()
+│  └─ launch of scale_kernel over 1
+│     └─ CUDA kernel scale_kernel
+├─ C++ Shift::body()
+│  └─ launch of shift_kernel over 1
+│     └─ CUDA kernel shift_kernel
+└─ C++ Both::body()
+   └─ launch of both_kernel over 1
+      └─ CUDA kernel both_kernel
+""",
+    ),
+    "functions and bindings that macros write": (
+        "m.py::f",
+        """
+## m.cu
+#define TEXT(name) #name
+#define BIND(name) m.def(TEXT(name), &name, TEXT(name));
+#define RUN(kind, type)                     \\
+  void run_##kind(torch::Tensor x) {        \\
+    kind##_kernel<<<x.size(0), 64>>>(reinterpret_cast<type*>(x.data_ptr())); \\
+  }
+RUN(shift, float)
+RUN(both, float)
+PYBIND11_MODULE(TORCH_EXTENSION_NAME, m) {
+  BIND(run_shift)
+  BIND(run_both)
+}
+## m.py
+from torch.utils.cpp_extension import load
+lib = load(name="lib", sources=["m.cu"])
+def f(x):
+    lib.run_both(x)
+""",
+        """
+Python f()
+└─ registered by native module m.cu: run_both
+   └─ C++ run_both()
+      └─ launch of both_kernel over x.size(0)
+         └─ CUDA kernel both_kernel
+""",
+    ),
     "an operator in a library that a variable names": (
         "m.py::f",
         """

@@ -290,6 +290,40 @@ PYBIND11_MODULE(NAME, m) {
     ]
 
 
+def test_members_of_classes_are_no_parameters_and_no_locals() -> None:
+    data = b"""
+template <typename M> class Holder {
+public:
+  void take(Bar bar);
+  int size() const { Foo foo; return 3; }
+  std::unique_ptr<M> net;
+  mutable Other* other = nullptr;
+  std::map<int, std::vector<Layer>> unnamed;
+  std::vector<std::unique_ptr<Layer>> layers;
+  uint32_t n;
+};
+void Model::run() {
+  unknown_->f();
+  for (auto& one : all_) one.f();
+  this->first.second[0]->f();
+  Here here;
+  here.part.f();
+}
+"""
+    facts = facts_of("m.cc", data)
+    assert [(facts.defs[m.owner].name, m.name, m.kind) for m in facts.members] == [
+        ("Holder", "net", "M"),
+        ("Holder", "other", "Other"),
+        ("Holder", "layers[]", "Layer"),
+    ]
+    assert [dict(call.args) for call in facts.calls if call.name == "?.f"] == [
+        {"by": "unknown_"},
+        {"by": "all_[]"},
+        {"by": "first.second[]"},
+        {"by": "part", "of": "Here"},
+    ]
+
+
 def test_a_macro_that_calls_itself_or_many_times_ends() -> None:
     many = b"".join(b"#define M%d(x) { M%d(x) M%d(x) M%d(x) }\n" % (i, i + 1, i + 1, i + 1) for i in range(40))
     facts = facts_of("m.cu", many + b"#define SELF(x) void f(x) { SELF(x) }\nSELF(int)\nM0(1)\n")

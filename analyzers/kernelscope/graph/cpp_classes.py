@@ -17,6 +17,7 @@ MAX_CANDIDATES = 8
 OVERRIDES = "a method of a class below the declared one; which runs is chosen at run time"
 HOOKED = "called by a method of the class above"
 _BASES = re.compile(r"\b(?:class|struct)\b[^:{]*(?<!:):(?!:)(.*)", re.DOTALL)
+_TEMPLATE = re.compile(r"\s*template\s*<([^{};]*?)>\s*(?:class|struct)\b", re.DOTALL)
 _ARGUMENTS = re.compile(r"<[^<>]*>")
 _VIRTUAL = re.compile(r"\bvirtual\b")
 _OVERRIDE = re.compile(r"\b(?:override|final)\b")
@@ -40,6 +41,12 @@ class CppClasses:
         self._derived: dict[str, dict[str, None]] = {}
         self._members: dict[tuple[str, str], list[Place]] = {}
         self._owners: dict[Place, str] = {}
+        self._variables: dict[tuple[str, str], list[tuple[str, str]]] = {}
+        """By class and name: the files that declare a variable of the class, and what with."""
+        self._takes: dict[str, tuple[str, ...]] = {}
+        """The parameters of class templates."""
+        self._given: dict[tuple[str, str], tuple[str, ...]] = {}
+        """The template arguments that a class gives the one above."""
 
     def add(self, path: str, facts: FileFacts) -> None:
         """Makes the classes of a file known."""
@@ -47,9 +54,14 @@ class CppClasses:
         for definition in facts.defs:
             if definition.kind is DefKind.STRUCT:
                 self.names.add(definition.name)
-                for base in _bases(definition.detail):
+                if takes := _parameters(definition.detail):
+                    self._takes[definition.name] = takes
+                for base, given in _bases(definition.detail):
                     self._bases.setdefault(definition.name, {})[base] = None
                     self._derived.setdefault(base, {})[definition.name] = None
+                    self._given[definition.name, base] = given
+        for member in facts.members:
+            self._variables.setdefault((facts.defs[member.owner].name, member.name), []).append((path, member.kind))
 
     def owner(self, path: str, index: int) -> str:
         """The class whose member a definition is, also outside of it: `Struct<T>::f`."""
@@ -74,6 +86,28 @@ class CppClasses:
                         tail = definition.name.rpartition("::")[2]
                         self._members.setdefault((owner, tail), []).append((path, index))
         return nearest(self._members.get((name, method), []), near)
+
+    def kind_of(self, name: str, variable: str) -> str:
+        """The class that a variable of a class is declared with, by the class itself or one above; empty where unknown.
+
+        A parameter of a class template is what the class below gives it.
+        """
+        for owner in (name, *self._above(name)):
+            declared = self._variables.get((owner, variable), [])
+            kinds = {kind for _, kind in declared}
+            if kinds:
+                self._consulted.update(path for path, _ in declared)
+                return self.argument(name, kinds.pop()) if len(kinds) == 1 else ""
+        return ""
+
+    def argument(self, name: str, parameter: str) -> str:
+        """What a class gives for a parameter of a template above it; any other name as it is."""
+        for base in self._above(name) if parameter not in self.names else ():
+            place = next((i for i, taken in enumerate(self._takes.get(base, ())) if taken == parameter), None)
+            given = self._given.get((name, base), ())
+            if place is not None and place < len(given):
+                return given[place]
+        return parameter
 
     def run_by(self, name: str, method: str, near: str) -> Iterator[tuple[Place, bool, str]]:
         """What `method` of an object of the class may run, each with whether it is sure and why it is what runs."""
@@ -169,11 +203,30 @@ def nearest(found: list[Place], near: str) -> list[Place]:
     return found[:MAX_CANDIDATES]
 
 
-def _bases(header: str) -> Iterator[str]:
-    """The classes above that the header of a class names."""
+def _bases(header: str) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """The classes above that the header of a class names, each with the template arguments that it is given."""
     if match := _BASES.search(header):
-        for part in without_arguments(match[1]).split(","):
-            words = re.findall(r"[\w:]+", part)
+        for part in _between_commas(match[1]):
+            words = re.findall(r"[\w:]+", without_arguments(part))
             name = words[-1].rpartition("::")[2] if words else ""
             if name.isidentifier() and name not in ("public", "private", "protected", "virtual"):
-                yield name
+                given = _between_commas(part.partition("<")[2].rpartition(">")[0])
+                yield name, tuple(without_arguments(argument).strip().rpartition("::")[2] for argument in given)
+
+
+def _parameters(header: str) -> tuple[str, ...]:
+    """The parameters of a class template: `M` and `N` of `template <typename M, int N = 4> class …`."""
+    match = _TEMPLATE.match(header)
+    return tuple(part.partition("=")[0].split()[-1] for part in _between_commas(match[1])) if match else ()
+
+
+def _between_commas(text: str) -> list[str]:
+    """The parts of a text between commas outside of angle brackets."""
+    parts, depth = [""], 0
+    for char in text:
+        depth += (char == "<") - (char == ">")
+        if char == "," and depth == 0:
+            parts.append("")
+        else:
+            parts[-1] += char
+    return [part for part in parts if part.strip()]

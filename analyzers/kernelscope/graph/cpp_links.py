@@ -23,6 +23,7 @@ from kernelscope.workspace.facts import (
     GLOBAL,
     RECEIVER,
     TOP,
+    VARIABLE,
     Alternative,
     Call,
     Def,
@@ -33,8 +34,12 @@ from kernelscope.workspace.facts import (
 )
 from kernelscope.workspace.files import PYTHON_SUFFIXES
 
-LIBRARY_NAMESPACES = frozenset({"std", "at", "c10", "torch", "cub", "thrust", "cute", "nvcuda", "py", "pybind11"})
-"""Qualified names of the language's and the frameworks' own libraries are not looked for in the workspace."""
+LIBRARY_NAMESPACES = frozenset(
+    {"std", "at", "c10", "torch", "cub", "thrust", "cute", "nvcuda", "py", "pybind11"}
+    | {"spdlog", "fmt", "absl", "boost", "nlohmann"}
+)
+"""Qualified names of the language's, the frameworks' and widely used host libraries, which are not looked for in the
+workspace; the last start nothing on a device."""
 NAMED = "named here, started where it is passed to"
 CHOSEN = "offered under this name; which one runs is chosen at run time"
 APPLIED = "apply of an autograd function runs its forward"
@@ -173,11 +178,11 @@ class CppLinks:
             yield Edge(EdgeKind.COMMUNICATES, source, target, path, call.line)
             return
         is_member = call.name.startswith("?.")
-        kind = dict(call.args).get(RECEIVER, "")
+        around = self._classes.owner(path, scope)
+        kind = self._receiver(dict(call.args), around)
         qualifier = kind if is_member else call.name.rpartition("::")[0]
         if qualifier.partition("::")[0] in LIBRARY_NAMESPACES:
             return
-        around = self._classes.owner(path, scope)
         if qualifier == "this":
             qualifier = around
         inside = () if kind == GLOBAL else self._inside(path, scope)
@@ -185,6 +190,17 @@ class CppLinks:
         for place, is_sure, note in found:
             if (target := self._node(place)) != source:
                 yield Edge(EdgeKind.CALLS, source, target, path, call.line, is_sure, note)
+
+    def _receiver(self, told: dict[str, str], around: str) -> str:
+        """What the variable of a method call is declared with: in its file, else by the class around or those above."""
+        kind = told.get(RECEIVER, "")
+        if kind and around:
+            kind = self._classes.argument(around, kind)
+        if VARIABLE in told:
+            kind = kind or around
+            for name in told[VARIABLE].split("."):
+                kind = self._classes.kind_of(kind, name) if kind else ""
+        return kind
 
     def _constructors(self, called: str, near: str) -> list[Place]:
         """What runs where an object of a class is made: `new Norm(n)`; several where its constructors differ.

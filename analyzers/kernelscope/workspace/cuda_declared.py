@@ -7,10 +7,21 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left, insort
+from collections.abc import Iterator, Sequence
 
-from kernelscope.workspace.cuda_text import KEYWORDS
+from kernelscope.workspace.cuda_text import KEYWORDS, decoded
+from kernelscope.workspace.facts import Def, DefKind, Member
 
 _RECEIVER = re.compile(rb"(?<![\w.>])(\w+)\s*(?:\.|->)\s*\Z")
+_INDEX = rb"(?:\[[^\[\];{}]{0,80}\]|\.\s*(?:at\s*\([^();{}]{0,80}\)|front\s*\(\)|back\s*\(\)))"
+_CHAIN = re.compile(rb"(?<![\w.>)\]])((?:\w++\s*+%b?\s*+(?:\.|->)\s*+){1,4})\Z" % _INDEX)
+"""`a->b[i].` at the end of a text."""
+_LINK = re.compile(rb"(\w++)\s*+(%b)?\s*+(?:\.|->)\s*+" % _INDEX)
+_BEFORE_MEMBER = re.compile(rb"(?:[;{}:]|\b(?:const|mutable|static|inline|volatile|struct|class))\s*\Z")
+_PLAIN_TYPES = re.compile(
+    rb"(?:\w*_t|string|string_view|mutex|thread|using|namespace|(?:unordered_)?(?:map|set)|vector|array|pair|tuple)\Z"
+)
+"""Types that nothing is followed into, and words that only look like one."""
 _DECLARED = re.compile(
     rb"\b(?!(?:auto|return|const|new|else|case|goto|delete|throw|typename)\b)(?:(?:std::)?(?:unique_ptr|shared_ptr)\s*<\s*)?(?>(?:\w++::)*)([A-Za-z_]\w*+)(?:<[^<>;{}()]{0,200}>)?"
     rb"(?:\s+const\b)?(?:\s*>?\s*[*&]+\s*|\s*>\s+|\s+)(\w++)\s*(?=[;=,)({])"
@@ -42,6 +53,8 @@ class DeclaredTypes:
         self._declared: dict[bytes, list[tuple[int, bytes]]] | None = None
         self._elements: dict[bytes, list[tuple[int, bytes]]] = {}
         """Of containers and what points into them, the types of what they hold."""
+        self._elements_of: dict[bytes, list[tuple[int, bytes]]] = {}
+        """Of variables that stand for an element of what this file does not declare: `x[]` of `auto& a : x`."""
         self._made: dict[int, bytes] = {}
         """The types of variables by where their names begin in their declarations."""
 
@@ -54,6 +67,38 @@ class DeclaredTypes:
         if receiver is None or receiver[1] == b"this":
             return receiver[1] if receiver else b""
         return self._last(receiver[1], start)
+
+    def members_before(self, start: int) -> tuple[bytes, bytes]:
+        """`a.b[].c` for `a->b[i].c->f`, where `f` begins at a place, and the type of what it is a member of: empty for
+        a member of the class around. Both empty where it is no such chain."""
+        chain = _CHAIN.search(self._text, max(0, start - 200), start)
+        if chain is None:
+            return b"", b""
+        first, *names = [link[1] + (b"[]" if link[2] else b"") for link in _LINK.finditer(chain[1])]
+        declared = self._read()
+        if first == b"this":
+            return b".".join(names), b""
+        kinds = self._elements.get(first[:-2], []) if first.endswith(b"[]") else declared.get(first, [])
+        if kind := _at(kinds, start):
+            return b".".join(names), kind
+        return b".".join([_at(self._elements_of.get(first, []), start) or first, *names]), b""
+
+    def alone(self) -> Iterator[tuple[int, bytes, bytes]]:
+        """Declarations that are statements, with their names and classes: parameters are none."""
+        for name, declared in self._read().items():
+            for start, kind in declared:
+                if not _PLAIN_TYPES.match(kind) and self._is_alone(start, name):
+                    yield start, name, kind
+        for name, held in self._elements.items():
+            told = ((start, kind) for start, kind in held if not _PLAIN_TYPES.match(kind))
+            yield from ((start, name + b"[]", kind) for start, kind in told if self._is_alone(start, name))
+
+    def _is_alone(self, start: int, name: bytes) -> bool:
+        """Whether the declaration at `start` stands alone, and is none of a function."""
+        if not _BEFORE_MEMBER.search(self._text, max(0, start - 40), start):
+            return False
+        after = re.compile(rb"\b%b\s*(.)" % re.escape(name), re.DOTALL).search(self._text, start, start + 400)
+        return after is not None and after[1] != b"("
 
     def of_called(self, name: bytes, start: int) -> bytes:
         """The type of the variable that is called at a place, as objects with `operator()` are; empty where unknown.
@@ -87,13 +132,36 @@ class DeclaredTypes:
         for match in _CONTAINER.finditer(self._text):
             if held := _held(match[2], match[1].endswith(b"map")):
                 self._elements.setdefault(match[3], []).append((match.start(), held))
-        for match in _TAKEN.finditer(self._text) if self._elements else ():
+        for match in _TAKEN.finditer(self._text):
             held = _at(self._elements.get(match[2] or match[4], []), match.start())
             if not held:
+                if match[4] or match[3].endswith((b"[", b"at", b"front", b"back")):
+                    self._elements_of.setdefault(match[1], []).append((match.start(), (match[2] or match[4]) + b"[]"))
                 continue
             points = match[3] is not None and match[3].endswith((b"find", b"begin"))
             known = self._elements if points else declared
             insort(known.setdefault(match[1], []), (match.start(), held))
+
+
+def members(declared: DeclaredTypes, defs: Sequence[Def]) -> Iterator[Member]:
+    """The variables of classes: what is declared in a class, and in no definition inside of it."""
+    if not any(d.kind is DefKind.STRUCT for d in defs):
+        return
+    spans = sorted((d.start, -d.end, index) for index, d in enumerate(defs))
+    around: list[tuple[int, int]] = []
+    """Where the definitions end that a place lies in, and their numbers, the innermost last."""
+    following = 0
+    for start, name, kind in sorted(declared.alone()):
+        while following < len(spans) and spans[following][0] <= start:
+            begin, end, index = spans[following]
+            while around and around[-1][0] <= begin:
+                around.pop()
+            around.append((-end, index))
+            following += 1
+        while around and around[-1][0] <= start:
+            around.pop()
+        if around and defs[around[-1][1]].kind is DefKind.STRUCT:
+            yield Member(around[-1][1], decoded(name), decoded(kind))
 
 
 def _at(declared: list[tuple[int, bytes]], start: int) -> bytes:

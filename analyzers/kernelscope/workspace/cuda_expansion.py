@@ -66,4 +66,5 @@ def placed(facts: FileFacts, start: int, end: int, line: int, scope: int, first:
         tuple(replace(n, start=start, end=end) for n in facts.namespaces),
         (),
         tuple(replace(a, **at) for a in facts.alternatives),
+        tuple(replace(m, owner=within(m.owner)) for m in facts.members),
     )

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from kernelscope.workspace.cuda_declared import DeclaredTypes
+from kernelscope.workspace.cuda_declared import DeclaredTypes, members
 from kernelscope.workspace.cuda_expansion import MacroTexts, placed
 from kernelscope.workspace.cuda_findings import MAX_ARGUMENT_BYTES, MAX_FACTS, Findings
 from kernelscope.workspace.cuda_headers import (
@@ -61,6 +61,7 @@ from kernelscope.workspace.facts import (
     OPERATOR,
     RECEIVER,
     TOP,
+    VARIABLE,
     Alternative,
     Call,
     DefKind,
@@ -218,6 +219,7 @@ class _Scanner:
             tuple(sorted(self.namespaces, key=lambda namespace: namespace.start)),
             used_names(self.found.text),
             tuple(self.alternatives),
+            tuple(members(self.declared, self.found.defs)),
         )
 
     # -- blocks and definitions -----------------------------------------------------------------------------
@@ -406,6 +408,8 @@ class _Scanner:
             kept += [("", operator) for operator in asked if operator]
         elif member and (kind := self.declared.of_receiver(start)):
             kept.append((RECEIVER, decoded(kind)))
+        elif member and (chain := self.declared.members_before(start))[0]:
+            kept += [(VARIABLE, decoded(chain[0])), *([(RECEIVER, decoded(chain[1]))] if chain[1] else [])]
         elif made:
             name, given = decoded(re.sub(rb"\s+", b"", made)), b"..."
         elif _NO_MEMORY.match(self.found.text, match.end()):

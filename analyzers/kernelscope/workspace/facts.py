@@ -68,6 +68,9 @@ class Import(Record, frozen=True):
 
 RECEIVER = "of"
 """The key of the type that the receiver of a C++ method is declared with, or a variable that is called."""
+VARIABLE = "by"
+"""The key of the members before the dot of a C++ method: `a.b[]` of `a->b[i].f()`. They are the members of the class
+around, or of that with the key `RECEIVER`."""
 DISPATCHED = "findSchemaOrThrow"
 """What is asked of PyTorch's dispatcher, by an operator's name, to call it from C++."""
 GLOBAL = "::"
@@ -94,7 +97,7 @@ class Call(Record, frozen=True):
     line: int
     scope: int = TOP
     args: tuple[tuple[str, str], ...] = ()
-    """Pairs of keyword (or "") and source text; of C++ see `RECEIVER` and `LIBRARY`, of Python `APPLIED`."""
+    """Pairs of keyword (or "") and source text; of C++ see `RECEIVER` and those below, of Python `APPLIED`."""
     given: int = -1
     """How many template arguments a C++ function is given, see `cuda_templates`."""
 
@@ -154,6 +157,17 @@ class Alternative(Record, frozen=True):
     line: int
 
 
+class Member(Record, frozen=True):
+    """A variable of a C++ class with the class that it is declared with; `owner` is the index of the former.
+
+    `name[]` stands for what a container holds, and smart pointers for what they point to.
+    """
+
+    owner: int
+    name: str
+    kind: str
+
+
 MECHANISMS: dict[str, str] = {
     "define": "an operator's schema: TORCH_LIBRARY def, Library.define",
     "impl": "an implementation of a schema for a dispatch key",
@@ -177,6 +191,7 @@ class FileFacts(Record, frozen=True):
     usings: tuple[str, ...] = ()
     """Names that C++ makes known elsewhere: `a::f` of `using a::f;`, `a::*` of `using namespace a;`."""
     alternatives: tuple[Alternative, ...] = ()
+    members: tuple[Member, ...] = ()
 
 
 class Name(Record, frozen=True):

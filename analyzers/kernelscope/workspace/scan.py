@@ -95,6 +95,7 @@ def _merged(one: FileFacts, other: FileFacts) -> FileFacts:
         (*one.namespaces, *other.namespaces),
         (*one.usings, *other.usings),
         (*one.alternatives, *other.alternatives),
+        (*one.members, *(replace(m, owner=moved(m.owner)) for m in other.members)),
     )
 
 
