@@ -143,6 +143,54 @@ def test_what_a_function_binds_itself_is_no_object_of_the_file() -> None:
     assert called == {"forward": {"inner"}, "inner": set(), "run": {"forward", "inner"}}
 
 
+GIVEN_LAYERS = """
+from torch import nn
+
+class Layer(nn.Module):
+    def __init__(self, how):
+        super().__init__()
+        self.proj = nn.Linear(8, 8)
+        self.how = how
+
+    def forward(self, x):
+        return self.how(self, x)
+
+    def split(self, x):
+        return x.chunk(2)
+
+    def width(self):
+        return 8
+
+class AsksForParts:
+    def __call__(self, layer: Layer, x):
+        return layer.split(layer.proj(x))
+
+class CallsIt:
+    def __call__(self, layer: Layer, x):
+        return layer(x)
+
+class HandsItOn:
+    def __call__(self, layer: Layer, x):
+        return run(layer, x)
+
+class KeepsIt:
+    def __init__(self, layer: Layer):
+        self.layer = layer
+
+    def __call__(self, x):
+        return self.layer(x)
+"""
+
+
+def test_an_object_that_is_only_asked_for_its_parts_is_not_called() -> None:
+    file = FileOrder(parse_module(GIVEN_LAYERS.encode()))
+    names = {scope.node: scope.qualified_name for scope in file.functions}
+    callers = {names[called]: {names[node] for node in nodes} for called, nodes in file.callers.items()}
+    assert callers["Layer.forward"] == {"CallsIt.__call__", "HandsItOn.__call__", "KeepsIt.__call__"}
+    assert "AsksForParts.__call__" in callers["Layer.split"]
+    assert "AsksForParts.__call__" not in callers["Layer.width"]
+
+
 CHOOSING = """
 from torch import nn
 

@@ -52,6 +52,8 @@ def normal(d: Dim, facts: Facts = NO_FACTS) -> Dim:
     `cdiv(a, b)` and `%` become `//`, numbers come out of `//` (`(H-1)//2 + 1` is `(H+1)//2`), floors are merged.
     """
     d = facts.rewrite(d)
+    if not d.has_opaque:
+        return d
     result = ZERO
     for monomial, coefficient in d.terms:
         term = dim(coefficient)

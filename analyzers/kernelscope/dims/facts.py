@@ -222,11 +222,9 @@ class Facts:
         return d
 
     def _rewritten(self, d: Dim) -> Dim:
-        if self.equal:
+        if self.equal and d.const is None:
             d = d.subs(self.equal)
-        if not self.divisible or not any(isinstance(atom, Opaque) for atom in d.atoms()):
-            return d
-        return _divided(self.divisible, d)
+        return _divided(self.divisible, d) if self.divisible and d.has_opaque else d
 
     def rewritten_term(self, term: Dim) -> Dim:
         """The same of one product."""

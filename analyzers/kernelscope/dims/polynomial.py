@@ -30,7 +30,7 @@ class Dim:
     `==` is structural: False means only "not the same form". Use `same` for a three-valued answer.
     """
 
-    __slots__ = ("_hash", "_key", "_names", "const", "name", "terms", "weight")
+    __slots__ = ("_hash", "_key", "_names", "const", "has_opaque", "name", "terms", "weight")
 
     terms: tuple[tuple[Monomial, int], ...]
     """(monomial, coefficient) in normal order: by degree, highest first, then lexicographically."""
@@ -38,16 +38,23 @@ class Dim:
     """The number this Dim is, or None when a name is in it."""
     name: str | None
     """The name this Dim is, when it is nothing but a name."""
+    has_opaque: bool
+    """Whether there is an operation in it that the polynomial form cannot open."""
 
     def __init__(self, terms: tuple[tuple[Monomial, int], ...]) -> None:
         self.terms = terms
         self._key: tuple[object, ...] | None = None
         self._names: tuple[str, ...] | None = None
         weight = 0
+        self.has_opaque = False
         for monomial, _ in terms:
             weight += 1
             for atom, _ in monomial:
-                weight += 1 if isinstance(atom, str) else atom.weight
+                if isinstance(atom, str):
+                    weight += 1
+                else:
+                    weight += atom.weight
+                    self.has_opaque = True
         if weight > MAX_WEIGHT:
             raise TooLarge(f"an integer expression of {weight} parts")
         self.weight = weight

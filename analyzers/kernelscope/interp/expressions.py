@@ -79,7 +79,8 @@ def _evaluate(run: Interpreter, scope: Scope, node: t.Expr) -> Value:
         case t.Call():
             from kernelscope.interp.calls import call_node
 
-            of_expression(run, scope, node)
+            if isinstance(node.func, t.Attribute) and node.func.attr == "size":
+                of_expression(run, scope, node)
             return call_node(run, scope, node)
         case t.BinOp():
             return binary(run, node.op, evaluate(run, scope, node.left), evaluate(run, scope, node.right), node.span)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Set
+from collections.abc import Callable, Collection, Set
 from functools import cached_property
 
 from kernelscope.interp.administration import LIBRARIES
@@ -31,19 +31,19 @@ class FileOrder:
             self._bodies[scope.node] = _Body(scope)
         self._objects = _objects(module)
         """The names in what is called to make each object of the file's top level."""
-        self._classes = {cls.node: self._named_in(cls.node) for cls in module.classes()}
-        self.built = {name for cls, names in self._classes.items() for name in names if name != cls.name}
+        classes = [cls.node for cls in module.classes()]
+        self._held = {cls: self._named_in(cls, lambda body: body.names_held) for cls in classes}
+        """For each class the names of what its objects may hold or be given on."""
+        mentioned = {cls: self._named_in(cls, lambda body: body.names_with_signature) for cls in classes}
+        self.built = {name for cls, names in mentioned.items() for name in names if name != cls.name}
         """Names of classes that some other class of the file mentions in its body."""
 
-    def _named_in(self, node: t.Stmt) -> set[str]:
-        """The names in the body of a class."""
+    def _named_in(self, node: t.Stmt, of_body: Callable[[_Body], Set[str]]) -> set[str]:
+        """The names in the body of a class, those in its methods as far as asked for."""
         assert isinstance(node, t.ClassDef)
         names: set[str] = set()
         for statement in node.body:
-            if (body := self._bodies.get(statement)) is not None:
-                names |= body.names_with_signature
-            else:
-                names |= _names(statement)
+            names |= of_body(body) if (body := self._bodies.get(statement)) is not None else _names(statement)
         return names
 
     def computes(self, scope: Scope) -> bool:
@@ -111,11 +111,13 @@ class FileOrder:
         body, owner = self._bodies[scope.node], scope.owner
         named = (body.names - body.bound) & self._objects.keys()
         names = body.names.union(*(self._objects[name] for name in named))
-        of_class = self._classes[owner] | {t.dotted(b) or "" for b in owner.bases} if owner is not None else set[str]()
+        of_class = self._held[owner] | {t.dotted(b) or "" for b in owner.bases} if owner is not None else set[str]()
         built = names | of_class if body.computes and scope.node.name != "__init__" else set[str]()
         places = {place for name in names for place in known.plain.get(name, ())}
         own = known.methods.get(owner, []) if owner is not None else []
         places |= {place for name in built for place in known.of_classes.get(name, ())} - set(own)
+        given = {place for name in body.annotating for place in known.of_classes.get(name, ())} if built else set[int]()
+        places |= {place for place in given if known.functions[place].node.name in body.attributes}
         asked = body.attributes.union(*(HOOKS[name] for name in body.attributes & HOOKS.keys()))
         places |= {place for place in own if known.functions[place].node.name in asked}
         if owner is not None and scope.node.name == FORWARD and may_be_one(owner):
@@ -223,10 +225,36 @@ class _Body:
     @property
     def names_with_signature(self) -> set[str]:
         """The names in decorators, defaults and annotations as well."""
-        node = self.scope.node
-        assert isinstance(node, t.FunctionDef)
+        return self.names_held | self.annotating
+
+    @cached_property
+    def names_held(self) -> set[str]:
+        """The same but for what annotates parameters of which no more than attributes are asked for: an object that is
+        only asked for its parts, as `module` in `module.proj(x)`, is not called itself."""
+        node = _node(self.scope)
         returns = [] if node.returns is None else [node.returns]
-        return self.names | _names(*node.decorator_list, *node.args, *returns)
+        asked = self._only_asked
+        signature = [
+            part
+            for param in node.args
+            for part in (param.default, None if param.name in asked else param.annotation)
+            if part is not None
+        ]
+        return self.names | _names(*node.decorator_list, *signature, *returns)
+
+    @cached_property
+    def annotating(self) -> set[str]:
+        """The names that annotate parameters."""
+        node = _node(self.scope)
+        return _names(*(param.annotation for param in node.args if param.annotation is not None))
+
+    @cached_property
+    def _only_asked(self) -> set[str]:
+        """The parameters of which no more than attributes are asked for."""
+        node = _node(self.scope)
+        asked = [n.value.id for n in t.walk(*node.body) if isinstance(n, t.Attribute) and isinstance(n.value, t.Name)]
+        met = [n.id for n in t.walk(*node.body) if isinstance(n, t.Name)]
+        return {param.name for param in node.args if asked.count(param.name) == met.count(param.name)}
 
     @cached_property
     def computes(self) -> bool:
