@@ -69,10 +69,8 @@ ENDS = {
         "mine::built": "by_the_build is declared, but defined nowhere in the workspace (made by the build?)",
         "mine::outside": "others.fused lies outside of the workspace",
     },
-    "Run on the CPU": {"mine::on_cpu": "no kernel: it runs on the CPU"},
-    "Run on the host, as far as their calls can be followed": {
-        "mine::workspace_size": "no kernel: as far as its calls can be followed it runs on the host"
-    },
+    "Run on the CPU": {"mine::on_cpu": "scale_on_cpu"},
+    "Run on the host, as far as their calls can be followed": {"mine::workspace_size": "workspace_size"},
     "Copy or fill memory by the runtime": {
         "mine::copied": "cudaMemcpyAsync copies or fills memory, without a kernel of the workspace"
     },
@@ -86,7 +84,7 @@ ENDS = {
 
 
 def groups(document: Document) -> dict[str, dict[str, str]]:
-    """Per heading the operators and their ends."""
+    """Per heading the operators and their ends; what implements them where the heading says how they end."""
     found: dict[str, dict[str, str]] = {}
     title = ""
     for block in document.blocks:

@@ -107,7 +107,10 @@ def operators_document(graph: OperatorGraph, target: Target) -> Document:
             blocks.append(Heading(f"{group} ({len(members)})"))
             columns = ("Operator", "Implemented by", "Comes to" if group is KERNEL else "Ends in")
             rows = tuple(_row(end) for end in members)
-            blocks.append(Table(columns, rows).without("Implemented by", ""))
+            table = Table(columns, rows).without("Implemented by", "")
+            if group in (ON_CPU, ON_HOST):  # the heading says it, where that is all
+                table = table.without("Ends in", rows[0][-1].text)
+            blocks.append(table)
             if not notes and any(DOUBT in row[-1].text for row in rows):
                 notes.append("? marks an end that lies behind a hop with several possible targets")
     if cut := sum(not end.reached.complete for end in found):
