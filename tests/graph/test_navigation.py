@@ -170,6 +170,14 @@ struct Layer {
 struct Norm : Layer {
   void fwd(float* x) { scale_kernel<<<1, 1>>>(x); }
 };
+## jit.py
+from torch.utils.cpp_extension import load
+lib = load(name="lib", sources=["csrc/scale.cu"])
+lib.scale_forward(4)
+def run(measure, x):
+    own = load(name="own", sources=["csrc/scale.cu"])
+    measure(own.scale_c, x)
+    x.scale_c
 ## csrc/scale.cu
 #include "scale.h"
 __global__ void scale_kernel(float* x) {}
@@ -188,6 +196,9 @@ BY_CALL_PATH = {
     "ops.py: Scale.‸apply": ["ops.py:7"],
     "ops.py: fused_ext.‸scale_forward": ["scale.cu:3", "scale.cu:2"],
     "ops.py: lib.‸scale_c": ["scale.cu:10"],
+    "jit.py: \nlib.‸scale_forward": ["scale.cu:3", "scale.cu:2"],
+    "jit.py: measure(own.‸scale_c": ["scale.cu:3", "scale.cu:2"],
+    "jit.py: x.‸scale_c": [],
     "csrc/scale.cu: norm->‸fwd": ["scale.h:5"],
     "csrc/scale.cu: ‸scale_kernels[1]": ["scale.cu:4"],
 }

@@ -7,7 +7,7 @@ native side defines is found by name; which build produced it is not known.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from kernelscope.graph.kinds import Edge, EdgeKind, Node, NodeKind
@@ -76,25 +76,35 @@ class NativeModules:
                 case _:
                     return
         if "." not in receiver:
-            yield from self._member(source, self._loaded(function, receiver), name, line)
+            yield from self._member(source, self._loaded(function.path, _assigned(function), receiver), name, line)
+
+    def members(self, path: str, function: Definition | None, receiver: str, name: str) -> list[Node]:
+        """What the native module behind a variable of a function, or of a file, has under a name."""
+        loaded = self._loaded(path, _assigned(function) if function is not None else {}, receiver)
+        return self._under(loaded, name)[2] if loaded is not None else []
 
     def _member(self, source: Node, loaded: _Loaded | None, name: str, line: int) -> Iterator[Edge]:
         """Edges to what a native module has under a name."""
         if loaded is None:
             return
         module = self._modules.module(loaded.path)
-        text = module.text.slice(loaded.call.span) if module else ""
         place = module.text.line_of(loaded.call.span.start) if module else 0
-        files = sorted(set(_NATIVE_PATH.findall(text)))
+        files, target, found = self._under(loaded, name)
         detail = "native module" + (f" {', '.join(files[:3])}" if files else "")
         binding = Node(NodeKind.BINDING, name, loaded.path, loaded.call.span.start, place, detail)
-        paired = re.search(_MEMBER % re.escape(name), text)
-        target = re.sub(r"<.*>|\s", "", paired[1]) if paired else name
-        found = self._defined(target, bool(paired), files)
         if not loaded.is_sure and not found:
             return
         yield Edge(EdgeKind.CALLS, source, binding, source.path, line)
         yield from _bound(binding, target, found)
+
+    def _under(self, loaded: _Loaded, name: str) -> tuple[list[str], str, list[Node]]:
+        """The files that a native module is made of, the C++ name behind one of Python's, and what is defined so."""
+        module = self._modules.module(loaded.path)
+        text = module.text.slice(loaded.call.span) if module else ""
+        files = sorted(set(_NATIVE_PATH.findall(text)))
+        paired = re.search(_MEMBER % re.escape(name), text)
+        target = re.sub(r"<.*>|\s", "", paired[1]) if paired else name
+        return files, target, self._defined(target, bool(paired), files)
 
     def handed(self, source: Node, function: Definition) -> Iterator[Edge]:
         """Edges to functions of a native module that a call is given: `run(module.scale, x)`."""
@@ -135,9 +145,9 @@ class NativeModules:
 
     # -- receivers ------------------------------------------------------------------------------------------
 
-    def _loaded(self, function: Definition, receiver: str) -> _Loaded | None:
+    def _loaded(self, path: str, local: Mapping[str, Expr], receiver: str) -> _Loaded | None:
         """The call that makes the module behind a name: assigned here, at the top level, or returned by a function."""
-        path, value = function.path, _assigned(function).get(receiver)
+        value = local.get(receiver)
         if value is None:
             definition = self._modules.resolve(path, receiver)
             if not isinstance(definition, Definition) or not isinstance(definition.node, Assign):

@@ -23,7 +23,7 @@ from kernelscope.graph.receivers import is_abstract
 from kernelscope.graph.references import References
 from kernelscope.graph.registrations import operator
 from kernelscope.results import Call, LeftOut, Location
-from kernelscope.syntax.python.tree import Alias, Attribute, ClassDef, FunctionDef, ImportFrom, Name, Param
+from kernelscope.syntax.python.tree import Alias, Assign, Attribute, ClassDef, FunctionDef, ImportFrom, Name, Param
 from kernelscope.syntax.text import start_of_line
 from kernelscope.turns import Guard
 from kernelscope.workspace.facts import DefKind
@@ -163,6 +163,10 @@ class Navigation:
         if cursor.called and not any(map(tells_all, meant)) and (called := self._called(path, cursor, patient)):
             yield from called
             return
+        is_variable = all(isinstance(found, Definition) and isinstance(found.node, Assign) for found in meant)
+        if is_variable and (native := self._native(path, cursor, patient)):
+            yield from native
+            return
         for found in meant:
             yield from [found] if isinstance(found, Location) else self._of(found, patient)
         if not meant and cursor.text is None and isinstance(cursor.node, Attribute):
@@ -174,6 +178,17 @@ class Navigation:
             case Attribute(attr=name) | Name(id=name) if graph := self._graph_for(patient):
                 called = graph.called_at(path, cursor.node.span.start, name)
                 return [place for node in called for place in self._places.node_places(graph, node)]
+            case _:
+                return []
+
+    def _native(self, path: str, cursor: Cursor, patient: bool) -> list[Location]:
+        """The kernels that a member of a native module comes to, `lib.scale` where it is handed on; else what it is."""
+        match cursor.node:
+            case Attribute(value=Name(id=receiver), attr=name) if graph := self._graph_for(patient):
+                function = cursor.functions[-1] if cursor.functions else None
+                inside = Definition(path, function.name, function) if function is not None else None
+                found = graph.members_of_native(path, inside, receiver, name)
+                return [place for node in found for place in self._places.kernels_or_itself(graph, node)]
             case _:
                 return []
 

@@ -107,6 +107,10 @@ class OperatorGraph:
             return []
         return list(dict.fromkeys(edge.target for edge in self._python.edges(node, (start, name))))
 
+    def members_of_native(self, path: str, function: Definition | None, receiver: str, name: str) -> list[Node]:
+        """What C++ has under a name of the native module that a variable of a function, or of a file, stands for."""
+        return self._python.native.members(path, function, receiver, name)
+
     def stand_ins(self, found: Definition) -> tuple[Definition, ...]:
         """What stands in for a class or method at run time: the classes below, the methods that override it."""
         if is_class(found):

@@ -48,6 +48,11 @@ class Places:
         elif node.kind in (NodeKind.FUNCTION, NodeKind.KERNEL):
             yield self.node_place(node)
 
+    def kernels_or_itself(self, graph: OperatorGraph, node: Node) -> Iterator[Location]:
+        """The kernels that a C++ function reaches, else the function."""
+        kernels = [node for node in kernels_from(graph, node).via if node.kind is NodeKind.KERNEL]
+        yield from (self.node_place(one) for one in (kernels or [node])[:MAX_KERNELS])
+
     def operator_places(self, graph: OperatorGraph, op: Node) -> Iterator[Location]:
         """The kernels that an operator reaches, else its implementations, else its registrations.
 

@@ -60,7 +60,7 @@ class PythonCalls:
         self.functions = FunctionNodes(modules, classes, index)
         self._callees = Callees(modules, classes, self.functions, exports)
         self._named = NamedCalls(modules, receivers)
-        self._native = NativeModules(modules, native)
+        self.native = NativeModules(modules, native)
         self._objects = NativeObjects(modules, classes, index, self._callees, exports)
         self._modules = modules
         self._index = index
@@ -106,7 +106,7 @@ class PythonCalls:
                 yield from self._launch(node, facts, outermost, launch)
         if function is not None and only is None:
             yield from self._configs(node, function)
-            yield from self._native.handed(node, function)
+            yield from self.native.handed(node, function)
             if not launches and not starts_kernels:
                 yield from self._by_decorator(node, function)
 
@@ -153,14 +153,14 @@ class PythonCalls:
             launch = f.Launch(innermost_name(first), grid, call.start, call.line, call.scope)
             yield from self._launch(node, facts, outermost, launch)
         elif tail in _FFI_CALLS and (target := literal(first)):
-            yield from self._native.named(node, target, call.line)
+            yield from self.native.named(node, target, call.line)
         else:
             found = self._compiled(node, facts, outermost, function, call)
             found = found or list(self._by_receiver(node, facts, function, call))
             found = found or self._imported_by_name(node, function, call)
             found = found or self._of_native_object(node, function, call)
             if not found and not call.name.startswith(_SELF):
-                found = list(self._native.edges(node, function, call.name, call.line))
+                found = list(self.native.edges(node, function, call.name, call.line))
             yield from found or self._by_name(node, facts, outermost, call)
 
     # -- receivers by what is declared of them ----------------------------------------------------------------
