@@ -362,7 +362,7 @@ def test_a_script_starts_processes_outside_of_functions(source: Source) -> None:
     """
     assert [s.text for s in read_python(source(text)).started] == [
         "process carry_letters started by multiprocessing.Process in the script f.py",
-        "thread pool of 2 workers started by ThreadPoolExecutor in the script f.py",
+        "thread pool of at most 2 workers started by ThreadPoolExecutor in the script f.py",
     ]
 
 

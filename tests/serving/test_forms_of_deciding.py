@@ -20,8 +20,10 @@ from kernelscope.serving.deciding import decisions
 from kernelscope.serving.endings import endings
 from kernelscope.serving.kinds_in_turn import kinds_in_turn
 from kernelscope.serving.measures import measures
+from kernelscope.serving.page_reuse import reused_pages
 from kernelscope.serving.processes import started
 from kernelscope.serving.reading import read_python
+from kernelscope.serving.sections import hits
 from kernelscope.serving.shortest_paths import shortest_paths
 from kernelscope.serving.system import System, join
 from kernelscope.workspace.files import Files
@@ -312,7 +314,7 @@ def test_pools_say_how_many_work_in_them(source: Source) -> None:
             return ThreadPoolExecutor(max_workers=16)
     """
     (pool,) = started(source(text))
-    assert (pool.count, pool.text) == ("16", "thread pool of 16 workers started by ThreadPoolExecutor in make")
+    assert (pool.count, pool.text) == ("16", "thread pool of at most 16 workers started by ThreadPoolExecutor in make")
 
 
 def test_sockets_whose_kind_has_a_name_and_a_random_port_meet(source: Source) -> None:
@@ -379,3 +381,62 @@ def test_a_state_of_its_own_class_is_where_a_request_comes_from(source: Source) 
     told = cast("dict[str, Any]", laid_out(SERVING, system, Places(Path("/w"), Texts(Files([])))))
     moves = told["lifecycle"]["transitions"]
     assert [(row["from"], row["to"]) for row in moves] == [("SeqStatus.WAITING", "SeqStatus.RUNNING")]
+
+
+def test_pages_are_found_again_by_their_hashes_all_in_turn(source: Source) -> None:
+    text = """
+        class PageTable:
+            def take(self, page_hashes):
+                found = []
+                for number, h in enumerate(page_hashes):
+                    page = self.used_pages.get(h)
+                    if page is None:
+                        page = self.spare_pages.get(h)
+                    if page is None:
+                        page = self.new_page(h)
+                    found.append(page)
+                return found
+
+            def count(self, hashes):
+                for h in hashes:
+                    self.colours.get(h)
+    """
+    (claim,) = reused_pages(source(text))
+    assert claim.value == (
+        "prefix lookup in PageTable.take: each of page_hashes is looked up by its hash in self.used_pages, then in "
+        "self.spare_pages; what is found there is used again"
+    )
+    assert f"PageTable.take hash hit: {claim.value}" in answers(joined(source(text)), "kv_cache.prefix")
+
+
+def test_hashes_are_several_of_a_hash() -> None:
+    assert hits("serving.prefix_cache", "page_hashes") == 1
+
+
+def test_tiles_of_weights_are_sampled_but_are_no_tokens(source: Source) -> None:
+    text = """
+        def sample_tiles(weights, width):
+            tiles = weights.view(-1, 16)
+            return tiles.abs().topk(width)
+
+        def sample_next(logits):
+            ids = logits / 2
+            return ids.argmax()
+    """
+    assert [said.partition(":")[0] for said in answers(joined(source(text)), "components.sampling")] == ["sample_next"]
+
+
+def test_loads_that_are_aborted_end_no_request(source: Source) -> None:
+    text = """
+        class Weights:
+            def abort_load(self):
+                self.loading = False
+                self.parts = []
+
+        class Scheduler:
+            def abort_all(self):
+                self.running = []
+                self.waiting = []
+    """
+    system = joined(PythonSource(Path("/w/parts.py"), source(text).module))
+    assert [said.partition(":")[0] for said in answers(system, "scheduling.ending")] == ["Scheduler.abort_all"]

@@ -90,6 +90,13 @@ MOVES = (
     r"|(?:kv|cache|block|page)\w*(?:swap|offload)|(?:swap|offload)\w*(?:kv|cache|block|page)"
 )
 """Functions that move requests or their memory elsewhere and back; weights and parts of models are swapped, too."""
+OF_REQUESTS = frozenset({
+    "request", "requests", "req", "reqs", "seq", "seqs", "sequence", "sequences", "job", "jobs", "task", "tasks",
+    "session", "sessions", "scheduler", "scheduling", "engine", "generator", "generate", "generation", "server",
+    "serving", "service", "stream", "streaming", "batch", "batcher", "handler", "router", "client", "worker",
+    "executor", "llm", "queue", "state", "states", "status", "stop", "decode", "inference", "api", "rpc",
+})  # fmt: skip
+"""Words of what deals with requests: loads of weights are aborted, and devices time out, too."""
 PREFIXES = r"prefix_?(?:cach|match|reuse|shar)|(?:disable|enable|use|no)_radix|radix_(?:cache|tree|attention|eviction)"
 """Settings of shared prefixes; sorting goes by a radix, too."""
 QUESTIONS: tuple[Question, ...] = (
@@ -127,7 +134,7 @@ QUESTIONS: tuple[Question, ...] = (
              both(about("serving.prefix_cache"), settings(PREFIXES)),
              "lookups of shared prefixes"),
     Question("kv_cache.offload", "kv_cache", "Is the cache swapped or offloaded?",
-             both(settings(r"(?:^|_)swap(?:ped|ping)?(?:_|$)|(?:cpu|host|disk)_(?:cache|blocks|pages)|cache_(?:cpu|host|disk)|offload_dir|"
+             both(settings(r"(?:^|_)swap(?:ped|ping)?(?:_|$)|(?:cpu|host|disk)_(?:cache|blocks|pages)(?!_format|_version)|cache_(?:cpu|host|disk)|offload_dir|"
                            r"(?:^|_)dram|(?:kv|cache)\w*offload|offload\w*(?:kv|cache)"),
                   procedures("serving.kv_cache", MOVES)),
              "parameters and functions about swapping and offloading"),
@@ -154,7 +161,8 @@ QUESTIONS: tuple[Question, ...] = (
              "enum members stored in a status attribute, and requests that move between queues"),
     Question("scheduling.ending", "scheduling", "How does a request end: finished, aborted or timed out?",
              both(about("serving.lifecycle", "ends a request"), ending_states,
-                  procedures("serving.lifecycle", r"(?<!_)abort|time_?out|timed_out|finish|(?:check|update)_stop")),
+                  procedures("serving.lifecycle", r"(?<!_)abort|time_?out|timed_out|finish|(?:check|update)_stop",
+                             OF_REQUESTS)),
              "reasons or states of what is over"),
     Question("scheduling.refusals", "scheduling", "Which requests are refused or answered with an error, and when?",
              about("serving.lifecycle.refusals"), "errors that are raised or answered under a test of a request"),

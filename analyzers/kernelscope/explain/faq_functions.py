@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from kernelscope.explain.faq_answers import Answer, Speaking
 from kernelscope.serving.claims import Claim
-from kernelscope.serving.procedures import COMPONENT, SAMPLES
+from kernelscope.serving.procedures import COMPONENT, SAMPLES, Procedure
 from kernelscope.serving.sections import STEMS, words
 from kernelscope.serving.system import System
 
@@ -22,6 +22,8 @@ LONGEST_STEPS = 400
 """Characters of a function's steps in an answer."""
 _CHOOSES = re.compile(r"argmax|multinomial|softmax|categorical|exponential|gumbel|topk\s*\(", re.IGNORECASE)
 """Steps that choose one of many by their weight; who only hands settings of that on does not."""
+_OF_TOKENS = re.compile(r"logit|prob|token|vocab|temperature|score", re.IGNORECASE)
+"""Words of what tokens are chosen by: tiles of weights are sampled, too."""
 _OF_LOGITS = re.compile(
     r"(?:argmax|multinomial)\s*\(\s*\w*(?:logits|probs)|\b\w*(?:logits|probs)(?:\[[^\]]*\])?\.(?:argmax|multinomial)\("
 )
@@ -49,16 +51,24 @@ def _joined(lines: list[str]) -> str:
     return "; ".join(lines).replace(":; ", ": ")
 
 
-def procedures(section: str, pattern: str) -> Answer:
-    """Functions of a section whose names speak of something, those that do most, by their steps."""
+def procedures(section: str, pattern: str, whose: frozenset[str] = frozenset()) -> Answer:
+    """Functions of a section whose names speak of something, those that do most, by their steps.
+
+    Of `whose` words one must be said by the function, its class or its file, where there are any.
+    """
     speaks = Speaking(pattern)
 
     def find(system: System) -> Iterator[Claim]:
-        meant = (p for p in system.procedures_of(section) if speaks(p.name))
+        meant = (p for p in system.procedures_of(section) if speaks(p.name) and (not whose or whose & _said(p)))
         for p in sorted(meant, key=lambda p: (-min(p.size, 30) * p.weight, -p.size))[:MOST_FUNCTIONS]:
             yield Claim(p.name, f"{p.name}: {_first_steps(p.steps)}", p.evidence[:3])
 
     return find
+
+
+def _said(p: Procedure) -> set[str]:
+    path = p.evidence[0].path
+    return {*words(p.name), *words(path.stem), *words(path.parent.name)}
 
 
 def functions(pattern: str) -> Answer:
@@ -100,7 +110,10 @@ def attending(system: System) -> Iterator[Claim]:
 
 def samplers(system: System) -> Iterator[Claim]:
     """What the components do that choose a token."""
-    meant = [p for p in system.procedures_of(COMPONENT) if SAMPLES & {*words(p.name)} and _CHOOSES.search(p.steps)]
+    meant = [
+        p for p in system.procedures_of(COMPONENT)
+        if SAMPLES & {*words(p.name)} and _CHOOSES.search(p.steps) and _OF_TOKENS.search(f"{p.name} {p.steps}")
+    ]  # fmt: skip
     meant.sort(key=lambda p: -min(p.size, 30) * (1 + p.weight))
     known = set(map(id, meant))
     others = (p for p in system.procedures_of(COMPONENT) if _SPEAKS_OF_LOGITS(p.steps) and id(p) not in known)

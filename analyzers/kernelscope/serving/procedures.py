@@ -48,9 +48,9 @@ WORK, SERVED = "units_of_work", "serving.scheduling"
 SAMPLES = {"sample", "sampler", "sampling", "samplers"}
 """Words of what chooses the next token, which is a part of a model though none of its layers."""
 SILENT_FOLDERS = {"test", "tests", "unittest", "unittests", "unit_tests", "bench", "benchmark", "benchmarks",
-                  "example", "examples", "docs", "scripts", "dev", "tools", "experiments", "evaluation",
-                  "third_party", "third-party", "3rdparty", "thirdparty", "vendor", "vendored", "external",
-                  "extern", "mock", "mocks", "demo", "demos"}  # fmt: skip
+                  "eval", "evals", "evaluation", "example", "examples", "docs", "scripts", "dev", "tools",
+                  "experiments", "third_party", "third-party", "3rdparty", "thirdparty", "vendor", "vendored",
+                  "external", "extern", "mock", "mocks", "demo", "demos"}  # fmt: skip
 SERVERS = (("tools", "server"), ("examples", "server"))
 """Folders at the top that hold the server of a library."""
 SILENT_NAMES = re.compile(r"test_|mock_|.*(?:_test|_mock|_pb2|_pb2_grpc|[a-z0-9]Tests?|[a-z0-9]Mock)$")

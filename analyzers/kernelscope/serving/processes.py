@@ -46,7 +46,7 @@ class Started:
 
     @property
     def text(self) -> str:
-        many = f"of {self.count} workers" if self.count else ""
+        many = f"of at most {self.count} worker{'' if self.count == '1' else 's'}" if self.count else ""
         return f"{' '.join(filter(None, (self.kind, self.target, many)))} started by {self.how} in {self.where}"
 
 

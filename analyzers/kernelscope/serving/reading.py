@@ -75,6 +75,7 @@ from kernelscope.serving.metrics import Metric, metrics
 from kernelscope.serving.moves import Move, moves
 from kernelscope.serving.numbering import Numbering, c_numberings, numberings
 from kernelscope.serving.overlap import overlaps, switches
+from kernelscope.serving.page_reuse import reused_pages
 from kernelscope.serving.parameter import Parameter
 from kernelscope.serving.placing import also_told
 from kernelscope.serving.portions import portions
@@ -149,6 +150,7 @@ FINDERS: tuple[tuple[str, Finder], ...] = (
     ("serving.scheduling", kinds_in_turn),
     ("serving.scheduling", shortest_paths),
     ("serving.batching", measures),
+    ("serving.prefix_cache", reused_pages),
     ("serving.scheduling", balancing),
     ("serving.scheduling", roles),
     ("serving.scheduling", fairness),

@@ -68,7 +68,7 @@ def _stems(text: str) -> _Stems:
     stems = text.split()
     short = [s for s in stems if "_" not in s and len(s) <= SHORT]
     return _Stems(
-        frozenset([*short, *(f"{s}s" for s in short)]),
+        frozenset([*short, *(f"{s}es" if s.endswith(("s", "sh", "ch", "x")) else f"{s}s" for s in short)]),
         tuple(s for s in stems if "_" in s),
         tuple(s for s in stems if "_" not in s and len(s) > SHORT),
     )
