@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from kernelscope.explain.section_settings import concerns, declared
-from kernelscope.serving import capacity, evictions, service
+from kernelscope.serving import capacity, evictions, service, victims
 from kernelscope.serving.c_functions import CSource
 from kernelscope.serving.channels import channels, links, uses
 from kernelscope.serving.claims import PythonSource
@@ -404,3 +404,23 @@ def test_types_are_called_by_no_thread() -> None:
     """
     reading = read_c(CSource(Path("/w/desk.cpp"), SourceText(text)))
     assert [s.target for s in reading.started] == ["a function that calls step_on"]
+
+
+def test_whom_callers_give_up_is_not_said_to_run(source: Source) -> None:
+    text = """
+        class Helper:
+            def evict_for(self, need, evictable_seqs):
+                while len(evictable_seqs) > 0:
+                    evict_seq = evictable_seqs.pop(0)
+                    evict_seq.state.free()
+
+            def preempt_for(self, need, running_seqs):
+                while len(running_seqs) > 0:
+                    victim_seq = running_seqs.pop()
+                    victim_seq.state.free()
+    """
+    said = [c.value.partition(" is taken")[0] for c in victims.victims(source(text))]
+    assert said == [
+        "victim, of those that callers give: the first of evictable_seqs",
+        "preemption victim: the last of running_seqs",
+    ]

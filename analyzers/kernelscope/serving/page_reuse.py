@@ -1,4 +1,4 @@
-"""Pages that are found again by their hashes, all of them in turn: `for h in hashes: page = self.used.get(h)`, …
+"""Pages that are found again by their hashes, all of them in turn: `for h in hashes: page = self.used.get(h)`.
 
 Loops that end at the first miss are told by `prefixes`; here each hash is looked up, whatever the others gave.
 """

@@ -23,6 +23,10 @@ def victims(source: PythonSource) -> Iterator[Claim]:
     yield from _from_the_end(source)
 
 
+RUNS = {"running", "active", "decode", "decoding", "live", "batch", "scheduled"}
+"""Words of requests that run."""
+
+
 @by_function
 def _handed_over(source: PythonSource) -> Iterator[Claim]:
     """`victim = self.running.pop()` followed by `self.preempt(victim)`: which request is given up."""
@@ -84,13 +88,21 @@ def _given_up(source: PythonSource) -> Iterator[Claim]:
                     happens = "copied out (swap)" if copied else "released"
                     freed = copied or freed
                     value = (
-                        f"preemption victim: the {end} of {source.quote(order)} is taken ({source.quote(call)}) and "
-                        f"what it holds is {happens} ({source.quote(freed[0])}) by {scope.qualified_name}, while "
+                        f"{_kind(scope, order)}: the {end} of {source.quote(order)} is taken ({source.quote(call)}) "
+                        f"and what it holds is {happens} ({source.quote(freed[0])}) by {scope.qualified_name}, while "
                         f"{source.quote(loop.test)}"
                     )
                     places = (source.at(node), source.at(freed[0]), source.at(scope.node))
                     yield Claim(f"{scope.qualified_name} victim", value, places)
                     break
+
+
+def _kind(scope: Scope, order: t.Expr) -> str:
+    """What giving up one of an order is called: of what callers hand in nobody knows here whether it runs."""
+    given = {p.name for p in scope.node.args} if isinstance(scope.node, t.FunctionDef) else set[str]()
+    if isinstance(order, t.Name) and order.id in given and not RUNS & set(words(order.id)):
+        return "victim, of those that callers give"
+    return "preemption victim"
 
 
 def _queues(call: t.Call, name: str) -> bool:
