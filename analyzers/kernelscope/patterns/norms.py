@@ -55,9 +55,11 @@ def _operands(node: Node) -> Iterator[set[Node]]:
 
 
 def _is_stream(use: Use, node: Node, normed: set[Node]) -> bool:
-    """Whether an operand is as large as the result and comes from elsewhere."""
+    """Whether an operand has a value for each of the result, as far as is known, and comes from elsewhere."""
     made, own = set(back(use.nodes)), result(node)
-    if own is None or not isinstance(use.value, Tensor) or use.value.shape.rank is None or use.value.shape != own.shape:
+    if own is None or not isinstance(use.value, Tensor) or use.value.shape.rank != own.shape.rank:
+        return False
+    if use.value.shape.dims is None or any(size == 1 for size in use.value.shape.dims):
         return False
     return bool(made) and made.isdisjoint(normed) and all(n.step.kind != "weight" for n in made)
 
