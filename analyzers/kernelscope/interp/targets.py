@@ -14,6 +14,7 @@ from kernelscope.interp.expressions import evaluate, index_of
 from kernelscope.interp.interpreter import Interpreter
 from kernelscope.interp.limits import NoSuchWay
 from kernelscope.interp.open_shapes import part_of
+from kernelscope.interp.prepared_objects import prepare
 from kernelscope.interp.sequences import has_unknown_length, iterated, sequence, slice_of
 from kernelscope.interp.values import Alike, Function, Instance, Number, Opaque, Scope, Unpacked, Value, present
 from kernelscope.ops import Module, ShapeError
@@ -47,6 +48,7 @@ def assign(run: Interpreter, scope: Scope, target: t.Expr, value: Value) -> None
 
                     call_function(run, Function(setter, holder, True), [value], {}, target.span)
                     return
+                prepare(run, holder)  # else its constructor runs later, and takes this for what it stores itself
                 if holder.is_module and holder.is_ready:
                     run.changes.lasting.of_object(holder)
                 run.changes.before(holder.attributes)
