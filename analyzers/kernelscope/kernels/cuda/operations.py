@@ -193,8 +193,8 @@ class _Walk:
     def _add(self, effect: Effect, site: CallSite, arguments: tuple[str, ...] = ()) -> None:
         span = self.source.span(site.node)
         place = self.source.source.location(self.path, span)
-        kinds = {node.type for node in site.around}
-        loop, branch = not kinds.isdisjoint(LOOPS), not kinds.isdisjoint(BRANCHES)
+        loop = any(node.type in LOOPS for node in site.around)
+        branch = any(node.type in BRANCHES and not _is_asked(site.node, node) for node in site.around)
         self.found.operations.append(Operation(effect, place, self.function, loop, branch, arguments, self.direct))
 
     def _numbers(self, text: str, offset: int) -> Iterator[int | None]:
@@ -329,6 +329,8 @@ class _Walk:
         found = [f for f in self.unit.find(name) if f[1].kind is not FunctionKind.KERNEL]
         if not found or is_compilers_own(name, arguments, self.unit, self.function, offset):
             return []
+        if self.source.is_active(self.function.span.start):  # others are for other compilers or libraries
+            found = [f for f in found if f[0].source.is_active(f[1].span.start)] or found
         return [f for f in found if takes_pointers(f[1], arguments, self.unit, self.function, offset)]
 
     def _unpacked(self, text: str) -> list[str]:
@@ -453,6 +455,12 @@ def kind_of_object(unit: Unit, declared: str, value: str = "") -> str | None:
         given = (alias for one in unit.with_name(name[0]) for alias in one.declarations.aliases.get(name[0], ()))
         found = next((kind for alias in given if (kind := object_kind(alias.aliased)) is not None), None)
     return found
+
+
+def _is_asked(node: Node, branch: Node) -> bool:
+    """Whether a node stands in the condition of a branch, and so before it."""
+    condition = branch.child_by_field_name("condition")
+    return condition is not None and condition.start_byte <= node.start_byte < condition.end_byte
 
 
 def _required(function: Function) -> int:

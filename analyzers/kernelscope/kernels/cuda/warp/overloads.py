@@ -164,9 +164,10 @@ def _fit(m: Machine, candidate: t.Function, arguments: list[Argument], names: Na
                 return None
             inner = kind.target if isinstance(kind, PointerTo) else kind.element
             if isinstance(given, PointerTo):
-                if given.target == inner:
+                same = same_type(given.target, inner)
+                if same:
                     score += 4
-                elif isinstance(inner, Number | Vector | StructType) and isinstance(given.target, Number | Vector):
+                elif same is False and isinstance(given.target, Number | Vector) and not isinstance(inner, Array):
                     return None
         elif isinstance(value, Pointer):
             if isinstance(kind, Vector) or (isinstance(kind, Number) and not (kind.integer and _is_held(argument))):
