@@ -48,7 +48,9 @@ def extent_lines(facts: KernelFacts, which: str) -> Iterator[Line]:
         extent = launch.grid if which == "grid" else launch.block
         if None in extent:
             written = launch.written[0 if which == "grid" else 1] if len(launch.written) > 1 else "?"
-            text = f"not known: `{written}` cannot be followed"
+            sizes = ", ".join(render(size) if size is not None else "?" for size in extent)
+            some = any(size is not None and size.const != 1 for size in extent)
+            text = f"not known in all: `({sizes})`" if some else f"not known: `{written}` cannot be followed"
         else:
             sizes = [render(size, ()) for size in extent if size is not None]
             text = f"`({', '.join(sizes)})`{_threads(extent, facts) if which == 'block' else ''}"

@@ -57,3 +57,19 @@ void in_the_branch(float *out, const float *in, int n, bool wide) {
         copy_in_place<<<grid, block>>>(out, in, n);
     }
 }
+
+// A division that rounds up by what is left, and a grid of which one number depends on what nobody knows.
+#define PARTS(m, n) ((m) / (n) + ((m) % (n) > 0))
+__global__ void copy_in_parts(float *out, const float *in, int n) {
+    int i = blockIdx.x * blockDim.x + threadIdx.x;
+    if (i < n) out[i] = in[i];
+}
+
+void in_parts(float *out, const float *in, int m, int n, bool both) {
+    dim3 blocks(PARTS(n, 256)), grid;
+    copy_in_parts<<<blocks, 256>>>(out, in, n);
+    grid.x = m;
+    grid.y = n;
+    grid.z = both ? 2 : 1;
+    copy_in_parts<<<grid, 256>>>(out, in, n);
+}

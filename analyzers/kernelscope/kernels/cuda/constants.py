@@ -103,6 +103,10 @@ class Constants:
                 return self._conditional(test, then, other, offset, depth + 1)
             case Binary(op=op, left=left, right=right):
                 a, b = self.value(left, offset, depth + 1), self.value(right, offset, depth + 1)
+                if op == "+" and a is not None and isinstance(right, Binary) and right.op in (">", "!="):
+                    rounded = self._rounded_up(right, a + 1, a, offset, depth + 1)  # `a / b + (a % b > 0)`
+                    if rounded is not None:
+                        return rounded
                 return short_cut(op, a, b) if a is None or b is None else binary(op, a, b)
             case Call():
                 found = self._call(expr, offset, depth + 1)
