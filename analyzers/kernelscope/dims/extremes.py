@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 
 from kernelscope.dims.compare import at_most
+from kernelscope.dims.monomial import KEPT
 from kernelscope.dims.polynomial import Dim, DimLike, TooLarge, dim, opaque, sole_opaque
 
 
@@ -35,7 +36,7 @@ def _extreme(op: str, dims: Iterable[DimLike]) -> Dim:
     return opaque(op, tuple(sorted(kept, key=lambda d: d.key)))
 
 
-@lru_cache(16384)
+@lru_cache(KEPT)
 def _is_beyond(op: str, one: Dim, other: Dim) -> bool:
     """Whether `one` is certainly as large as `other`, or as small."""
     try:

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Set
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
-from kernelscope.dims.monomial import Atom, Monomial, Opaque
+from kernelscope.dims.monomial import KEPT, Atom, Monomial, Opaque
 from kernelscope.dims.polynomial import ONE, ZERO, Dim, DimLike, TooLarge, apply, cancel, dim, sole_opaque, total
 
 MOST_MISSING = 8
@@ -270,7 +270,7 @@ class Facts:
         return whole // divisor + beside // divisor.const
 
 
-@lru_cache(8192)
+@lru_cache(KEPT)
 def _divided(divisible: tuple[tuple[Dim, Dim], ...], d: Dim) -> Dim:
     """A size with what divides what put in: asked again and again of the same sizes."""
     facts, result = Facts(divisible=divisible), ZERO

@@ -42,6 +42,10 @@ class Opaque:
 
 
 Atom = str | Opaque
+KEPT = 4096
+"""So many results of each operation on sizes are kept: what one file works with comes again and again, and what was
+seen in thousands of files does not."""
+
 Monomial = tuple[tuple[Atom, int], ...]
 """(atom, exponent) in the order of `factor_key`; the empty one is 1."""
 
@@ -52,13 +56,13 @@ def factor_key(factor: tuple[Atom, int]) -> tuple[object, ...]:
     return (0, atom) if isinstance(atom, str) else atom.key
 
 
-@lru_cache(65536)
+@lru_cache(KEPT)
 def monomial_key(monomial: Monomial) -> tuple[object, ...]:
     """Graded, then lexicographic with exponents: without them `B*B*S` would tie with `B*S*S`."""
     return (-sum(e for _, e in monomial), tuple((factor_key((a, e)), -e) for a, e in monomial))
 
 
-@lru_cache(65536)
+@lru_cache(KEPT)
 def times(left: Monomial, right: Monomial) -> Monomial:
     """The product."""
     if not left or not right:
@@ -69,7 +73,7 @@ def times(left: Monomial, right: Monomial) -> Monomial:
     return tuple(sorted(powers.items(), key=factor_key))
 
 
-@lru_cache(65536)
+@lru_cache(KEPT)
 def over(left: Monomial, right: Monomial) -> Monomial | None:
     """The quotient, None if it is not whole."""
     if not right:

@@ -11,7 +11,7 @@ from math import gcd
 from operator import itemgetter
 from typing import Union
 
-from kernelscope.dims.monomial import Atom, Monomial, Opaque, factor_key, monomial_key, over, times
+from kernelscope.dims.monomial import KEPT, Atom, Monomial, Opaque, factor_key, monomial_key, over, times
 
 MAX_WEIGHT = 400
 """Atoms that one Dim may hold, counted through opaque atoms. Nothing a reader could read comes near it."""
@@ -269,12 +269,12 @@ def _operand(value: object) -> Dim | None:
     return _named(value) if isinstance(value, str) else None
 
 
-@lru_cache(4096)
+@lru_cache(KEPT)
 def _named(name: str) -> Dim:
     return Dim(((((name, 1),), 1),))
 
 
-@lru_cache(4096)
+@lru_cache(KEPT)
 def _constant(value: int) -> Dim:
     return Dim((((), value),) if value else ())
 
@@ -366,7 +366,7 @@ def _replaced(atom: Atom, values: Mapping[str, DimLike]) -> Dim | None:
     return apply(atom.op, args)
 
 
-@lru_cache(16384)
+@lru_cache(KEPT)
 def _floor_divided(number: Dim, divisor: Dim) -> Dim:
     if not divisor.terms:
         raise ZeroDivisionError("integer division by zero")
@@ -390,7 +390,7 @@ def _floor_divided(number: Dim, divisor: Dim) -> Dim:
     return opaque("//", (number, divisor))
 
 
-@lru_cache(16384)
+@lru_cache(KEPT)
 def _remainder(number: Dim, divisor: Dim) -> Dim:
     if not divisor.terms:
         raise ZeroDivisionError("integer modulo by zero")
