@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from kernelscope.interp.autograd import SAVED
 from kernelscope.ops import find
@@ -110,7 +110,10 @@ class Uses:
         nothing of the parameter."""
         nodes = list(t.walk(*node.body))
         methods = {id(found.func) for found in nodes if isinstance(found, t.Call)}
-        self.aside = [*_alternatives(nodes)]
+        shapes = dict(_shapes(nodes))
+        """Names that hold the sizes of another."""
+        self.of_ranks = [*_ranks_asked_for(nodes, shapes)]
+        self.aside = [*self.of_ranks, *_alternatives(nodes)]
         """Where one of several ways goes: what it takes a tensor apart into is true of that way."""
         self.instead: dict[str, list[str]] = {}
         """Names that are taken apart only where another is not there, whose sizes the words are then: the batch is
@@ -219,6 +222,11 @@ class Uses:
         aside = (names for span, names in self.aside if span.start <= use.span.start < span.end)
         return self._is_given(name, use) and not any(name in names for names in aside)
 
+    def _is_of_any_rank(self, name: str, use: t.Expr) -> bool:
+        """Whether a use of what the caller gave is no use of one number of dims alone: `if len(shape) == 4:`."""
+        aside = (names for span, names in self.of_ranks if span.start <= use.span.start < span.end)
+        return self._is_given(name, use) and not any(name in names for names in aside)
+
     def _is_taken_apart_instead(self, name: str, value: t.Expr) -> bool:
         """Whether a parameter that is there in any case is measured only where another one is not."""
         if not isinstance(value, t.IfExp) or name in self.optional:
@@ -240,7 +248,7 @@ class Uses:
         for place, argument in places:
             if isinstance(argument, t.Starred):
                 break
-            if isinstance(argument, t.Name) and place is not None and self._is_given(argument.id, argument):
+            if isinstance(argument, t.Name) and place is not None and self._is_of_any_rank(argument.id, argument):
                 self.given.setdefault(argument.id, []).append((func, place))
         first = args[0] if args else None
         if isinstance(first, t.BinOp | t.UnaryOp) and _takes_tensor(name):
@@ -306,16 +314,47 @@ def _absences(nodes: Iterable[t.Node]) -> Iterator[tuple[str, Span]]:
                 pass
 
 
-def _alternatives(nodes: Iterable[t.Node]) -> Iterator[tuple[Span, set[str]]]:
-    """Branches of which what they prove of names holds there only, with those names: where a test asks how many dims
-    they have, and where one branch alone brings them into another form."""
+def _shapes(nodes: Iterable[t.Node]) -> Iterator[tuple[str, str]]:
+    """`original = x.shape`."""
+    for node in nodes:
+        match node:
+            case t.Assign(targets=[t.Name(id=sizes)], value=value) if (name := measured(value)) is not None:
+                yield sizes, name
+            case _:
+                pass
+
+
+def _ranks_asked_for(nodes: Iterable[t.Node], shapes: Mapping[str, str]) -> Iterator[tuple[Span, set[str]]]:
+    """Branches of a test that asks how many dims names have, with those names: `shapes` hold the sizes of others."""
     for node in nodes:
         if isinstance(node, t.If):
-            names = {name for part in t.walk(node.test) if isinstance(part, t.Expr) and (name := asked_for_dims(part))}
+            parts = [part for part in t.walk(node.test) if isinstance(part, t.Expr)]
+            names = {name for part in parts if (name := asked_for_dims(part))}
+            names |= {name for part in parts if (name := shapes.get(_counted(part)))}
+            yield from ((_whole(body), names) for body in (node.body, node.orelse) if body and names)
+
+
+def _alternatives(nodes: Iterable[t.Node]) -> Iterator[tuple[Span, set[str]]]:
+    """Branches of which what they prove of names holds there only, with those names: where one branch alone brings them
+    into another form."""
+    for node in nodes:
+        if isinstance(node, t.If):
             for body, other in ((node.body, node.orelse), (node.orelse, node.body)):
-                apart = names | (_reshaped(body) - _reshaped(other))
-                if body and apart:
-                    yield Span(body[0].span.start, body[-1].span.end), apart
+                if body and (apart := _reshaped(body) - _reshaped(other)):
+                    yield _whole(body), apart
+
+
+def _whole(body: Sequence[t.Stmt]) -> Span:
+    return Span(body[0].span.start, body[-1].span.end)
+
+
+def _counted(node: t.Expr) -> str:
+    """The name in `len(shape)`."""
+    match node:
+        case t.Call(func=t.Name(id="len"), args=[t.Name(id=name)]):
+            return name
+        case _:
+            return ""
 
 
 def _ways(value: t.Expr) -> list[t.Expr]:
