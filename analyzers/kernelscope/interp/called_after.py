@@ -13,9 +13,16 @@ from kernelscope.syntax.python import tree as t
 from kernelscope.tensor import Unknown
 
 
-def may_count(bound: t.Expr) -> bool:
-    """Whether what is bound may be a number of which only a function or an object that is not followed knows."""
-    return isinstance(bound, t.Call | t.Attribute | t.Subscript)
+def may_count(run: Interpreter, target: t.Expr, bound: t.Expr) -> bool:
+    """Whether what is bound may be a number of which only a function or an object that is not followed knows; what a
+    constructor keeps may be one wherever it comes from."""
+    match bound:
+        case t.Call() | t.Attribute() | t.Subscript():
+            return True
+        case t.Name():
+            return run.symbols.building > 0 and isinstance(target, t.Attribute)
+        case _:
+            return False
 
 
 def called(run: Interpreter, scope: Scope, target: t.Expr, value: Value) -> Value:

@@ -13,6 +13,7 @@ from typing import Any
 
 from kernelscope import ops
 from kernelscope.dims import Dim, dim
+from kernelscope.dims.spelling import SEPARATOR
 from kernelscope.interp import open_shapes
 from kernelscope.interp.calls import call
 from kernelscope.interp.interpreter import Interpreter
@@ -46,7 +47,7 @@ from kernelscope.interp.values import (
 )
 from kernelscope.ops import Module
 from kernelscope.ops.torch.creation import OF_ONE_TYPE
-from kernelscope.tensor import DTYPES, NUMPY, DType, Fields, Several, Shape, Size, Tensor, Unknown
+from kernelscope.tensor import DTYPES, NUMPY, Called, DType, Fields, Several, Shape, Size, Tensor, Unknown
 
 COPIES = {"copy.deepcopy", "copy.copy"}
 CHANGED_COPIES = {"dataclasses.replace", "copy.replace", "attrs.evolve", "attr.evolve"}
@@ -285,6 +286,8 @@ def call_external(run: Interpreter, name: str, args: Arguments, kwargs: Keywords
             raise NoSuchWay
         if args and short not in SIZED:
             args = [_tensor_argument(args[0]), *args[1:]]
+        elif (size := _only_size(name, args)) is not None:
+            args = [size]
         elif _may_be_several(name, args):
             return Tensor(Shape.unknown(f"{args[0].name} may be several sizes"))
         return _operator(run, name, args, kwargs)
@@ -318,7 +321,19 @@ def _may_be_several(name: str, args: Arguments) -> bool:
     if not args or not isinstance(args[0], Opaque) or args[0].default is not None:
         return False
     is_whole = len(args) == 1 or name.startswith("jax.") or name.endswith(".full")
-    return is_whole and args[0].name.rpartition(".")[2].rpartition("_")[2] in ("shape", "sizes")
+    return is_whole and _is_called_as_several(args[0].name)
+
+
+def _is_called_as_several(name: str) -> bool:
+    return name.partition(SEPARATOR)[0].rpartition(".")[2].rpartition("_")[2] in ("shape", "sizes")
+
+
+def _only_size(name: str, args: Arguments) -> Dim | None:
+    """The one size of a new vector, where nothing is known of it but what it is called: `torch.ones(self.width)`."""
+    one = args[0] if name in MADE_OF_SIZES and len(args) == 1 else None
+    if not isinstance(one, Called) or one.size is None or one.size.name is None:
+        return None
+    return None if _is_called_as_several(one.size.name) else one.size
 
 
 def _whole_shape(method: str, args: Arguments) -> Opaque | None:

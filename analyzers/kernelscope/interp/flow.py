@@ -136,7 +136,7 @@ def _assign_all(
     run: Interpreter, scope: Scope, node: t.Assign, value: Value, outcomes: list[Value] | None = None
 ) -> None:
     for target in node.targets:
-        held = called(run, scope, target, value) if may_count(node.value) else value
+        held = called(run, scope, target, value) if may_count(run, target, node.value) else value
         assign(run, scope, target, held)
         if isinstance(target, t.Name) and outcomes:
             scope.outcomes[target.id] = outcomes

@@ -161,6 +161,8 @@ class Symbols:
 
     def called(self, scope: Scope, value: Value, name: str) -> Value:
         """What is not known and is bound to a name: if it is a number, that is what it is called."""
+        if isinstance(value, Maybe):
+            return Maybe(self.called(scope, value.value, name), value.name)
         if type(value) is not Unknown or not name.strip("_") or self.trace is not None:
             return value
         return Called(value.reason, value.span, self.new(scope, name, value.reason))
