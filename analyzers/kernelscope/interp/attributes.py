@@ -421,7 +421,7 @@ def subscript(run: Interpreter, value: Value, index: Value, span: Any) -> Value:
         case Function() if (found := launch(run.workspace.modules, value.definition)) is not None:
             return found
         case Unknown(reason=reason):
-            if reason == ELEMENT and isinstance(index, str):
+            if reason == ELEMENT and isinstance(index, str) and not run.certain:
                 return Number(ELEMENT)  # a setting of one kind
             return Unknown(reason, value.span) if isinstance(value, Called) else value
         case _:
