@@ -33,6 +33,7 @@ from kernelscope.interp.values import (
     original,
     present,
 )
+from kernelscope.ops.torch.indexing import BY_INDEX
 from kernelscope.tensor import COUNTLESS, Shape, Size, Tensor, Unknown
 from kernelscope.tensor.size import is_length
 
@@ -204,9 +205,9 @@ class Join:
         if second is None and first is not None and other.shape.reason == NOT_TOLD:
             second = _alike(other.shape, first)
         if first is None and second is not None and _says_nothing(one.shape):
-            return self._either(name, other)
+            return self._either(name, other, one.shape.reason == BY_INDEX)
         if second is None and first is not None and _says_nothing(other.shape):
-            return self._either(name, one)
+            return self._either(name, one, other.shape.reason == BY_INDEX)
         if first is None or second is None or len(first) != len(second):
             if self.symbols.trial is not None:
                 self.symbols.trial.joined(one.shape, other.shape)
@@ -216,22 +217,24 @@ class Join:
         self.symbols.batches.meet(Shape(sizes), Shape(first), Shape(second))
         return Tensor(Shape(sizes), dtype)
 
-    def _either(self, name: str, known: Tensor) -> Tensor:
+    def _either(self, name: str, known: Tensor, are_picked: bool = False) -> Tensor:
         """A tensor of the rank that one way gives, where the other is not followed: what a call brings may differ.
 
         Numbers and what the object or its configuration fixes stay, but for an axis of 1 that a round of a loop may
         fill, and for one of 0: what is empty only holds the place of another, `tensor([])` of any rank. So does the
-        first of several sizes: what the code does to a batch, it does to all of it.
+        first of several sizes: what the code does to a batch, it does to all of it, unless rows `are_picked` there.
         """
         if known.shape.dims is None:
             return Tensor(Shape(known.shape.head[:1], known.shape.tail, known.shape.reason), known.dtype, known.place)
         if known.shape.dims == (0,):
             return Tensor(Shape.unknown("it is empty on one of two ways"), known.dtype)
         sizes = [
-            size if isinstance(size, Unknown) or self._stays(size) else self._size(size, UNTOLD, f"{name}_dim{i}", i)
+            size
+            if isinstance(size, Unknown) or (self._stays(size) and not (are_picked and i == 0))
+            else self._size(size, UNTOLD, f"{name}_dim{i}", i)
             for i, size in enumerate(known.shape.dims)
         ]
-        if _begins_with_batch(known.shape.dims):
+        if _begins_with_batch(known.shape.dims) and not are_picked:
             sizes[0] = known.shape.dims[0]
         else:
             self.symbols.batches.meet(Shape(tuple(sizes)), known.shape)
@@ -330,7 +333,7 @@ def _is_fixed(size: Dim) -> bool:
 
 def _says_nothing(shape: Shape) -> bool:
     """Whether a shape is not followed, and not one of several numbers of dims."""
-    return not shape.least_rank and shape.reason != OF_SOME_RANK
+    return shape.reason == BY_INDEX or (not shape.least_rank and shape.reason != OF_SOME_RANK)
 
 
 def _alike(given: Shape, sizes: tuple[Size, ...]) -> tuple[Size, ...] | None:

@@ -29,6 +29,7 @@ from kernelscope.tensor.broadcasting import broadcast
 from kernelscope.tensor.slicing import sliced
 
 BY_DATA = "how many elements are chosen depends on the data"
+BY_INDEX = "how many dims the index has is not known"
 
 
 @rule("T.__getitem__", kind="view", name="index", label="subscript")
@@ -59,9 +60,11 @@ def index(self: Value, item: Value, *, facts: Facts = NO_FACTS) -> Shape:
     if not picks or place is None:
         return Shape(tuple(result))
     chosen = broadcast(picks, facts)
-    if chosen.dims is None:
-        raise Lost(chosen.reason)
     place = 0 if apart else place
+    if chosen.dims is None:  # a mask of several dims takes as many of those behind it
+        is_mask = not all(_is_of_integers(element) for element, _ in found if isinstance(element, Tensor))
+        behind = () if is_mask else (*(chosen.tail or ()), *result[place:])
+        return Shape((*result[:place], *chosen.head), behind, BY_INDEX)
     return Shape((*result[:place], *chosen.dims, *result[place:]))
 
 
@@ -106,6 +109,10 @@ def _nested(element: Value) -> tuple[Size, ...]:
 
 def _is_mask(element: Tensor) -> bool:
     return not isinstance(element.dtype, Unknown) and element.dtype.name in {"bool", "uint8"}
+
+
+def _is_of_integers(element: Tensor) -> bool:
+    return not isinstance(element.dtype, Unknown) and element.dtype.kind == "int" and not _is_mask(element)
 
 
 def _consumed(element: Value) -> int:
