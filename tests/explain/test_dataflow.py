@@ -199,8 +199,8 @@ def test_what_one_of_several_gives_by_name_keeps_its_lines(tmp_path: Path) -> No
     graph = next(block.graph for block in document.blocks if isinstance(block, d.Diagram))
     titles = {box.key: " ".join(box.lines) for box in graph.boxes}
     lines = {(titles[e.source], e.label, titles[e.target]) for e in graph.edges}
-    assert ("LayerNorm norm", "[B, S, Si]", "mix") in lines
-    assert ("+ residual", "[B, S, Si]", "LayerNorm norm") in lines, "what was added to has the size of what was added"
+    assert ("LayerNorm norm", "[B, S, size]", "mix") in lines
+    assert ("+ residual", "[B, S, size]", "LayerNorm norm") in lines, "what was added to has the size of what was added"
     assert {b.lines for b in graph.boxes if b.kind == "output"} == {("output: states",)}
     assert "Not followed" not in to_text(document).text
 

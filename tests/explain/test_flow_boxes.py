@@ -766,8 +766,8 @@ class Pictures(nn.Module):
 
 def test_products_read_as_they_are_written(tmp_path: Path) -> None:
     graph = graph_of(tmp_path, PRODUCTS, "Expand")
-    assert box(graph, "Linear", "up").notes == ("[H*WH, S]",)
-    assert box(graph, "Linear", "down").notes == ("[R*S, H*WH]",)
+    assert box(graph, "Linear", "up").notes == ("[H*WH, size]",)
+    assert box(graph, "Linear", "down").notes == ("[R*size, H*WH]",)
 
 
 def test_what_the_source_calls_by_a_letter_keeps_it(tmp_path: Path) -> None:

@@ -200,7 +200,9 @@ def _abbreviation(name: str, taken: set[str]) -> str:
     strong = [w for w in words if w.lower() not in WEAK_WORDS and not w.isdigit()] or words
     plain = [last] if len(last) <= LONGEST_NAME else []
     meant = {letter for letter, said in USUAL.items() if words and words[0].lower() not in said}
-    choices = [_initials(strong), _initials(words), "".join(w[:2].capitalize() for w in strong), *plain]
+    initials = [_initials(strong), _initials(words)]
+    pairs = "".join(w[:2].capitalize() for w in strong)
+    choices = [*initials, last, pairs] if len(last) <= PLAIN_LENGTH else [*initials, pairs, *plain]
     return _untaken([choice for choice in choices if choice not in meant] or choices, taken)
 
 
