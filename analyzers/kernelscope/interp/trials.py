@@ -123,13 +123,15 @@ class Trial:
 
     def combined(self, one: Shape, other: Shape) -> None:
         """Two tensors are broadcast: odd where the one that is tried has more dims than another that was given, or
-        another number of them than one with an axis in front that is there to be broadcast."""
+        another number of them than one with an axis that is there to be broadcast: in front, or between others, which
+        says of what it meets that it has an axis before that one."""
         low, high = sorted((one, other), key=lambda shape: shape.rank or 0)
         if low.rank == high.rank or not low.head:
             return
         is_given = self._is_given(low) and len(low.head) > 1
         self._note((is_given or self._is_there_once(low)) and any(map(self.is_tried, high.head)))
         self._note(self._is_there_once(high) and any(map(self.is_tried, low.head)))
+        self._note(_has_axis_between(high) and not any(map(self.is_tried, high.head)))
 
     def _is_there_once(self, shape: Shape) -> bool:
         """Whether a tensor has an axis of one in front of several others."""
@@ -165,6 +167,11 @@ class Trial:
             return False
         first = shape.head[0]
         return isinstance(first, Dim) and any(name in self.given for name in first.names())
+
+
+def _has_axis_between(shape: Shape) -> bool:
+    """Whether axes of one stand between a first and a last: `scale[:, None, :]`."""
+    return len(shape.head) > 2 and shape.head[0] != 1 and any(size == 1 for size in shape.head[1:-1])
 
 
 def _factors(size: Dim) -> int:
