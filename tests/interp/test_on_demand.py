@@ -11,6 +11,7 @@ from kernelscope.interp.order import FileOrder
 from kernelscope.interp.runs import FileWork
 from kernelscope.results import Span
 from kernelscope.syntax.python.lower import parse_module
+from kernelscope.syntax.python.tree import Stmt
 from kernelscope.workspace.files import Files
 from kernelscope.workspace.workspace import Workspace
 
@@ -184,7 +185,7 @@ class KeepsIt:
 
 def test_an_object_that_is_only_asked_for_its_parts_is_not_called() -> None:
     file = FileOrder(parse_module(GIVEN_LAYERS.encode()))
-    names = {scope.node: scope.qualified_name for scope in file.functions}
+    names: dict[Stmt, str] = {scope.node: scope.qualified_name for scope in file.functions}
     callers = {names[called]: {names[node] for node in nodes} for called, nodes in file.callers.items()}
     assert callers["Layer.forward"] == {"CallsIt.__call__", "HandsItOn.__call__", "KeepsIt.__call__"}
     assert "AsksForParts.__call__" in callers["Layer.split"]

@@ -29,7 +29,11 @@ from kernelscope.workspace.modules import Definition
 TENSORS = ("Tensor", "FloatTensor", "LongTensor", "BoolTensor", "IntTensor", "Parameter")
 ARRAYS = ("Array", "jax.Array", "chex.Array", "jnp.ndarray", "jnp.Array", "jax.numpy.ndarray")
 TENSOR_WORDS = ("Tensor", "Array", "ndarray", "Parameter")
-TENSOR_TYPES = re.compile(r"\b(?:Tensor|FloatTensor|LongTensor|BoolTensor|IntTensor|Array|ndarray|NDArray)\b")
+TENSOR_TYPES = re.compile(
+    r"\b(?:Tensor|FloatTensor|LongTensor|BoolTensor|IntTensor|Array|ndarray|NDArray)\b"
+    r"|\b(?:[Ff]loat|[Ii]nt|[Bb]ool|[Cc]omplex)\d*\[\s*[\"']"
+)
+"""Types of tensors; a number with a text in brackets, `float["b n d"]`, is a tensor of that shape."""
 PLAIN = ("Tensor", "int", "float", "bool", "str")
 """Annotations that need not be looked up."""
 SEVERAL = re.compile(

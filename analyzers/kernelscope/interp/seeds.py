@@ -15,7 +15,15 @@ from dataclasses import dataclass, field
 
 from kernelscope.dims import Dim, dim, parse
 from kernelscope.interp.agreement import FRACTION, NOT_TOLD, OPTIONAL
-from kernelscope.interp.annotations import SEVERAL, TENSOR_TYPES, annotation_text, is_optional, promised, sizes_of
+from kernelscope.interp.annotations import (
+    SEVERAL,
+    TENSOR_TYPES,
+    annotation_text,
+    is_none,
+    is_optional,
+    promised,
+    sizes_of,
+)
 from kernelscope.interp.documentation import documented, told_of_parts, told_of_shape, told_to_be_tensor
 from kernelscope.interp.expressions import evaluate
 from kernelscope.interp.interpreter import Interpreter
@@ -396,10 +404,15 @@ def _set_apart(name: str, told: Shape, uses: Seeding) -> Shape:
 
 
 def _jaxtyping(annotation: t.Expr | None) -> Shape | None:
-    """`Float[Tensor, "b s d"]`."""
+    """`Float[Tensor, "b s d"]`, and `float["b s d"]` for short; either may be optional."""
     match annotation:
+        case t.BinOp(op="|", left=left, right=right) if is_none(left) or is_none(right):
+            return _jaxtyping(right if is_none(left) else left)
         case t.Subscript(value=value, slice=t.Tuple(elts=[_, t.Constant(value=str() as text)])):
             if not JAXTYPING.match((t.dotted(value) or "").rpartition(".")[2]):
+                return None
+        case t.Subscript(value=value, slice=t.Constant(value=str() as text)):
+            if not JAXTYPING.match((t.dotted(value) or "").rpartition(".")[2].capitalize()):
                 return None
         case _:
             return None
