@@ -131,7 +131,7 @@ class Trial:
         is_given = self._is_given(low) and len(low.head) > 1
         self._note((is_given or self._is_there_once(low)) and any(map(self.is_tried, high.head)))
         self._note(self._is_there_once(high) and any(map(self.is_tried, low.head)))
-        self._note(_has_axis_between(high) and not any(map(self.is_tried, high.head)))
+        self._note(_meets_axis_between(low, high) and not any(map(self.is_tried, high.head)))
 
     def _is_there_once(self, shape: Shape) -> bool:
         """Whether a tensor has an axis of one in front of several others."""
@@ -169,9 +169,10 @@ class Trial:
         return isinstance(first, Dim) and any(name in self.given for name in first.names())
 
 
-def _has_axis_between(shape: Shape) -> bool:
-    """Whether axes of one stand between a first and a last: `scale[:, None, :]`."""
-    return len(shape.head) > 2 and shape.head[0] != 1 and any(size == 1 for size in shape.head[1:-1])
+def _meets_axis_between(low: Shape, high: Shape) -> bool:
+    """Whether an axis of a tensor meets an axis of one with another before it: `x` and `scale[:, None, :]`."""
+    met = high.head[-len(low.head) : -1]
+    return high.rank is not None and high.head[0] != 1 and any(size == 1 for size in met)
 
 
 def _factors(size: Dim) -> int:
