@@ -171,8 +171,9 @@ class Trial:
 
 def _meets_axis_between(low: Shape, high: Shape) -> bool:
     """Whether an axis of a tensor meets an axis of one with another before it: `x` and `scale[:, None, :]`."""
-    met = high.head[-len(low.head) : -1]
-    return high.rank is not None and high.head[0] != 1 and any(size == 1 for size in met)
+    if low.rank is None or high.rank is None:
+        return False
+    return high.head[0] != 1 and any(size == 1 for size in high.head[-low.rank : -1])
 
 
 def _factors(size: Dim) -> int:
