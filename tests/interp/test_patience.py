@@ -55,6 +55,23 @@ def test_hovers_in_a_large_workspace_that_is_read_for_the_first_time_wait_for_no
         assert known is not None and known.signature == "y: Tensor[2, 3]"
 
 
+def test_of_many_names_that_nobody_waits_for_the_last_are_interpreted(tmp_path: Path) -> None:
+    path = tmp_path / "m.py"
+    functions = [f"def f{i}(x):\n    y{i} = x.view(2, 3)\n    return y{i}\n" for i in range(9)]
+    path.write_text("import torch\n" + "".join(functions))
+    analysis = Analysis([tmp_path])
+    later: list[Callable[[], None]] = []
+    analysis.beside = later.append
+    places = [Span(at, at) for at in (path.read_text().index(f"y{i} =") for i in range(9))]
+    with Turns().turn(0):
+        for place in places:
+            assert analysis.runs.soon_at(str(path), place, is_patient=False) is None
+        for work in later:
+            work()
+        waiting = [analysis.runs.waits_for(str(path), place) for place in places]
+    assert waiting == [True] * (9 - file_runs.MOST_ASKED) + [False] * file_runs.MOST_ASKED
+
+
 def test_in_any_other_workspace_they_do(tmp_path: Path) -> None:
     path = tmp_path / "m.py"
     path.write_text("import torch\n\ndef f(x):\n    y = x.view(2, 3)\n    return y\n")

@@ -6,6 +6,7 @@ What is left of them is done in the pauses, like files that were opened, and tho
 from __future__ import annotations
 
 import threading
+from collections import deque
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -26,6 +27,8 @@ HELD_BYTES = 3 << 20
 """Source bytes that they may hold so together; the one that was asked for last may hold more."""
 PATIENCE_SECONDS = 0.02
 """So long those wait who can do without."""
+MOST_ASKED = 4
+"""So many names that nobody waits for are interpreted for those who asked."""
 CHECK_SECONDS = 1.0
 """So often the disk is asked whether files changed that nobody announced."""
 
@@ -53,6 +56,8 @@ class FileRuns:
         self._beside = beside
         self._late: threading.Event | None = None
         """Set once the last work is done for which somebody waited in vain. What is asked for later comes behind it."""
+        self._asked: deque[tuple[str, Span]] = deque(maxlen=MOST_ASKED)
+        """What nobody waits for: who moves over many names comes back to the last."""
 
     def exact(self, path: str) -> FileRun:
         """The interpretation of a file as it is now, and as the files are that it was seen with."""
@@ -70,16 +75,24 @@ class FileRuns:
 
     def soon_at(self, path: str, span: Span, is_patient: bool = True) -> FileRun | None:
         """The same for those who can do without it: None when it takes more than a moment, or at once if they are not
-        patient; then it is done on another thread."""
+        patient; then it is done on another thread, as one of the last that were asked for so."""
         if self.waits_for(path, span) and not is_alone():
+            if not is_patient:
+                self._asked.append((path, span))
+                self._beside(self._look_at_last)
+                return None
             done = threading.Event()
             self._beside(lambda: self._look_ahead(path, span, done))
-            if is_patient and (self._late is None or self._late.is_set()):
+            if self._late is None or self._late.is_set():
                 with away():
                     self._late = None if done.wait(PATIENCE_SECONDS) else done
             if self.waits_for(path, span):
                 return None
         return self.exact_at(path, span)
+
+    def _look_at_last(self) -> None:
+        if self._asked:
+            self.exact_at(*self._asked.pop())
 
     def _look_ahead(self, path: str, span: Span, done: threading.Event) -> None:
         try:

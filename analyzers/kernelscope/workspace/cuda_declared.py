@@ -55,6 +55,8 @@ class DeclaredTypes:
         """Of containers and what points into them, the types of what they hold."""
         self._elements_of: dict[bytes, list[tuple[int, bytes]]] = {}
         """Of variables that stand for an element of what this file does not declare: `x[]` of `auto& a : x`."""
+        self._ends: dict[int, int] = {}
+        """Where declarations end with the name, by where they begin."""
         self._made: dict[int, bytes] = {}
         """The types of variables by where their names begin in their declarations."""
 
@@ -87,18 +89,18 @@ class DeclaredTypes:
         """Declarations that are statements, with their names and classes: parameters are none."""
         for name, declared in self._read().items():
             for start, kind in declared:
-                if not _PLAIN_TYPES.match(kind) and self._is_alone(start, name):
+                if not _PLAIN_TYPES.match(kind) and self._is_alone(start):
                     yield start, name, kind
         for name, held in self._elements.items():
             told = ((start, kind) for start, kind in held if not _PLAIN_TYPES.match(kind))
-            yield from ((start, name + b"[]", kind) for start, kind in told if self._is_alone(start, name))
+            yield from ((start, name + b"[]", kind) for start, kind in told if self._is_alone(start))
 
-    def _is_alone(self, start: int, name: bytes) -> bool:
+    def _is_alone(self, start: int) -> bool:
         """Whether the declaration at `start` stands alone, and is none of a function."""
-        if not _BEFORE_MEMBER.search(self._text, max(0, start - 40), start):
+        end = self._ends.get(start)
+        if end is None or not _BEFORE_MEMBER.search(self._text, max(0, start - 40), start):
             return False
-        after = re.compile(rb"\b%b\s*(.)" % re.escape(name), re.DOTALL).search(self._text, start, start + 400)
-        return after is not None and after[1] != b"("
+        return not self._text[end : end + 40].lstrip().startswith(b"(")
 
     def of_called(self, name: bytes, start: int) -> bytes:
         """The type of the variable that is called at a place, as objects with `operator()` are; empty where unknown.
@@ -122,6 +124,7 @@ class DeclaredTypes:
                 kind, name = (match[1] or match[4] or match[6], match[2] or match[3] or match[5])
                 if kind not in KEYWORDS:
                     self._declared.setdefault(name, []).append((match.start(), kind))
+                    self._ends[match.start()] = match.end()
                     if match[2]:
                         self._made[match.start(2)] = kind
             self._read_containers(self._declared)
@@ -132,6 +135,7 @@ class DeclaredTypes:
         for match in _CONTAINER.finditer(self._text):
             if held := _held(match[2], match[1].endswith(b"map")):
                 self._elements.setdefault(match[3], []).append((match.start(), held))
+                self._ends[match.start()] = match.end()
         for match in _TAKEN.finditer(self._text):
             held = _at(self._elements.get(match[2] or match[4], []), match.start())
             if not held:
