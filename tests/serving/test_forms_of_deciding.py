@@ -399,7 +399,11 @@ def test_pages_are_found_again_by_their_hashes_all_in_turn(source: Source) -> No
 
             def count(self, hashes):
                 for h in hashes:
-                    self.colours.get(h)
+                    colour = self.colours.get(h)
+
+            def touch(self, hashes):
+                for h in hashes:
+                    self.used_pages.get(h)
     """
     (claim,) = reused_pages(source(text))
     assert claim.value == (

@@ -46,9 +46,10 @@ def reused_pages(source: PythonSource) -> Iterator[Claim]:
 
 
 def _tables(loop: t.For, keys: set[str]) -> Iterator[tuple[str, t.Node]]:
-    """The maps of an object of which something is asked by a key, in the order of the code; each once."""
+    """The maps of an object of which something is asked by a key and kept, in the order of the code; each once."""
     seen: set[str] = set()
-    for node in t.walk(*loop.body):
+    for bound in t.walk(*loop.body):
+        node = bound.value if isinstance(bound, t.Assign | t.NamedExpr) else None
         match node:
             case t.Call(func=t.Attribute(value=table, attr="get"), args=[t.Name(id=key), *_]) if key in keys:
                 name = t.dotted(table) or ""
