@@ -213,7 +213,8 @@ def test_broken_files_are_scanned_without_complaint(path: str, cut: int, drop: i
     [b"(" * 100_000, b"{" * 100_000, b"__global__ " * 20_000, b"template <" * 20_000, b"*" * 200_000,
      b"#define X \\\n" * 20_000,
      b"class A:\n " * 5_000, b"a<<<" * 30_000, b"/*" * 50_000, b'"' * 100_001,
-     b"def f" * 100_000, b"class " * 100_000],
+     b"def f" * 100_000, b"class " * 100_000,
+     b"void f() { x =" + b" " * 100_000, b"void f() { x.f(); Part" + b" " * 100_000 + b";}"],
 )  # fmt: skip
 def test_hostile_files_take_no_time(data: bytes) -> None:
     for path in ("m.py", "k.cu"):

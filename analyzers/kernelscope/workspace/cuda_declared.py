@@ -23,9 +23,10 @@ _PLAIN_TYPES = re.compile(
 )
 """Types that nothing is followed into, and words that only look like one."""
 _DECLARED = re.compile(
-    rb"\b(?!(?:auto|return|const|new|else|case|goto|delete|throw|typename)\b)(?:(?:std::)?(?:unique_ptr|shared_ptr)\s*<\s*)?(?>(?:\w++::)*)([A-Za-z_]\w*+)(?:<[^<>;{}()]{0,200}>)?"
-    rb"(?:\s+const\b)?(?:\s*>?\s*[*&]+\s*|\s*>\s+|\s+)(\w++)\s*(?=[;=,)({])"
-    rb"|\b(\w++)\s*=\s*(?:new\s+|(?:std::)?make_(?:unique|shared)\s*<\s*)(?>(?:\w++::)*)(\w++)"
+    rb"\b(?!(?:auto|return|const|new|else|case|goto|delete|throw|typename)\b)"
+    rb"(?:(?:std::)?(?:unique_ptr|shared_ptr)\s*+<\s*+)?(?>(?:\w++::)*)([A-Za-z_]\w*+)(?:<[^<>;{}()]{0,200}>)?"
+    rb"(?:\s++const\b)?\s*+(?:>\s*+)?(?:[*&]++\s*+|(?<=\s))(\w++)\s*+(?=[;=,)({])"
+    rb"|\b(\w++)\s*+=\s*+(?:new\s++|(?:std::)?make_(?:unique|shared)\s*+<\s*+)(?>(?:\w++::)*)(\w++)"
     rb"|\bauto\s*+[&*]?\s*+(\w++)\s*+=\s*+((?>(?:\w++::)*)(?!make_(?:unique|shared)\b)[A-Za-z_]\w*+)(?:<[^;{}()]{0,200}>)?\s*+[({]"
 )
 _CONTAINER = re.compile(

@@ -37,7 +37,8 @@ TOKEN = re.compile(
     rb"|<<<"
     rb"|\b(?P<call>(?>(?:[A-Za-z_]\w*+\s*+::\s*+)*)[A-Za-z_]\w*+)\s*+"
     rb"(?:<" + _TYPES + rb"(?:<" + _TYPES + rb">" + _TYPES + rb"){0,3}>)?\s*\("
-    rb"|=\s*(?:\(\s*(?:const\s+)?void\s*\*\s*\)\s*)?&?\s*(?P<ref>(?>(?:[A-Za-z_]\w*::)*)[A-Za-z_]\w*)\s*(?=[<;])(?!<<)"
+    rb"|=\s*+(?:\(\s*+(?:const\s++)?void\s*+\*\s*+\)\s*+)?&?\s*+"
+    rb"(?P<ref>(?>(?:[A-Za-z_]\w*::)*)[A-Za-z_]\w*+)\s*+(?=[<;])(?!<<)"
 )
 """What the scanner stops at: brackets, branches of `#if`, launches, calls, and functions that are held."""
 MACRO_NAME = re.compile(rb"[A-Z][A-Z0-9]*_[A-Z0-9_]+\Z")
