@@ -6,8 +6,8 @@ What is left of them is done in the pauses, like files that were opened, and tho
 from __future__ import annotations
 
 import threading
-from collections import deque
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 

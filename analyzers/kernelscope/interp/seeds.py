@@ -61,6 +61,8 @@ LIST = re.compile(
 OTHER_TYPE = re.compile(r"(?:\w+\.)*(?!Any$|T$|Integral$|Number$|Int\w*$|Literal)[A-Z]\w*")
 """A type that may be anybody's: of numbers, or of arrays."""
 JAXTYPING = re.compile(r"^(Float|Int|Bool|UInt|Complex|Num|Shaped|Real|Inexact)\d*$")
+SEVERAL_WORDS = re.compile(r"[(),]")
+"""What no name of an axis holds: `b (h d)` and `b, n` are written in another way than words between blanks."""
 KNOWN_INPUTS: dict[str, tuple[str, ...]] = {
     "input_ids": ("B", "S"),
     "inputs_embeds": ("B", "S", "D"),
@@ -418,7 +420,7 @@ def _jaxtyping(annotation: t.Expr | None) -> Shape | None:
             return None
     sizes: list[Size] = []
     for word in text.split():
-        if word.startswith(("*", "...")):
+        if word.startswith(("*", "...")) or (SEVERAL_WORDS.search(word) and not word.startswith("{")):
             return None
         name = word.lstrip("?#").partition("=")[2] or word.lstrip("?#")
         found = parse(name)
