@@ -51,7 +51,7 @@ trees = st.recursive(
     lambda t: (
         st.tuples(st.sampled_from(["+", "-", "*", "max", "min", *BITS]), t, t)
         | st.tuples(st.sampled_from(["//", "%", "cdiv"]), t, divisor)
-        | st.tuples(st.just("//"), t, downwards)
+        | st.tuples(st.sampled_from(["//", "%", "cdiv"]), t, downwards)
     ),
     max_leaves=10,
 )
@@ -160,6 +160,14 @@ def test_exact_division_comes_first() -> None:
     assert S // 2 + (S - S // 2) == S
 
 
+def test_what_is_divided_downwards_is_written_upwards() -> None:
+    assert str(-(-S // T)) == "cdiv(S, T)"
+    assert str(S % -5) == "-((-S)%5)"
+    assert bounds(S % -5) == (-4, 0)
+    assert bounds(ceil_div(S, -5)) == (None, 0)
+    assert bounds(S % (T - B)) == (None, None), "what is left over has its divisor's sign"
+
+
 def test_masks_and_shifts_become_arithmetic() -> None:
     assert bit_and(B, 31) == B % 32
     assert bit_and(B, -8) == B - B % 8
@@ -177,7 +185,7 @@ def test_text_keeps_the_order_of_the_source() -> None:
     assert render((H - 1) // 2 + 1) == "(H-1)//2 + 1"
     assert render(T + S, ["S", "T"]) == "S+T"
     assert render(4 - S) == "4-S"
-    assert render((-1) // B) == "(-1)//B"
+    assert render((-1) % B) == "(-1)%B"
     assert render(2 * (H // 3)) == "2*(H//3)"
     assert render(ceil_div(S, 64) * 64) == "64*cdiv(S, 64)"
     assert render(dim("a or b") * 2) == "2*(a or b)"

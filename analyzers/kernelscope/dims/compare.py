@@ -153,7 +153,9 @@ def _atom_bounds(atom: Atom, facts: Facts) -> Bounds:
         return 0, 1
     if atom.op in BIT_OPERATIONS:
         return _bit_bounds(atom.op, args)
-    if atom.op == "%" and small is not None and small >= 0:  # like its divisor, never negative
+    if atom.op == "%":
+        if small is None or small < 0:  # what is left over has its divisor's sign
+            return None, None
         limits = (high if low is not None and low >= 0 else None, None if large is None else large - 1)
         return 0, min((n for n in limits if n is not None), default=None)
     if small is None or low is None or low < 0:

@@ -318,6 +318,8 @@ def ceil_div(a: DimLike, b: DimLike) -> Dim:
     p, q = rest.const, right.const
     if p is not None and q is not None:
         return whole + -(-p // q)
+    if _is_negative(right) or _is_negative(rest):
+        return whole - rest // -right if _is_negative(right) else whole - -rest // right
     return whole + (rest if right.const == 1 else opaque("cdiv", (rest, right)))
 
 
@@ -382,8 +384,8 @@ def _floor_divided(number: Dim, divisor: Dim) -> Dim:
         return dim(a // b)
     if divisor.const == 1:
         return number
-    if all(coefficient < 0 for _, coefficient in divisor.terms):  # -(a // -b), which is how Python rounds up
-        return -ceil_div(number, -divisor)
+    if _is_negative(divisor) or _is_negative(number):  # -(a // -b) and -(-a // b) are how Python rounds up
+        return -ceil_div(number, -divisor) if _is_negative(divisor) else -ceil_div(-number, divisor)
     inner = sole_opaque(number, "//")
     if inner is not None and (b is None or b > 0):  # (a//b)//c == a//(b*c)
         return inner.args[0] // (inner.args[1] * divisor)
@@ -394,6 +396,8 @@ def _floor_divided(number: Dim, divisor: Dim) -> Dim:
 def _remainder(number: Dim, divisor: Dim) -> Dim:
     if not divisor.terms:
         raise ZeroDivisionError("integer modulo by zero")
+    if _is_negative(divisor):  # what is left over has its divisor's sign
+        return -_remainder(-number, -divisor)
     _, rest = _split_divisible(number, divisor)
     if rest.exact_div(divisor) is not None:
         return ZERO
@@ -409,6 +413,11 @@ def _remainder(number: Dim, divisor: Dim) -> Dim:
         even = _shifted(number, -number.terms[-1][1])
         return factor * (ONE - even + 2 * (even // 2))
     return factor * opaque("%", (number, small))
+
+
+def _is_negative(d: Dim) -> bool:
+    """Whether all that is added up is subtracted: an operation is kept on `-d` instead."""
+    return all(coefficient < 0 for _, coefficient in d.terms)
 
 
 def _split_divisible(d: Dim, divisor: Dim) -> tuple[Dim, Dim]:
