@@ -1,4 +1,4 @@
-"""All features of the protocol that we serve; what they add up to is announced by pygls."""
+"""All features of the protocol that we serve; `announcement` says what they add up to."""
 
 from __future__ import annotations
 

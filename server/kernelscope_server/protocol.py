@@ -1,7 +1,7 @@
-"""pygls' protocol with its faults mended: what comes in is checked, every request gets exactly one answer.
+"""What comes in is checked and handed to who registered for it; every request gets exactly one answer.
 
-pygls keeps features, commands, options and capabilities. Parameters and results are plain dicts; reading, writing,
-threads and documents are our own, because pygls' block each other and split lines where the protocol does not.
+Parameters and results are plain dicts. pygls tells what the registered features add up to (`announcement`); reading,
+writing, threads and documents are our own, because pygls' block each other and split lines where the protocol does not.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ import json
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import cast
 
 from kernelscope.turns import Interrupted
 
-from kernelscope_server.lean_pygls import LanguageServerProtocol, ServerCapabilitiesBuilder, types
+from kernelscope_server.announcement import announced
 from kernelscope_server.wire import (
     INTERNAL_ERROR,
     INVALID_PARAMS,
@@ -36,6 +36,7 @@ Reply = Callable[[object], None]
 ERROR, WARNING, INFORMATION = 1, 2, 3
 """Levels of `window/logMessage`."""
 MAX_LOGGED = 4000
+INITIALIZE = "initialize"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,32 +58,23 @@ class NotYet(Exception):
         self.is_over = is_over
 
 
-class Protocol(LanguageServerProtocol):
+class Protocol:
     """Checks messages and hands them to the registered features, on whichever thread has its turn."""
 
-    fm: Any
-    """pygls' register of features and commands, untyped there."""
     output: Writer
     postpone: Callable[[Callable[[], None]], None]
     """Runs work that takes no turn."""
     is_cancelled: Callable[[int | str], bool]
     initialized = False
 
-    def __init__(self, server: Any, converter: Any) -> None:
-        super().__init__(server, converter)
+    def __init__(self) -> None:
+        self.handlers: dict[str, Handler] = {}
+        self.options: dict[str, Json | None] = {}
+        """What was registered with each method."""
+        self.commands: dict[str, Callable[[object], object]] = {}
+        self._shutdown = False
         self._replies: dict[int, Reply] = {}
         self._numbers = itertools.count(1)
-
-    def _register_builtin_features(self) -> None:
-        """None of pygls' own; those of the session take their place."""
-
-    @property
-    def handlers(self) -> dict[str, Handler]:
-        return cast("dict[str, Handler]", self.fm.features)
-
-    @property
-    def commands(self) -> dict[str, Callable[[object], object]]:
-        return cast("dict[str, Callable[[object], object]]", self.fm.commands)
 
     # -- to the client -----------------------------------------------------------------------------------
 
@@ -174,9 +166,9 @@ class Protocol(LanguageServerProtocol):
             self.refuse(number, INVALID_REQUEST, "a method is a string")
         elif self._shutdown:
             self.refuse(number, INVALID_REQUEST, "the server is shutting down")
-        elif self.initialized and method == types.INITIALIZE:
+        elif self.initialized and method == INITIALIZE:
             self.refuse(number, INVALID_REQUEST, "the server is initialized already")
-        elif not self.initialized and method != types.INITIALIZE:
+        elif not self.initialized and method != INITIALIZE:
             self.refuse(number, NOT_INITIALIZED, "the server is not initialized")
         elif (handler := self.handlers.get(method)) is None:
             self.refuse(number, METHOD_NOT_FOUND, f"there is no method {method}")
@@ -213,21 +205,8 @@ class Protocol(LanguageServerProtocol):
 
     def capabilities_for(self, client: object, encoding: str) -> Json:
         """What the registered features add up to, for a client with these capabilities."""
-        converter: Any = self._converter
-        notebooks = types.NotebookDocumentClientCapabilities(types.NotebookDocumentSyncClientCapabilities())
         knows_notebooks = is_table(client) and is_table(client.get("notebookDocument"))
-        # Nothing else that a client says of itself has a say in what we announce, and reading it takes a while.
-        self.client_capabilities = types.ClientCapabilities(notebook_document=notebooks if knows_notebooks else None)
-        self.server_capabilities = ServerCapabilitiesBuilder(
-            self.client_capabilities,
-            set(self.handlers),
-            self.fm.feature_options,
-            list(self.commands),
-            types.TextDocumentSyncKind.Incremental,
-            self._server._notebook_document_sync,  # pyright: ignore[reportPrivateUsage]
-            encoding,
-        ).build()
-        return cast(Json, converter.unstructure(self.server_capabilities))
+        return announced(self.options, [*self.commands], encoding, knows_notebooks)
 
     def shut_down(self) -> None:
         """From now on only `exit` is heard."""

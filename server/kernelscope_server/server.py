@@ -16,13 +16,11 @@ from collections.abc import Callable, Hashable
 from functools import partial
 from typing import BinaryIO, cast
 
-from kernelscope import __version__
 from kernelscope.faults import LOG
 from kernelscope.turns import Interrupted, Turns
 
 from kernelscope_server.cycles import Growth, take_back
 from kernelscope_server.inbox import IN_PAUSES, PATIENT_URGENCY, Inbox, is_patient, urgency
-from kernelscope_server.lean_pygls import LanguageServer, types
 from kernelscope_server.memory import give_back, use_one_heap
 from kernelscope_server.protocol import ERROR, INFORMATION, Handler, NotYet, Protocol, Reply
 from kernelscope_server.traces import ClientTraces
@@ -48,20 +46,15 @@ GIVE_BACK_SECONDS = 20.0
 """So often memory that is free is given back; looking for it takes some hundredths of a second."""
 SWITCH_SECONDS = 0.001
 """How long the analysis may keep the interpreter while the reader, the writer or the index has something to do."""
-NOTEBOOKS = types.NotebookDocumentSyncOptions(
-    notebook_selector=[types.NotebookDocumentFilterWithCells([types.NotebookCellLanguage("python")])]
-)
+NAME = "kernelscope"
+CANCEL, EXIT = "$/cancelRequest", "exit"
 
 
-class Server(LanguageServer):
-    """A pygls server on streams of its own; see `protocol` for what is done to each message."""
-
-    protocol: Protocol  # pyright: ignore[reportIncompatibleVariableOverride]
+class Server:
+    """A server on a pair of streams; see `protocol` for what is done to each message."""
 
     def __init__(self, stdin: BinaryIO, stdout: BinaryIO) -> None:
-        super().__init__(  # pyright: ignore[reportUnknownMemberType]
-            "kernelscope", __version__, notebook_document_sync=NOTEBOOKS, protocol_cls=Protocol
-        )
+        self.protocol = Protocol()
         self._stdin = stdin
         self._inbox = Inbox()
         self._postponed: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
@@ -92,13 +85,14 @@ class Server(LanguageServer):
 
     # -- what features use -------------------------------------------------------------------------------
 
-    def on(self, method: str, handler: Handler, options: object = None) -> None:
+    def on(self, method: str, handler: Handler, options: Json | None = None) -> None:
         """Register the handler of a request or notification; it gets and returns plain dicts."""
-        self.feature(method, options)(partial(handler))  # pygls marks what it registers; a method cannot be marked
+        self.protocol.handlers[method] = handler
+        self.protocol.options[method] = options
 
     def on_command(self, name: str, handler: Callable[[object], object]) -> None:
         """Register a command; its handler gets the first argument, or None."""
-        self.command(name)(partial(handler))
+        self.protocol.commands[name] = handler
 
     def notify(self, method: str, params: object) -> None:
         self.protocol.notify(method, params)
@@ -151,7 +145,7 @@ class Server(LanguageServer):
         """Handle messages; when this thread may be busy with one, and no other waits for the next, begin another."""
         while not self._ended.is_set():
             message = self._inbox.next()
-            if isinstance(message, End) or (is_table(message) and message.get("method") == types.EXIT):
+            if isinstance(message, End) or (is_table(message) and message.get("method") == EXIT):
                 self._ended.set()
                 return
             if more and not self._inbox.takers:
@@ -242,13 +236,13 @@ class Server(LanguageServer):
             except (OSError, ValueError):
                 message = End()
             method = message.get("method") if is_table(message) else None
-            if method == types.CANCEL_REQUEST and is_table(message):
+            if method == CANCEL and is_table(message):
                 self._cancel(message.get("params"))
                 continue
             if self._answered_at_once(message):
                 continue
             self._inbox.put(message)
-            if isinstance(message, End) or method == types.EXIT:
+            if isinstance(message, End) or method == EXIT:
                 self.protocol.output.hurry()
                 time.sleep(EXIT_SECONDS)
                 os._exit(self.protocol.exit_status)

@@ -12,11 +12,13 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kernelscope import __version__
+
 from kernelscope_server.documents import OpenDocument, key_of, path_of
 from kernelscope_server.parameters import document_uri, entries, string, table
 from kernelscope_server.positions import ENCODINGS
 from kernelscope_server.protocol import NotYet
-from kernelscope_server.server import Server, watch_parent
+from kernelscope_server.server import NAME, Server, watch_parent
 from kernelscope_server.settings import ServerSettings, read_settings
 from kernelscope_server.user_cache import cache_folder
 from kernelscope_server.wire import Json, is_list, is_table
@@ -115,7 +117,7 @@ class Session:
         announced["workspace"] = (workspace if is_table(workspace) else {}) | features_table.WORKSPACE
         return {
             "capabilities": announced,
-            "serverInfo": {"name": self.server.name, "version": self.server.version},
+            "serverInfo": {"name": NAME, "version": __version__},
         }
 
     def capability(self, *path: str) -> object:

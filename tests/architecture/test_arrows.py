@@ -97,7 +97,7 @@ def test_library_knows_no_protocol_and_opens_no_files(path: Path) -> None:
 def test_the_protocol_s_libraries_are_loaded_in_one_place() -> None:
     libraries = {"lsprotocol", "pygls", "cattrs", "attrs"}
     users = [path.name for path in _modules(SERVER) if {name.split(".")[0] for name in _imports(path)} & libraries]
-    assert users == ["lean_pygls.py"]
+    assert users == ["announcement.py"]
 
 
 @pytest.mark.parametrize("path", _modules(SERVER), ids=_name)

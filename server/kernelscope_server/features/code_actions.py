@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from kernelscope.results import Insertion, Span
 
 from kernelscope_server.documents import OpenDocument
-from kernelscope_server.lean_pygls import types
 from kernelscope_server.parameters import entries, table
 from kernelscope_server.session import Session
 from kernelscope_server.wire import Json
 
+QUICK_FIX = "quickfix"
 SILENCE = "kernelscope.silence"
 """The client's command that adds a code to the setting `kernelscope.silenced`."""
 
@@ -25,9 +25,7 @@ def register(session: Session) -> None:
         ours = [d for d in diagnostics if d.get("source") == "kernelscope" and isinstance(d.get("code"), str)]
         return [action for diagnostic in ours for action in _actions(session, document, diagnostic)]
 
-    session.server.on(
-        "textDocument/codeAction", actions, types.CodeActionOptions(code_action_kinds=[types.CodeActionKind.QuickFix])
-    )
+    session.server.on("textDocument/codeAction", actions, {"codeActionKinds": [QUICK_FIX]})
 
 
 def _actions(session: Session, document: OpenDocument, diagnostic: Json) -> Iterator[Json]:
@@ -43,7 +41,7 @@ def _actions(session: Session, document: OpenDocument, diagnostic: Json) -> Iter
 
 
 def _action(title: str, diagnostic: Json) -> Json:
-    return {"title": title, "kind": types.CodeActionKind.QuickFix.value, "diagnostics": [diagnostic]}
+    return {"title": title, "kind": QUICK_FIX, "diagnostics": [diagnostic]}
 
 
 def _edit(session: Session, document: OpenDocument, insertion: Insertion) -> Json:

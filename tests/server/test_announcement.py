@@ -1,0 +1,66 @@
+"""What the server announces is what pygls makes of what is registered, though neither is loaded for it."""
+
+from __future__ import annotations
+
+import io
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from kernelscope_server import announcement, features_table
+from kernelscope_server.server import Server
+from kernelscope_server.session import Session
+
+ENCODINGS = ("utf-8", "utf-16", "utf-32")
+
+
+@pytest.fixture
+def server() -> Server:
+    made = Server(io.BytesIO(), io.BytesIO())
+    features_table.register(Session(made))
+    return made
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS)
+def test_what_is_kept_is_what_pygls_says(server: Server, encoding: str) -> None:
+    """After a feature or command was registered: `python -m kernelscope_server.announcement`."""
+    registered = server.protocol.options, [*server.protocol.commands]
+    kept = json.loads(announcement.KEPT.read_text(encoding="utf-8"))["registered"]
+    assert (kept["methods"], kept["commands"]) == registered
+    said = announcement.worked_out(*registered, encoding)
+    assert announcement.announced(*registered, encoding, knows_notebooks=True) == said
+    without = announcement.announced(*registered, encoding, knows_notebooks=False)
+    assert without == {name: value for name, value in said.items() if name != "notebookDocumentSync"}
+
+
+def test_what_nothing_is_kept_of_is_asked_of_pygls(server: Server) -> None:
+    server.on("textDocument/foldingRange", lambda params: [])
+    assert server.protocol.capabilities_for({}, "utf-8")["foldingRangeProvider"] is True
+
+
+@pytest.mark.parametrize("kept", [None, b"{", b"[]", b'{"registered": 1}'], ids=["missing", "cut", "list", "other"])
+def test_a_broken_file_costs_time_only(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kept: bytes | None
+) -> None:
+    expected = server.protocol.capabilities_for({}, "utf-16")
+    if kept is not None:
+        (tmp_path / "kept.json").write_bytes(kept)
+    monkeypatch.setattr(announcement, "KEPT", tmp_path / "kept.json")
+    assert server.protocol.capabilities_for({}, "utf-16") == expected
+
+
+def test_a_start_loads_neither_pygls_nor_what_it_needs() -> None:
+    code = (
+        "import io, sys\n"
+        "from kernelscope_server import features_table\n"
+        "from kernelscope_server.server import Server\n"
+        "from kernelscope_server.session import Session\n"
+        "server = Server(io.BytesIO(), io.BytesIO())\n"
+        "features_table.register(Session(server))\n"
+        "server.protocol.capabilities_for({}, 'utf-16')\n"
+        "print(sorted({'pygls', 'lsprotocol', 'cattrs', 'attrs', 'asyncio'} & set(sys.modules)))\n"
+    )
+    done = subprocess.run([sys.executable, "-I", "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
