@@ -43,6 +43,7 @@ class Parts(Protocol):
     def has_runs(self) -> bool: ...
     @property
     def is_young(self) -> bool: ...
+    def load(self) -> None: ...
 
 
 class Hovers:
@@ -124,5 +125,6 @@ class Hovers:
         return tensor_hover(run, module, path, offset, self._parts.settings.bindings) if run is not None else None
 
     def _interpret(self, path: Path, span: Span) -> None:
-        """Ahead of who asks: the functions that have a part in `span`."""
+        """Ahead of who asks: the functions that have a part in `span`. Others are answered while it is loaded."""
+        self._parts.load()
         self._parts.runs.exact_at(str(path), span)

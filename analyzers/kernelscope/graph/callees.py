@@ -10,8 +10,7 @@ from collections.abc import Callable, Iterator
 
 from kernelscope.graph.collectives import collective
 from kernelscope.graph.function_nodes import FunctionNodes, named_around, scopes
-from kernelscope.graph.kinds import Node, NodeKind
-from kernelscope.graph.registrations import operator
+from kernelscope.graph.kinds import Node, NodeKind, operator
 from kernelscope.syntax.python.tree import (
     Assign,
     Attribute,

@@ -7,15 +7,18 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from kernelscope.graph.kinds import NodeKind
-from kernelscope.graph.operator_graph import OperatorGraph
 from kernelscope.graph.places import Places, unique
 from kernelscope.results import LeftOut, Location, Span
 from kernelscope.syntax.text import SourceText
 from kernelscope.workspace.facts import DefKind
 from kernelscope.workspace.files import CUDA_SUFFIXES
 from kernelscope.workspace.workspace import Workspace
+
+if TYPE_CHECKING:
+    from kernelscope.graph.operator_graph import OperatorGraph
 
 MAX_LOCATIONS = 500
 _WORD = re.compile(rb"[A-Za-z_]\w*")

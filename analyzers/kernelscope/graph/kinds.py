@@ -88,6 +88,11 @@ class Node:
         return Location(Path(self.path), self.line) if self.path else None
 
 
+def operator(library: str, name: str) -> Node:
+    """The node of an operator."""
+    return Node(NodeKind.OPERATOR, f"{library}::{name}")
+
+
 @dataclass(frozen=True, slots=True)
 class Edge:
     """An edge with the place that shows it. `certain` is False where several targets are possible."""

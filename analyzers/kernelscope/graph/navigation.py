@@ -8,30 +8,32 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from kernelscope.graph.call_hierarchy import incoming, outgoing
 from kernelscope.graph.cpp_definitions import CppDefinitions
 from kernelscope.graph.cursor import Cursor, cursor_at
-from kernelscope.graph.kept_links import make_beside
+from kernelscope.graph.kinds import operator
 from kernelscope.graph.meanings import Meanings, is_definition, tells_all
-from kernelscope.graph.operator_graph import OperatorGraph
-from kernelscope.graph.paths import Reached, kernels_near
+from kernelscope.graph.paths import kernels_near
 from kernelscope.graph.places import Places, unique
-from kernelscope.graph.present_links import PresentLinks
 from kernelscope.graph.receivers import is_abstract
 from kernelscope.graph.references import References
-from kernelscope.graph.registrations import operator
 from kernelscope.results import Call, LeftOut, Location
 from kernelscope.syntax.python.tree import Alias, Assign, Attribute, ClassDef, FunctionDef, ImportFrom, Name, Param
 from kernelscope.syntax.text import start_of_line
-from kernelscope.turns import Guard
 from kernelscope.workspace.facts import DefKind
 from kernelscope.workspace.files import PYTHON_SUFFIXES
 from kernelscope.workspace.modules import Definition, External, Resolved
 from kernelscope.workspace.namespace import Imported
 from kernelscope.workspace.packages import ModuleRef
 from kernelscope.workspace.workspace import Workspace
+
+if TYPE_CHECKING:
+    from kernelscope.graph.operator_graph import OperatorGraph
+    from kernelscope.graph.paths import Reached
+    from kernelscope.graph.present_graph import PresentGraph
 
 MAX_REMEMBERED = 5_000
 MAX_METHODS = 4
@@ -47,30 +49,27 @@ class Navigation:
         self._meanings = Meanings(workspace, self._places)
         self._cpp = CppDefinitions(workspace, self._places)
         self._references = References(workspace, self.definition)
-        self._links = PresentLinks(workspace)
-        self._graph: OperatorGraph | None = None
-        self._graph_state: object = None
-        self._building = Guard()
         self._found: dict[tuple[object, ...], list[Location]] = {}
         self._found_state: object = None
 
+    @cached_property
+    def _present(self) -> PresentGraph:
+        from kernelscope.graph.present_graph import PresentGraph
+
+        return PresentGraph(self._workspace)
+
     def prepare(self, cache_dir: Path | None, cancelled: Callable[[], bool]) -> None:
         """Have the links of a large workspace made by another process, unless they are kept; for the background."""
-        make_beside(self._workspace, cache_dir, cancelled)
+        self._present.prepare(cache_dir, cancelled)
 
     def graph(self) -> OperatorGraph:
         """The operator graph of the present facts."""
-        files = self._workspace.files
-        opened = tuple((path, files.version(path)) for path in files.open_paths())
-        state = (self._workspace.index.generation, self._workspace.index.stage, opened)
-        with self._building:
-            if self._graph is None or self._graph_state != state:
-                self._graph, self._graph_state = OperatorGraph(self._workspace, self._links.links()), state
-            return self._graph
+        return self._present.graph()
 
     def ready_graph(self) -> OperatorGraph | None:
         """The graph, for those who do not wait for the links of the whole workspace."""
-        return self.graph() if self._links.is_ready else None
+        is_ready = "_present" in vars(self) and self._present.is_ready
+        return self.graph() if is_ready else None
 
     def kernels_near(self, place: Location) -> Reached | None:
         """What the function defined at a place soon leads to; None while the links are not up to date."""
@@ -228,12 +227,16 @@ class Navigation:
 
     def incoming(self, path: str, offset: int) -> list[Call]:
         """Who calls, launches or binds the function or kernel under the cursor; places are in the caller."""
+        from kernelscope.graph.call_hierarchy import incoming
+
         graph = self.graph()
         node = graph.at(path, offset)
         return incoming(graph, node, self._places) if node else []
 
     def outgoing(self, path: str, offset: int) -> list[Call]:
         """What the function under the cursor calls, launches or, through an operator, runs; places are in it."""
+        from kernelscope.graph.call_hierarchy import outgoing
+
         graph = self.graph()
         node = graph.at(path, offset)
         return outgoing(graph, node, self._places) if node else []

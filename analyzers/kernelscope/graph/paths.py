@@ -8,11 +8,14 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from kernelscope.graph.kinds import Edge, Node, NodeKind
-from kernelscope.graph.operator_graph import OperatorGraph
 from kernelscope.turns import give_way
 from kernelscope.workspace.files import PYTHON_SUFFIXES
+
+if TYPE_CHECKING:
+    from kernelscope.graph.operator_graph import OperatorGraph
 
 MAX_NODES = 600
 MAX_ASKED_NODES = 2_000

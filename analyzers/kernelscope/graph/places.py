@@ -8,14 +8,17 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from kernelscope.graph.kinds import Node, NodeKind
-from kernelscope.graph.operator_graph import OperatorGraph
 from kernelscope.graph.paths import kernels_from
 from kernelscope.results import LeftOut, Location, Span
 from kernelscope.syntax.text import SourceText
 from kernelscope.workspace.files import PYTHON_SUFFIXES
 from kernelscope.workspace.workspace import Workspace
+
+if TYPE_CHECKING:
+    from kernelscope.graph.operator_graph import OperatorGraph
 
 MAX_KERNELS = 8
 

@@ -12,7 +12,7 @@ import msgspec
 
 from kernelscope.graph.cpp_links import CppLinks
 from kernelscope.graph.handed_libraries import HandedLibraries
-from kernelscope.graph.kinds import Edge, EdgeKind, Node, NodeKind
+from kernelscope.graph.kinds import Edge, EdgeKind, Node, NodeKind, operator
 from kernelscope.workspace.cuda_registrations import BY_MACRO
 from kernelscope.workspace.facts import TOP, Call, Def, DefKind, FileFacts, Registration
 from kernelscope.workspace.files import PYTHON_SUFFIXES
@@ -40,11 +40,6 @@ FilesCalling = Callable[[str], Iterable[tuple[str, FileFacts]]]
 """The Python files that call a name, with their facts."""
 PythonFunction = Callable[[str, str], Node | None]
 """A node for a Python function: path of the file that names it, and the name."""
-
-
-def operator(library: str, name: str) -> Node:
-    """The node of an operator."""
-    return Node(NodeKind.OPERATOR, f"{library}::{name}")
 
 
 class Registrations:

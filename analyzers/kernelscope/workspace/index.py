@@ -26,7 +26,7 @@ from kernelscope.workspace.folders import Folders
 from kernelscope.workspace.mentions import Mentions
 from kernelscope.workspace.pool import scan_all
 from kernelscope.workspace.progress import Progress, Report
-from kernelscope.workspace.reading import Version
+from kernelscope.workspace.reading import Version, read_stamped
 from kernelscope.workspace.store import Row, Store
 from kernelscope.workspace.symbols import Match, SymbolTable
 from kernelscope.workspace.whole_index import Stamp, pack, unpacked
@@ -77,7 +77,7 @@ class Index:
         self._failed: dict[str, str] = {}
         self._facts = FactsAtHand(files, self.store, self.holds, self._stands)
         self._open_names: dict[str, Version] = {}
-        self._is_loaded = False
+        self._is_loaded = self._was_read = False
         self._walked = 0
         """How many files there were when the disk was walked last."""
         self._folders: Folders | None = None
@@ -207,14 +207,25 @@ class Index:
 
     def names_of_open(self) -> None:
         """Puts the names of open documents, as they are typed now, into the symbol table."""
+        if self._running.locked() and not self._was_read:
+            return  # what is kept is being read, and may tell the same
         for path in self.files.open_paths():
             version = self.files.version(path)
             if version is None or self._open_names.get(path) == version or not self.files.is_indexed(path):
                 continue
             data = self.files.read(path)
             if not isinstance(data, LeftOut):
-                self.table.put(path, names_of(path, data))
+                if path in self._open_names or not self._is_as_indexed(path, data):
+                    self.table.put(path, names_of(path, data))
                 self._open_names[path] = version
+
+    def _is_as_indexed(self, path: str, data: bytes) -> bool:
+        """Whether an open document says what the file said when it was indexed: then its names are those of a parse."""
+        stamp = self._stamps.get(path)
+        if stamp is None:
+            return False
+        version, on_disk = read_stamped(path, self.files.max_file_bytes)
+        return on_disk == data and (version.size, version.mtime_ns) == (stamp.size, stamp.mtime_ns)
 
     def _rescan(self, path: str) -> Scanned | None:
         version = self.files.version(path)
@@ -240,24 +251,28 @@ class Index:
             self._stamps[known.path] = Stamp(known.size, known.mtime_ns, known.priority, known.has_facts)
             if known.error:
                 self._failed[known.path] = known.error
-        self._is_loaded = bool(self._stamps)
+        self._is_loaded, self._was_read = bool(self._stamps), True
 
     def _take_whole(self) -> int:
         """What was known when all of it was last written; the number of the last row that is in it."""
-        kept = self.store().whole()
-        whole = unpacked(kept[1]) if kept is not None else None
-        if kept is None or whole is None:
+        if (kept := self.store().whole()) is None:
+            return 0
+        state, content = kept
+        with content:
+            whole = unpacked(content)
+        if whole is None:
+            self.store().drop_whole()
             return 0
         self.table.take(whole.names)
         self._stamps, self._failed = whole.stamps, whole.failed
-        for path in self.store().gone(kept[0].gone):
+        for path in self.store().gone(state.gone):
             self.table.drop(path)
             self._stamps.pop(path, None)
             self._failed.pop(path, None)
-        return kept[0].file
+        return state.file
 
     def _keep_whole(self) -> None:
-        """Writes all that is known as one blob, when much of it is not in the one that is there."""
+        """Writes all that is known into one file, when much of it is not in the one that is there."""
         store = self.store()
         state, kept = store.state(), store.whole_state()
         if not store.in_memory and (kept is None or sum(state) - sum(kept) > MANY_ROWS):

@@ -9,8 +9,6 @@ from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping
 
-import msgspec
-
 from kernelscope.workspace.facts import EMPTY_NAMES, FileNames
 
 _PLACE_BYTES = 8
@@ -67,10 +65,10 @@ class PackedNames:
         return PackedNames(paths, made.all())
 
     def pack(self) -> list[bytes]:
-        """As it is kept."""
+        """As it is kept, but for the paths."""
         parts = self._parts
         numbers = (column.tobytes() for column in (parts.begins, parts.firsts, parts.containing))
-        return [parts.text, parts.kinds, parts.places, parts.containers, *numbers, msgspec.msgpack.encode(self.paths)]
+        return [parts.text, parts.kinds, parts.places, parts.containers, *numbers]
 
 
 class _Parts:
@@ -144,10 +142,9 @@ class _Making:
         return _Parts(text, kinds, places, containers, self._begins, self._firsts, self._containing)
 
 
-def unpack(given: Iterable[bytes]) -> PackedNames:
-    """What was packed. Raises `ValueError`, of which `msgspec.MsgspecError` is one, where that is not whole."""
-    text, kinds, places, containers, begins, firsts, containing, listed = given
-    paths = msgspec.msgpack.decode(listed, type=list[str])
+def unpack(paths: list[str], given: Iterable[bytes]) -> PackedNames:
+    """What was packed, of these files. Raises `ValueError` where that is not whole."""
+    text, kinds, places, containers, begins, firsts, containing = given
     numbers: list[array[int]] = []
     for column, length in ((begins, len(text) - 1), (firsts, len(kinds)), (containing, len(containers))):
         taken = array(_NUMBERS)

@@ -16,15 +16,17 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 from kernelscope import __version__
 
-SCHEMA = 46
+SCHEMA = 49
 BUSY_SECONDS = 0.5
 PAGE_ROWS = 200
 UNUSED_SECONDS = 30 * 86_400
 _SUFFIXES = ("", "-wal", "-shm")
+WHOLE = "names-"
+"""How what is known of all files is called, behind the name of the cache."""
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS files (
@@ -32,7 +34,7 @@ CREATE TABLE IF NOT EXISTS files (
     error TEXT, names BLOB, has_facts INTEGER
 );
 CREATE TABLE IF NOT EXISTS gone (id INTEGER PRIMARY KEY AUTOINCREMENT, path TEXT);
-CREATE TABLE IF NOT EXISTS whole (id INTEGER PRIMARY KEY, file INTEGER, gone INTEGER, blob BLOB);
+CREATE TABLE IF NOT EXISTS whole (id INTEGER PRIMARY KEY, file INTEGER, gone INTEGER, name TEXT);
 CREATE TABLE IF NOT EXISTS facts (
     path TEXT PRIMARY KEY, size INTEGER, mtime_ns INTEGER, priority INTEGER, called BLOB, facts BLOB
 );
@@ -43,7 +45,8 @@ CREATE TABLE IF NOT EXISTS made (
 """
 """Names lie apart from the facts, which are twenty times as large: a start reads all names and no facts.
 
-It reads them from one blob, `whole`, and what came or went since: rows of `files` and `gone` with greater numbers.
+It reads them from one file, which `whole` names, and what came or went since: rows of `files` and `gone` with greater
+numbers.
 """
 _COLUMNS = "path, size, mtime_ns, priority, error, names, has_facts"
 
@@ -108,22 +111,19 @@ class Store:
         """Files that were dropped since, and may have come again."""
         return [path for (path,) in self._select("SELECT path FROM gone WHERE id > ?", (after,))]
 
-    def whole(self) -> tuple[State, bytes] | None:
-        """All that was known, as one blob, and the state that it is of."""
-        with self._lock:
-            try:
-                row = self._database.execute("SELECT file, gone FROM whole WHERE id = 0").fetchone()
-                if row is None:
-                    return None
-                with self._database.blobopen("whole", "blob", 0, readonly=True) as blob:  # a select copies it twice
-                    return State(*row), blob.read()
-            except (sqlite3.Error, OverflowError) as error:
-                if not _is_busy(error):
-                    self._recover()
-                return None
+    def whole(self) -> tuple[State, BinaryIO] | None:
+        """All that was known, as one file, and the state that it is of."""
+        for file, gone, name in self._select("SELECT file, gone, name FROM whole"):
+            with contextlib.suppress(OSError, ValueError):
+                return State(file, gone), open(f"{self.path}-{name}", "rb")
+        return None
+
+    def drop_whole(self) -> None:
+        """It is not what was written."""
+        self._write(("DELETE FROM whole WHERE id = ?", [(0,)]))
 
     def whole_state(self) -> State | None:
-        """The state that the blob is of; None where there is none."""
+        """The state that the file is of; None where there is none."""
         return next((State(*row) for row in self._select("SELECT file, gone FROM whole")), None)
 
     def state(self) -> State:
@@ -131,12 +131,19 @@ class Store:
         last = dict(self._select("SELECT name, seq FROM sqlite_sequence"))
         return State(last.get("files", 0), last.get("gone", 0))
 
-    def put_whole(self, state: State, blob: bytes) -> None:
-        """Keeps what `known` told, as it was in a state or later."""
+    def put_whole(self, state: State, content: bytes) -> None:
+        """Keeps what `known` told, as it was in a state or later, in a new file: others may be reading the last one."""
+        name = f"{WHOLE}{os.urandom(8).hex()}"
+        try:
+            with open(f"{self.path}-{name}", "wb") as kept:
+                kept.write(content)
+        except OSError:
+            return
         self._write(
-            ("INSERT OR REPLACE INTO whole VALUES (0, ?, ?, ?)", [(state.file, state.gone, blob)]),
+            ("INSERT OR REPLACE INTO whole VALUES (0, ?, ?, ?)", [(state.file, state.gone, name)]),
             ("DELETE FROM gone WHERE id <= ?", [(state.gone,)]),
         )
+        _remove_whole(self.path, next((row[0] for row in self._select("SELECT name FROM whole")), name))
 
     def facts(self, path: str) -> tuple[int, int, bytes] | None:
         """Size, time and facts of a file."""
@@ -293,6 +300,16 @@ def _remove(path: str) -> None:
     for suffix in _SUFFIXES:
         with contextlib.suppress(OSError):
             os.remove(path + suffix)
+    _remove_whole(path)
+
+
+def _remove_whole(path: str, but: str = "") -> None:
+    """Files with names that no row tells of any more; one that is mapped may stay until the next time."""
+    with contextlib.suppress(OSError):
+        for name in os.listdir(os.path.dirname(path)):
+            if name.startswith(f"{os.path.basename(path)}-{WHOLE}") and not name.endswith(but or "/"):
+                with contextlib.suppress(OSError):
+                    os.remove(os.path.join(os.path.dirname(path), name))
 
 
 def _remove_unused(used: str) -> None:

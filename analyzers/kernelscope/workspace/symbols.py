@@ -59,6 +59,10 @@ class SymbolTable:
     def take(self, names: PackedNames) -> None:
         """Begin with these; what was put before stays."""
         with self._lock:
+            put = {path: self._base.names(place) for place, path in enumerate(self._base.paths)} | self._changed
+            self._changed = {
+                path: given for path, given in put.items() if given is None or not names.holds(path, given)
+            }
             self._base = names
             self._changes += 1
 
