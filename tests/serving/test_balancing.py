@@ -68,7 +68,7 @@ def test_what_is_loaded_is_no_load_of_replicas(source: Source) -> None:
     text = """
     class Kept:
         def choose_load(self, key):
-            found = self.shelf.get_longest_prefix(key)
+            found = self.peers.get_longest_prefix(key)
             return found
     """
     (claim,) = balancing(source(text))

@@ -5,7 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 
 import pytest
-from kernelscope.serving import caches, evictions, lengths, positions, prefixes, queues, service, sharing, trees
+from kernelscope.serving import (
+    caches,
+    evictions,
+    free_arrays,
+    lengths,
+    positions,
+    prefixes,
+    queues,
+    service,
+    sharing,
+    trees,
+)
 from kernelscope.serving.claims import Claim, PythonSource
 from kernelscope.serving.growth import growth
 from kernelscope.serving.linked_lists import linked_lists
@@ -218,12 +229,16 @@ class Desk:
         (free_lists, SLICED, ("FIFO", "self.free[count:]")),
         (free_lists, FILLED, ("LIFO", "taken from the back (pop)")),
         (caches.paging, "def at(t, i, n, o):\n    return t[i] * n + o - 1\n", ("slot = t[i] * n + o - 1",)),
-        (evictions.stacks_of_ids, STACK, ("LIFO", "most recently freed")),
-        (evictions.maps_of_ids, MAP, ("the lowest free ids", "nonzero(self.free)[:n]", "self.free[ids] = True")),
+        (free_arrays.stacks_of_ids, STACK, ("LIFO", "most recently freed")),
+        (free_arrays.maps_of_ids, MAP, ("the lowest free ids", "nonzero(self.free)[:n]", "self.free[ids] = True")),
         (lengths.lengths, "def f(q, s):\n    run_varlen(q, s.start_locs)\n", ("packed", "(start_locs)")),
         (evictions.recency, SORTED_SET, ("self.leaves.pop(0)", "leaf.rank()", "not leaf.below")),
         (evictions.recency, RECENCY, ("least recently used first", "p.last_access")),
-        (evictions.maps_of_ids, FREE_MAP, ("the lowest free ids are taken first", "given back by self.state[ids] = 1")),
+        (
+            free_arrays.maps_of_ids,
+            FREE_MAP,
+            ("the lowest free ids are taken first", "given back by self.state[ids] = 1"),
+        ),
         (caches.buffers, FREE_MAP, ("self.key_buffer: [size, heads, head_dim], one for each of range(layers)",)),
         (
             evictions.evictions,
@@ -270,14 +285,14 @@ def test_it_is_seen(source: Source, find: Finder, text: str, fragments: tuple[st
         (evictions.recency, "def show(self):\n    self.rows.sort(key=lambda r: r.last_access)\n"),
         (evictions.recency, RECENCY.replace("last_access)", "last_access, reverse=True)")),
         (evictions.recency, RECENCY.replace("p.last_access", "file.last_access").replace("p:", "file:")),
-        (evictions.maps_of_ids, MAP.replace("= True", "= ids")),
+        (free_arrays.maps_of_ids, MAP.replace("= True", "= ids")),
         (evictions.evictions, "def newest(cache):\n    return cache.popitem(last=True)\n"),
-        (evictions.maps_of_ids, FREE_MAP.replace("= 1", "= 0")),
+        (free_arrays.maps_of_ids, FREE_MAP.replace("= 1", "= 0")),
         (evictions.evictions, "def page_cache(memo):\n    memo_cache.popitem(last=False)\n"),
         (evictions.evictions, "def names(seen):\n    return seen.popitem(last=False)\n"),
         (evictions.evictions, "def nearest(q):\n    heapq.heapify(q)\n    return heapq.heappop(q)\n"),
         (sharing.reference_counts, COUNTED.replace("== 0", ">= 0")),
-        (evictions.stacks_of_ids, "class C:\n    def f(self, a, n):\n        return self.free[a : a + n]\n"),
+        (free_arrays.stacks_of_ids, "class C:\n    def f(self, a, n):\n        return self.free[a : a + n]\n"),
         (sharing.hashes, "def digest(text):\n    return hashlib.sha256(text).hexdigest()\n"),
         (positions.rotations, "def split(x):\n    return x.chunk(2, dim=-1)\n"),
         (positions.rotations, "def properties(x):\n    return x[::2]\n"),

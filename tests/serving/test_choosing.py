@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from kernelscope.serving import admission, choosing, preemption, preferences, service, victims
+from kernelscope.serving import admission, choosing, giving_up, preemption, preferences, service, victims
 from kernelscope.serving.claims import PythonSource
 from kernelscope.serving.queues import queues
 from kernelscope.serving.service import service_claims
@@ -154,9 +154,9 @@ def test_what_is_copied_out_is_given_up_and_not_admitted(source: Source) -> None
 
 
 def test_one_that_waits_again_is_preempted_without_a_queue(source: Source) -> None:
-    (claim,) = preemption.preemptions(source(SET_WAITING))
+    (claim,) = giving_up.given_up(source(SET_WAITING))
     assert "frees what letter holds (self.shelf.free_page(page)) and lets it wait again" in claim.value
-    assert not list(preemption.preemptions(source(SET_WAITING.replace("def preempt", "def put_by"))))
+    assert not list(giving_up.given_up(source(SET_WAITING.replace("def preempt", "def put_by"))))
 
 
 def test_a_free_page_that_goes_round_is_no_request_that_gives_way(source: Source) -> None:

@@ -35,10 +35,10 @@ from kernelscope.serving import (
     waits,
 )
 from kernelscope.serving.c_algorithms import algorithms
+from kernelscope.serving.c_checks import c_constraints
 from kernelscope.serving.c_functions import CSource
 from kernelscope.serving.c_waits import c_syncs
 from kernelscope.serving.claims import PythonSource
-from kernelscope.serving.constraints import c_constraints
 from kernelscope.serving.layers import orders
 from kernelscope.serving.merging import merged_batches
 from kernelscope.serving.precision import precisions

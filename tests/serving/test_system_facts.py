@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from kernelscope.serving import caches, queues, service
+from kernelscope.serving.c_checks import c_constraints
 from kernelscope.serving.c_collectives import c_collectives
 from kernelscope.serving.c_constants import c_constants
 from kernelscope.serving.c_functions import CSource
@@ -14,7 +15,7 @@ from kernelscope.serving.channels import channels
 from kernelscope.serving.claims import PythonSource
 from kernelscope.serving.collectives import collectives
 from kernelscope.serving.commands import settable
-from kernelscope.serving.constraints import c_constraints, constraints
+from kernelscope.serving.constraints import constraints
 from kernelscope.serving.lifecycle import states_only, transitions
 from kernelscope.serving.metrics import metrics
 from kernelscope.serving.parameters import parameters

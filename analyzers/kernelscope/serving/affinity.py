@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 from kernelscope.serving.claims import PythonSource
 from kernelscope.serving.guards import Guard, all_guards_text, calls, statements
+from kernelscope.serving.replicas import REPLICAS, ROUTES
 from kernelscope.serving.sections import words
 from kernelscope.syntax.python import tree as t
 from kernelscope.syntax.python.lower import Scope
@@ -21,12 +22,15 @@ KNOWS = {"match", "matches", "matching", "longest", "lookup", "find", "overlap",
 
 def kept_together(source: PythonSource, scope: Scope) -> Iterator[tuple[str, t.Node]]:
     """The ways in which a function sends requests of one kind to the same replica."""
+    where = {*words(scope.qualified_name), *words(source.path.stem)}
     for statement, guards in statements(scope.node):
         if not isinstance(statement, t.Assign | t.AnnAssign | t.Return) or statement.value is None:
             continue
         for call in calls(statement):
             found = _of_ring(source, call, guards)
-            if found is None and isinstance(statement, t.Assign):
+            said = {*words(source.quote(statement)), *words(scope.qualified_name)}
+            is_of_replicas = bool(ROUTES & where or REPLICAS & said)  # else a cache is asked
+            if found is None and isinstance(statement, t.Assign) and is_of_replicas:
                 found = _of_prefixes(source, scope, statement, call)
             if found is not None:
                 yield found

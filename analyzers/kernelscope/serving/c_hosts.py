@@ -15,6 +15,7 @@ from kernelscope.serving.c_functions import CSource
 from kernelscope.serving.choosing import choices
 from kernelscope.serving.claims import MAX_SOURCE, Claim, PythonSource
 from kernelscope.serving.comparisons import compared
+from kernelscope.serving.giving_up import given_up
 from kernelscope.serving.moves import Move, moves
 from kernelscope.serving.preemption import preemptions
 from kernelscope.serving.preferences import preferences
@@ -43,6 +44,7 @@ FINDERS: tuple[tuple[str, Callable[[PythonSource], Iterable[Claim]]], ...] = (
     ("serving.scheduling", service.orders),
     ("serving.scheduling", preferences),
     ("serving.scheduling", preemptions),
+    ("serving.scheduling", given_up),
     ("serving.scheduling", victims),
     ("serving.scheduling", choices),
     ("serving.scheduling", compared),

@@ -106,10 +106,19 @@ def _is_scaled_block(node: t.Expr) -> bool:
 def _rounds_up(node: t.BinOp) -> bool:
     """`(n + size - 1) // size`."""
     match node.left:
-        case t.BinOp(left=t.BinOp(left=total, op="+", right=size), op="-", right=t.Constant(value=1)):
+        case t.BinOp(left=t.BinOp(left=total, right=size)) if _is_ceiling(node):
             bytes_of = {"byte", "bytes", "raw", "align", "alignment", "numel", "el", "end", "layer", "shard", "group"}
             named = {*words(t.dotted(total) or ""), *words(t.dotted(size) or "")}
-            return _same(size, node.right) and not bytes_of & named and bool(SIZES & set(words(last_name(node.right))))
+            return not bytes_of & named and bool(SIZES & set(words(last_name(node.right))))
+        case _:
+            return False
+
+
+def _is_ceiling(node: t.BinOp) -> bool:
+    """`(n + size - 1) // size`, whatever its parts are called."""
+    match node.left:
+        case t.BinOp(left=t.BinOp(op="+", right=size), op="-", right=t.Constant(value=1)):
+            return _same(size, node.right)
         case _:
             return False
 
@@ -326,9 +335,9 @@ def _bytes_of(source: PythonSource, where: str, factors: list[t.Expr]) -> str:
 
 
 def _is_capacity(source: PythonSource, node: t.Assign) -> bool:
-    """`num_blocks = (memory * share - used) // bytes_per_block`."""
+    """`num_blocks = (memory * share - used) // bytes_per_block`; what is rounded up is needed for so many bytes."""
     counts = COUNTED & set(words(last_name(node.targets[0])))
-    shares = [n for n in t.walk(node.value) if isinstance(n, t.BinOp) and n.op in ("//", "/")]
+    shares = [n for n in t.walk(node.value) if isinstance(n, t.BinOp) and n.op in ("//", "/") and not _is_ceiling(n)]
     told = [set(words(source.quote(share.left))) for share in shares]
     return bool(counts) and any({"memory", "mem", "bytes", "available"} & said and not WANTED & said for said in told)
 

@@ -9,8 +9,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from kernelscope.results import Location, Span
-from kernelscope.serving.c_functions import CSource, matching
+from kernelscope.results import Location
 from kernelscope.serving.claims import MAX_SOURCE, PythonSource, literal
 from kernelscope.serving.guards import Guard, denied, guard_text, last_name
 from kernelscope.serving.parameters import FIELD_CALLS
@@ -22,6 +21,9 @@ _DTYPES = re.compile(r"\bdtype\b|\b(?:b?float16|float32|int8|uint8|kFloat\w*|kHa
 _QUOTED = re.compile(r'"[^"]*"')
 _ARCHITECTURE = re.compile(r"\b(?:sm|arch|capability|compute_cap\w*)(?:_?\d+|_version)?\b|__CUDA_ARCH__", re.IGNORECASE)
 _ALIGNMENT = re.compile(r"data_ptr|reinterpret_cast<\s*(?:std::)?uintptr_t|is_?aligned", re.IGNORECASE)
+
+_BOUNDED = re.compile(r"([\w.>()\[\]-]+) ([<>])=? ")
+"""What a bound is of, and on which side."""
 
 ERRORS = {"error", "errors", "fail", "failure", "invalid", "reject", "rejected", "refuse", "bad"}
 """Words of functions that make an answer which says that something was wrong."""
@@ -62,6 +64,12 @@ def constraints(source: PythonSource) -> Iterator[Constraint]:
 def _in_functions(source: PythonSource) -> Iterator[Constraint]:
     for scope in source.module.functions():
         yield from _demanded(source, scope.qualified_name, scope.node.body)
+
+
+def host_refusals(source: PythonSource) -> Iterator[Constraint]:
+    """What host code in C++ refuses: `if (n <= 0) { throw …; }`, `if (n <= 0) return Result::Error("…");`."""
+    if not source.aside:
+        yield from _in_functions(source)
 
 
 def _demanded(source: PythonSource, where: str, body: list[t.Stmt]) -> Iterator[Constraint]:
@@ -179,7 +187,22 @@ def _fstring(source: PythonSource, node: t.Expr | None) -> str:
 def _enforced(
     source: PythonSource, test: t.Expr, holds: bool, by: str, message: str, where: str
 ) -> Iterator[Constraint]:
-    """One constraint per conjunct of what must hold."""
+    """One constraint per conjunct of what must hold; two bounds of the same are one range."""
+    found = list(_conjuncts(source, test, holds, by, message, where))
+    while found:
+        one = found.pop(0)
+        bounded = _BOUNDED.match(one.condition)
+        other = _BOUNDED.match(found[0].condition) if found else None
+        if bounded is not None and other is not None and bounded[1] == other[1] and bounded[2] != other[2]:
+            further = found.pop(0)
+            names = tuple(dict.fromkeys([*one.subjects, *further.subjects]))
+            one = replace(one, condition=f"{one.condition} and {further.condition}", subjects=names)
+        yield one
+
+
+def _conjuncts(
+    source: PythonSource, test: t.Expr, holds: bool, by: str, message: str, where: str
+) -> Iterator[Constraint]:
     todo = [(test, holds)]
     while todo:
         node, holds = todo.pop(0)
@@ -189,7 +212,7 @@ def _enforced(
             todo[:0] = [(value, holds) for value in node.values]
         elif not holds and (parted := _where_given(node)) is not None:
             given, demanded = parted
-            for found in _enforced(source, demanded, False, by, message, where):
+            for found in _conjuncts(source, demanded, False, by, message, where):
                 yield replace(found, when=source.quote(given))
         else:
             condition = _condition(source, node, holds)
@@ -197,7 +220,7 @@ def _enforced(
                 condition += _listed(source, node.comparators[0])
             names = tuple(dict.fromkeys(_names(node)))
             if names and not isinstance(node, t.Broken):
-                kind = _kind(condition, [op for n in t.walk(node) for op in _operators(n)])
+                kind = kind_of(condition, [op for n in t.walk(node) for op in _operators(n)])
                 yield Constraint(condition, kind, names, by, message, where, source.at(node))
 
 
@@ -249,7 +272,7 @@ def _operators(node: t.Node) -> list[str]:
             return []
 
 
-def _kind(condition: str, operators: list[str]) -> str:
+def kind_of(condition: str, operators: list[str]) -> str:
     """The schema's kind of a condition, by its operators first; what it says in quotes is no part of it."""
     condition = _QUOTED.sub("", condition)
     if _ALIGNMENT.search(condition):
@@ -269,74 +292,3 @@ def _kind(condition: str, operators: list[str]) -> str:
     if any(op in ("<", "<=", ">", ">=") for op in operators):
         return "range"
     return "other"
-
-
-_C_CHECK = re.compile(rb"\b(static_assert|assert|[A-Z0-9_]*CHECK\w*|[A-Z][A-Z0-9_]*ASSERT\w*)\s*\(")
-_COMPARES = {"EQ": "==", "NE": "!=", "LT": "<", "LE": "<=", "GT": ">", "GE": ">="}
-"""Ends of names of check macros that compare their first two arguments: `CHECK_GT(size, 0)`."""
-_STREAMED = re.compile(rb'\)\s*<<\s*"((?:[^"\\\n]|\\.)*)"')
-"""What a check macro says when it fails: `CHECK(size > 0) << "no blocks"`."""
-_NOT_NULL = re.compile(r"[\w.>:()*-]+ != (?:nullptr|NULL)")
-_TEMPLATE = re.compile(r"(?<=\w)<[^<>()&|=]*>")
-"""Arguments of a template, whose brackets compare nothing."""
-_OPEN_TEMPLATE = re.compile(rb"\w<[^<>()&|=]*$")
-_C_OPERATOR = re.compile(r"[<>=!]=|[<>%&]")
-
-
-def c_constraints(source: CSource) -> Iterator[Constraint]:
-    """`static_assert`, `assert` and check macros of a C++ or CUDA file whose first argument compares something."""
-    text = source.text
-    for match in _C_CHECK.finditer(text.data):
-        line = text.line_bytes(text.line_of(match.start()))
-        if line.lstrip().startswith((b"#", b"//")):
-            continue
-        arguments = _arguments(text.data, match.end())
-        if not arguments:
-            continue
-        compared = _COMPARES.get(match[1].decode().rpartition("_")[2])
-        if compared is not None and len(arguments) > 1:
-            arguments[:2] = [f"{arguments[0]} {compared} {arguments[1].strip()}"]
-        condition = " ".join(arguments[0].split())[:MAX_SOURCE]
-        if _NOT_NULL.fullmatch(condition):
-            continue  # that something is there says nothing of what it must be
-        operators = _C_OPERATOR.findall(_TEMPLATE.sub("", condition))
-        if match[1] not in (b"static_assert", b"assert") and _is_call(arguments[0].strip().encode()):
-            continue  # whether a call went well says nothing of what it is given
-        if not operators and match[1] not in (b"static_assert", b"assert"):
-            continue
-        names = tuple(dict.fromkeys(re.findall(r"[A-Za-z_]\w*", condition)))
-        message = " ".join(" ".join(a for a in arguments[1:] if '"' in a).replace('"', "").split())
-        if not message and (closed := matching(text.data, match.end() - 1)) >= 0:
-            streamed = _STREAMED.match(text.data, closed)
-            message = streamed[1].decode("utf-8", "replace") if streamed is not None else ""
-        by = {b"static_assert": "static_assert", b"assert": "assert"}.get(match[1], "check_macro")
-        where = text.location(source.path, Span(match.start(), match.end()))
-        yield Constraint(condition, _kind(condition, operators), names, by, message[:MAX_SOURCE], "", where)
-
-
-def _is_call(condition: bytes) -> bool:
-    """Whether a condition is the result of one call, whatever its operands compare."""
-    head = re.match(rb"[\w:]+\s*\(", condition)
-    return head is not None and matching(condition, head.end() - 1) == len(condition) - 1
-
-
-def _arguments(data: bytes, start: int) -> list[str]:
-    """The top-level arguments of a call whose `(` ends at `start`; empty when it does not close nearby."""
-    depth, parts, begin, quote = 0, list[str](), start, 0
-    for index in range(start, min(len(data), start + 2000)):
-        c = data[index]
-        if quote:
-            if c == quote and data[index - 1] != 0x5C:
-                quote = 0
-        elif c in b"\"'":
-            quote = c
-        elif c in b"([{":
-            depth += 1
-        elif c in b")]}":
-            depth -= 1
-            if depth < 0:
-                return [*parts, data[begin:index].decode("utf-8", "replace")]
-        elif c == 0x2C and depth == 0 and not _OPEN_TEMPLATE.search(data, begin, index):
-            parts.append(data[begin:index].decode("utf-8", "replace"))
-            begin = index + 1
-    return []

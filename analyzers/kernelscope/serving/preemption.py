@@ -18,15 +18,12 @@ from kernelscope.serving.guards import (
     repeated_while,
     statements,
 )
-from kernelscope.serving.pieces import by_function
 from kernelscope.serving.sections import words
 from kernelscope.syntax.python import tree as t
 
 FREES = {"free", "dealloc", "deallocate", "release", "evict", "recycle"}
 SWAPS = {"swap", "offload", "backup", "host"}
 GIVES_UP = {"retract", "preempt", "preempted", "retracted", "recompute", "evicted"}
-HELD = {"computed", "cached", "cache", "prefix", "prefilled", "extend", "kv", "indices", "processed", "filled", "node"}
-"""Words of what a request holds of its computation."""
 FRONT = {"appendleft", "extendleft", "prepend", "push", "head", "front"}
 BACK = {"append", "extend", "add", "put", "heappush"}
 
@@ -35,7 +32,7 @@ def preemptions(source: PythonSource) -> Iterator[Claim]:
     """Methods that free what a request holds and put the same request back into a queue."""
     for scope in source.module.functions():
         assert isinstance(scope.node, t.FunctionDef)
-        for queued, element, front in _requeued(scope.node):
+        for queued, element, front in requeued(scope.node):
             name = _original(scope.node, t.dotted(element.args[-1]))
             if name is None or not _leaves(scope.node, name, queued):
                 continue
@@ -43,7 +40,7 @@ def preemptions(source: PythonSource) -> Iterator[Claim]:
             freed = [c for s in on_the_way for c in calls(s) if FREES & set(words(last_name(c.func)))]
             gives_back = [c for c in freed if any(root(a) == name for a in c.args) or receiver(c) == name]
             whose = None if GIVES_UP & set(words(scope.node.name)) else name
-            resets = [s for s in on_the_way if _resets(s, whose)]
+            resets = [s for s in on_the_way if resets_count(s, whose)]
             moved_out = [c for s in on_the_way for c in calls(s) if swaps_out(c, name)]
             if not (gives_back or resets or moved_out):
                 continue
@@ -59,8 +56,6 @@ def preemptions(source: PythonSource) -> Iterator[Claim]:
             value += f", while {source.quote(loop.test, MAX_TEST)}" if loop is not None else ""
             places = [source.at(n) for n in (scope.node, queued, *gives_back[:2], *moved_out[:1], *resets[:2])]
             yield Claim(f"{scope.qualified_name} preemption", value, tuple(places))
-    yield from _set_waiting(source)
-    yield from _forgotten(source)
 
 
 def swaps_out(call: t.Call, name: str) -> bool:
@@ -95,63 +90,6 @@ def end_taken(value: t.Expr) -> str:
             return ""
 
 
-@by_function
-def _set_waiting(source: PythonSource) -> Iterator[Claim]:
-    """Functions that give up one of their arguments: its cache is freed, and a method of it says that it waits."""
-    for scope in source.module.functions():
-        if not isinstance(scope.node, t.FunctionDef) or not GIVES_UP & set(words(scope.node.name)):
-            continue
-        given = {p.name for p in scope.node.args if p.name != "self"}
-        made = own_calls(scope.node)
-        waits = [c for c in made if receiver(c) in given and not c.args and {"waiting", "wait"} & set(_said(c)[1:])]
-        freed = [c for c in made if FREES & set(_said(c)) and c.args]
-        if waits and freed:
-            value = (
-                f"preempted by recompute: {scope.qualified_name} frees what {receiver(waits[0])} holds "
-                f"({source.quote(freed[0])}) and lets it wait again ({source.quote(waits[0])}); it is prefilled again"
-            )
-            places = (source.at(scope.node), source.at(freed[0]), source.at(waits[0]))
-            yield Claim(f"{scope.qualified_name} preemption", value, places)
-
-
-def _said(call: t.Call) -> list[str]:
-    return list(words(last_name(call.func)))
-
-
-@by_function
-def _forgotten(source: PythonSource) -> Iterator[Claim]:
-    """Methods of a request for when it is given up: counts and caches of its own that are set back to nothing."""
-    for scope in source.module.functions():
-        if scope.owner is None or not GIVES_UP & set(words(scope.node.name)):
-            continue
-        resets = [
-            s for s, _ in statements(scope.node)
-            if isinstance(s, t.Assign) and isinstance(s.targets[0], t.Attribute)
-            and t.dotted(s.targets[0].value) == "self" and _is_nothing(s.value)
-            and HELD & set(words(s.targets[0].attr))
-        ]  # fmt: skip
-        if len(resets) >= 2:
-            steps = "; ".join(source.quote(s) for s in resets[:4])
-            value = (
-                f"preempted by recompute: {scope.qualified_name} forgets what was computed ({steps}), so it is "
-                f"prefilled again (re-prefill)"
-            )
-            places = (source.at(scope.node), *(source.at(s) for s in resets[:4]))
-            yield Claim(f"{scope.qualified_name} preemption", value, places)
-
-
-def _is_nothing(value: t.Expr) -> bool:
-    match value:
-        case t.Constant(value=None | 0):
-            return True
-        case t.List(elts=[]):
-            return True
-        case t.Call(func=func, args=args):
-            return last_name(func) in ("empty", "zeros", "tensor") and bool(args)
-        case _:
-            return False
-
-
 def _on_the_way(function: t.FunctionDef, queued: t.Call) -> list[t.Stmt]:
     """The statements that always run with a call: none of their conditions is foreign to it."""
     held = next((guards for s, guards in statements(function) if queued in calls(s)), ())
@@ -159,7 +97,7 @@ def _on_the_way(function: t.FunctionDef, queued: t.Call) -> list[t.Stmt]:
     return [s for s, guards in statements(function) if {(g.test, g.holds) for g in guards if not g.early} <= around]
 
 
-def _requeued(function: t.FunctionDef) -> Iterator[tuple[t.Call, t.Call, bool]]:
+def requeued(function: t.FunctionDef) -> Iterator[tuple[t.Call, t.Call, bool]]:
     """Calls that put requests into a queue that outlives the method, and whether at its front.
 
     With each the call that names a request: itself, or the `append` to the list that it puts there.
@@ -245,11 +183,11 @@ def removed(function: t.FunctionDef | t.ClassDef, name: str) -> t.Call | None:
     return next((c for c in found if t.dotted(c.args[0]) == name), None)
 
 
-def _resets(node: t.Node, name: str | None) -> bool:
+def resets_count(node: t.Node, name: str | None) -> bool:
     """`request.computed = 0`: what was computed counts no more; of anything where no name is given."""
     match node:
         case t.Assign(targets=[t.Attribute(value=owner, attr=attr)], value=t.Constant(value=0)):
-            counts = {"computed", "cached", "prefilled", "processed", "filled"} & set(words(attr))
+            counts = {"computed", "cached", "prefilled", "processed", "filled", "kv"} & set(words(attr))
             return bool(counts) and (name is None or t.dotted(owner) == name)
         case _:
             return False

@@ -214,8 +214,8 @@ def _one_after_the_other(source: PythonSource, node: t.FunctionDef | t.ClassDef,
             return  # one of them may be all that runs
         for call in _always(statement):
             said = set(words(last_name(call.func)))
-            if ASKS & set(words(last_name(call.func))[:1]):
-                continue
+            if ASKS & set(words(last_name(call.func))[:1]) or (NEW & said and GOES_ON & said):
+                continue  # what makes one kind of work of the other runs neither
             kind = "prefill" if "prefill" in said else "decode" if GOES_ON & said else ""
             if kind and isinstance(call.func, t.Attribute):
                 found.setdefault(kind, call)

@@ -22,6 +22,7 @@ from kernelscope.serving import (
     endpoints,
     evictions,
     execution,
+    free_arrays,
     layers,
     lifecycle,
     prefixes,
@@ -39,6 +40,7 @@ from kernelscope.serving.bindings import Loader, Native, bindings, c_bindings, l
 from kernelscope.serving.c_algorithms import algorithms, recomputed
 from kernelscope.serving.c_barriers import c_barriers
 from kernelscope.serving.c_caches import c_caches, c_free_lists, c_layouts, c_oldest, c_recency
+from kernelscope.serving.c_checks import c_constraints
 from kernelscope.serving.c_collectives import c_collectives, c_groups
 from kernelscope.serving.c_constants import c_constants, c_enums
 from kernelscope.serving.c_functions import CSource
@@ -55,13 +57,14 @@ from kernelscope.serving.collectives import Collective, collectives
 from kernelscope.serving.commands import settable
 from kernelscope.serving.config_files import Named, named_configs
 from kernelscope.serving.config_nodes import config_nodes
-from kernelscope.serving.constraints import Constraint, c_constraints, constraints
+from kernelscope.serving.constraints import Constraint, constraints, host_refusals
 from kernelscope.serving.deciding import decisions
 from kernelscope.serving.endings import endings
 from kernelscope.serving.failures import failures
 from kernelscope.serving.fairness import fairness
 from kernelscope.serving.fitting import cut_lengths, fitted_sizes
 from kernelscope.serving.fused_calls import fused_calls
+from kernelscope.serving.giving_up import given_up
 from kernelscope.serving.growth import growth
 from kernelscope.serving.guards import forget
 from kernelscope.serving.halves import halves
@@ -130,8 +133,9 @@ FINDERS: tuple[tuple[str, Finder], ...] = (
     ("serving.kv_cache", evictions.evictions),
     ("serving.kv_cache", evictions.recency),
     ("serving.kv_cache", linked_lists),
-    ("serving.kv_cache", evictions.stacks_of_ids),
-    ("serving.kv_cache", evictions.maps_of_ids),
+    ("serving.kv_cache", free_arrays.stacks_of_ids),
+    ("serving.kv_cache", free_arrays.cut_arrays),
+    ("serving.kv_cache", free_arrays.maps_of_ids),
     ("serving.kv_cache", caches.sizing),
     ("serving.kv_cache", execution.spares),
     ("serving.kv_cache", execution.placeholder_blocks),
@@ -156,6 +160,7 @@ FINDERS: tuple[tuple[str, Finder], ...] = (
     ("serving.scheduling", fairness),
     ("serving.scheduling", rounds),
     ("serving.scheduling", preemptions),
+    ("serving.scheduling", given_up),
     ("serving.scheduling", victims),
     ("serving.scheduling", choices),
     ("serving.batching", admission.continuous),
@@ -400,6 +405,7 @@ def _read_rest_of_c(reading: Reading, source: CSource) -> None:
         with part(f"states of {source.path.name}", reading.faults):
             reading.transitions += lifecycle.bare_states(host, reading.registries)
         reading.moves += reading.told(c_hosts.host_moves, host)
+        reading.constraints += reading.told(host_refusals, host)
         for section, claim in reading.told(_queue_claims, host):
             reading.add(section, [c_hosts.in_cpp(claim)])
         for section, find in c_hosts.FINDERS:

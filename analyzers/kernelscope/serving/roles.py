@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from kernelscope.serving.balancing import REPLICAS
 from kernelscope.serving.claims import Claim, PythonSource
 from kernelscope.serving.guards import guards_text, last_name, own_of, statements
 from kernelscope.serving.pieces import by_function
+from kernelscope.serving.replicas import REPLICAS
 from kernelscope.serving.sections import words
 from kernelscope.syntax.python import tree as t
 from kernelscope.syntax.python.lower import Scope
@@ -19,7 +19,9 @@ PHASES = {"prefill": ("prefill", "context"), "decode": ("decod", "generation")}
 """How words of the two halves of a request begin."""
 HALVES = {"prefill": ("prefill", "context"), "decode": ("decod", "generat")}
 """The same of settings, which name what they are for: `generate_hosts`."""
-INSTANCES = REPLICAS | {"slices", "devices", "gpus", "meshes", "mesh", "addrs", "urls", "ports"}
+BACKENDS = {"backend", "backends"}
+"""What each half has of its own in one place, too: a backend of attention."""
+INSTANCES = REPLICAS - BACKENDS | {"slices", "devices", "gpus", "meshes", "mesh", "addrs", "urls", "ports"}
 """Words of what each half has of its own where they are apart."""
 
 

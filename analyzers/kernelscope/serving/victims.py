@@ -21,6 +21,7 @@ def victims(source: PythonSource) -> Iterator[Claim]:
     yield from _handed_over(source)
     yield from _given_up(source)
     yield from _from_the_end(source)
+    yield from _turned_round(source)
 
 
 RUNS = {"running", "active", "decode", "decoding", "live", "batch", "scheduled"}
@@ -141,6 +142,27 @@ def _from_the_end(source: PythonSource) -> Iterator[Claim]:
                 value += f"; of several queues the last, with the lowest priority, first ({source.quote(levels.iter)})"
             places = (source.at(loop), source.at(taken[0]), *((source.at(levels),) if levels else ()))
             yield Claim(f"{scope.qualified_name} victim", value, (*places, source.at(scope.node)))
+
+
+ORDERS = {"order", "ordering", "ordered", "rank", "sort", "sorted"}
+
+
+@by_function
+def _turned_round(source: PythonSource) -> Iterator[Claim]:
+    """`def ordering(self, jobs): return jobs[::-1]`: those that came last come first."""
+    for scope in source.module.functions():
+        match scope.node.body[-1:]:
+            case [t.Return(value=t.Subscript(value=t.Name(id=queue), slice=t.Slice(step=step)) as turned)] if (
+                literal(step) == -1
+            ):
+                pass
+            case [t.Return(value=t.Call(args=[t.Call(func=t.Name(id="reversed"), args=[t.Name(id=queue)])]) as turned)]:
+                pass
+            case _:
+                continue
+        if ORDERS & set(words(scope.node.name)) and REQUESTS & {*words(queue), *words(scope.node.name)}:
+            value = f"{scope.qualified_name} turns {queue} round ({source.quote(turned)}): the last (newest) first"
+            yield Claim(f"{scope.qualified_name} order", value, (source.at(turned), source.at(scope.node)))
 
 
 def _is_reversed(gone_through: t.Expr) -> bool:

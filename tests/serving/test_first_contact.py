@@ -1,0 +1,210 @@
+"""What reports of engines that nobody had read left out or got wrong, each as a few lines of source."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from kernelscope.serving import caches, free_arrays
+from kernelscope.serving.balancing import balancing
+from kernelscope.serving.c_functions import CSource
+from kernelscope.serving.claims import PythonSource
+from kernelscope.serving.constraints import constraints
+from kernelscope.serving.giving_up import given_up
+from kernelscope.serving.preferences import preferences
+from kernelscope.serving.reading import read_c
+from kernelscope.serving.roles import roles
+from kernelscope.serving.victims import victims
+from kernelscope.syntax.text import SourceText
+
+Source = Callable[[str], PythonSource]
+
+CUT = """
+class Drawers:
+    def take(self, n):
+        ids = self.free_ids[:n]
+        self.free_ids = self.free_ids[n:]
+        return ids
+
+    def give(self, ids):
+        self.free_ids = np.concatenate([self.free_ids, ids])
+
+    def tidy(self):
+        self.free_ids = np.sort(self.free_ids)
+"""
+
+
+def test_an_array_that_is_cut_in_front_and_joined_behind_is_a_free_list(source: Source) -> None:
+    (claim,) = free_arrays.cut_arrays(source(CUT))
+    assert claim.value.startswith(
+        "FIFO: taken from the front (self.free_ids = self.free_ids[n:]), returned to the back"
+    )
+    assert claim.value.endswith("; tidy sorts it anew")
+    (turned,) = free_arrays.cut_arrays(source(CUT.replace("[self.free_ids, ids]", "[ids, self.free_ids]")))
+    assert turned.value.startswith("LIFO: taken from the front")
+    assert not list(free_arrays.cut_arrays(source(CUT.replace("free_ids", "late_ids"))))
+    assert not list(free_arrays.cut_arrays(source(CUT.replace("ids = self.free_ids[:n]", "ids = n"))))
+
+
+def test_the_ends_of_what_a_stack_in_an_array_gives_may_have_names(source: Source) -> None:
+    text = """
+    class Drawers:
+        def take(self, n):
+            begin = self.mark
+            end = self.mark + n
+            ids = self.ids[begin:end]
+            self.mark += n
+            return ids
+
+        def give(self, ids):
+            end = self.mark
+            begin = self.mark - len(ids)
+            self.ids[begin:end] = ids
+            self.mark -= len(ids)
+    """
+    (claim,) = free_arrays.stacks_of_ids(source(text))
+    assert claim.value.startswith(
+        "LIFO: a stack in an array, self.ids[begin:end] is taken and self.ids[begin:end] given"
+    )
+
+
+def test_two_bounds_of_one_assert_are_a_range(source: Source) -> None:
+    found = [
+        c.condition for c in constraints(source("def f(a, n):\n    assert a.share > 0 and a.share < 1 and n > 2\n"))
+    ]
+    assert found == ["a.share > 0 and a.share < 1", "n > 2"]
+    other = [c.condition for c in constraints(source("def f(a, n):\n    assert a.share > 0 and n < 1\n"))]
+    assert other == ["a.share > 0", "n < 1"]
+
+
+@pytest.mark.parametrize("refused", ['throw std::runtime_error("too few");', 'return Result::Error("too few");'])
+def test_host_code_refuses_by_throwing_or_by_an_error_that_it_returns(refused: str) -> None:
+    text = f"""
+    void Desk::add(Letter letter) {{
+        if (letter->copies <= 0) {{
+            {refused}
+        }}
+        letters_.push_back(letter);
+    }}
+    """
+    reading = read_c(CSource(Path("/w/desk.cc"), SourceText(text.encode()), False))
+    assert [c.condition for c in reading.constraints] == ["letter->copies > 0"]
+
+
+LEAST = """
+class Budget:
+    def dispatch(self, way, n):
+        if way == Way.LETTERS:
+            at = self.total_requests.index(min(self.total_requests))
+        else:
+            at = min(range(self.num_workers), key=lambda i: (self.tokens[i], self.total_requests[i]))
+        return at
+"""
+
+
+def test_the_place_of_the_least_load_is_chosen(source: Source) -> None:
+    (claim,) = balancing(source(LEAST))
+    assert "the one with the smallest of self.total_requests (self.total_requests.index(" in claim.value
+    assert "or the one of range(self.num_workers) with the smallest lambda i: (self.tokens[i]" in claim.value
+    (other,) = balancing(source(LEAST.replace("total_requests", "sizes")))
+    assert "sizes.index" not in other.value
+
+
+def test_turns_over_a_local_name_of_the_workers(source: Source) -> None:
+    text = """
+    class Desks:
+        def round_robin(self, letter):
+            active = self.active_workers
+            at = active[self.turn % len(active)]
+            self.turn = (self.turn + 1) % len(active)
+            send(self.workers[at], letter)
+    """
+    (claim,) = balancing(source(text))
+    assert "round robin: active take turns (self.turn % len(active))" in claim.value
+
+
+def test_who_goes_where_by_what_a_request_says_is_no_round_robin(source: Source) -> None:
+    text = """
+    class Desks:
+        def hand_out(self, letter):
+            at = letter.room % len(self.workers)
+            send(self.workers[at], letter)
+    """
+    (claim,) = balancing(source(text))
+    assert "by letter.room: those with the same one go to the same of self.workers" in claim.value
+    assert not list(balancing(source(text.replace("send(self.workers[at], letter)", "return at"))))
+
+
+def test_a_cache_that_is_asked_for_a_prefix_is_no_replica(source: Source) -> None:
+    text = """
+    class Pipeline:
+        def init_load(self, key):
+            found = self.cache.match_prefix(Params(key=key))
+            return found
+    """
+    assert not list(balancing(source(text)))
+    (claim,) = balancing(source(text.replace("self.cache", "self.workers")))
+    assert "by prefix" in claim.value
+
+
+def test_backends_of_both_phases_say_nothing_of_where_they_run(source: Source) -> None:
+    text = "def f(cfg):\n    both = cfg.prefill_{0} == 'x' and cfg.decode_{0} == 'x'\n    return both\n"
+    assert not list(roles(source(text.format("backend"))))
+    assert [c.name for c in roles(source(text.format("hosts")))] == ["f disaggregation"]
+
+
+def test_what_turns_one_kind_of_work_into_the_other_runs_neither(source: Source) -> None:
+    text = """
+    class Desk:
+        def step(self):
+            self.adapter.{0}()
+            self.arm.{1}()
+    """
+    assert not list(preferences(source(text.format("convert_decode_to_extend", "arm_prefill_decode_interval"))))
+    assert list(preferences(source(text.format("run_decode", "run_prefill"))))
+
+
+def test_blocks_that_are_needed_for_some_bytes_are_not_as_many_as_the_memory_holds(source: Source) -> None:
+    text = "def make_room(n_bytes, page_size):\n    {0} = (n_bytes {1}) // page_size\n    return {0}\n"
+    assert not list(caches.sizing(source(text.format("need_pages", "+ page_size - 1"))))
+    assert list(caches.sizing(source(text.format("num_pages", "- held_bytes"))))
+
+
+PAUSED = """
+class Desk:
+    def step(self):
+        while not self.fits(self.running):
+            some = choose(self.running)
+            self.pause(some)
+
+    def fits(self, batch):
+        if batch is None:
+            return True
+        return batch.needed() + self.used() <= self.most
+
+    def pause(self, letters):
+        for letter in letters:
+            self.free_memory(letter)
+            letter.kv_length = 0
+            letter.paused = True
+"""
+
+
+def test_requests_that_are_paused_until_the_rest_fits(source: Source) -> None:
+    told = [c.value for c in given_up(source(PAUSED))]
+    assert told[0].startswith("preempted by recompute: Desk.pause frees what letter holds (self.free_memory(letter))")
+    assert told[1].endswith(
+        "self.pause(some) until self.fits(self.running), which asks whether batch.needed() + self.used() <= self.most"
+    )
+    assert not list(given_up(source(PAUSED.replace("pause", "greet"))))
+    kept = PAUSED.replace("letter.kv_length = 0", "letter.late = True")
+    assert [c.name for c in given_up(source(kept))] == ["Desk.step preemption"]
+
+
+def test_an_order_that_is_turned_round_serves_the_newest_first(source: Source) -> None:
+    text = "class Way:\n    def ordering(self, reqs):\n        return {0}\n"
+    for turned in ("reqs[::-1]", "list(reversed(reqs))"):
+        (claim,) = victims(source(text.format(turned)))
+        assert claim.value == f"Way.ordering turns reqs round ({turned}): the last (newest) first"
+    assert not list(victims(source(text.format("reqs[1:]"))))
