@@ -6,8 +6,8 @@ Which parts are boxes is decided in `flow_boxes`, what they are called in `box_l
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Set
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from functools import cached_property
 
 from kernelscope.diagrams.model import Border, Box, Edge, Graph, Group
@@ -16,6 +16,8 @@ from kernelscope.dims import Dim
 from kernelscope.explain.box_labels import BoxLabels, Condition, changed_dtype, conditions_of
 from kernelscope.explain.dim_names import DimNames, usual_letters
 from kernelscope.explain.flow_boxes import MAX_BOXES, Boxes
+from kernelscope.explain.flow_links import Link, Origin
+from kernelscope.explain.loop_carries import for_next_rounds, own_of_last_round
 from kernelscope.explain.source_order import names_in_file
 from kernelscope.interp.steps import tensors_in
 from kernelscope.interp.values import Value, as_size
@@ -35,37 +37,7 @@ FRAMED = 3
 """A condition of as many boxes is a frame around them; of fewer a note beside each."""
 Frame = Node | Condition
 NO_LIMIT = 10_000
-NOTHING = Unknown("nothing")
 NONE: frozenset[Node] = frozenset()
-
-
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """Where a value that a box takes comes from: a box, an input, or something that is told in a note."""
-
-    node: Node
-    is_note: bool = False
-    value: Tensor | Unknown = field(default=NOTHING, compare=False)
-    """The value as it leaves there."""
-    part: Tensor | Unknown = field(default=NOTHING, compare=False)
-    """The part that is taken of it, as it is called."""
-    is_part: bool = False
-    """Whether only a part of it is taken."""
-
-
-@dataclass(frozen=True, slots=True)
-class Link:
-    """A value that goes from a box or input to a box."""
-
-    origin: Origin
-    user: Node
-    use: Use
-
-    @property
-    def whole(self) -> Tensor | Unknown:
-        """What leaves the origin, as it is there."""
-        result = self.origin.node.step.result
-        return result if isinstance(result, Tensor) else self.use.value
 
 
 class Chart:
@@ -139,10 +111,15 @@ class Chart:
             for use, origins in taken:
                 edges += [Link(o, box, use) for o in self._latest(origins, box, before, direct)]
                 notes[box] += [self.labels.side_note(o.node, use) for o in origins if o.is_note]
+            notes[box] += own_of_last_round(self.choice, box)
+        for left, links in for_next_rounds(self, takes, {edge.origin.node for edge in edges}).items():
+            if len(links) == 1:
+                edges += links
+            else:  # as many lines up would hide what a round does
+                notes[left].append(f"{left.step.bound or 'result'} for the next round")
         groups = self._groups()
         drawn = [self._input_box(node) for node in inputs]
         drawn += [self._box(box, notes[box]) for box in self.boxes]
-        edges += self._for_next_rounds(takes, {edge.origin.node for edge in edges})
         lines = self._edges(edges)
         drawn += self._outputs(lines, before, direct)
         self.texts += [text for box in drawn for text in (*box.lines, *box.notes)] + [e.label for e in lines]
@@ -199,7 +176,7 @@ class Chart:
     def _takes(self, box: Node) -> list[tuple[Use, list[Origin]]]:
         found: list[tuple[Use, list[Origin]]] = []
         for use in self.choice.uses(box):
-            origins = [o for node in use.nodes for o in self._resolve(node, box, use.value)]
+            origins = [o for node in use.nodes for o in self.resolve(node, box, use.value)]
             if not use.nodes and isinstance(use.value, Tensor):
                 continue
             if not all(o.is_note for o in origins):  # what is made where there is nothing else says little
@@ -207,7 +184,7 @@ class Chart:
             found.append((use, list(dict.fromkeys(origins))))
         return found
 
-    def _resolve(self, node: Node, box: Node, value: Tensor | Unknown, seen: frozenset[Node] = NONE) -> list[Origin]:
+    def resolve(self, node: Node, box: Node, value: Tensor | Unknown, seen: frozenset[Node] = NONE) -> list[Origin]:
         """Back through views to what is shown: a box, an input of the data, or a side value that becomes a note."""
         if node in seen:
             return []
@@ -220,27 +197,16 @@ class Chart:
             return [Origin(shown, False, value)]
         if node.is_view and node.uses:
             use = node.uses[0]
-            found = [o for origin in use.nodes for o in self._resolve(origin, box, use.value, seen | {node})]
+            found = [o for origin in use.nodes for o in self.resolve(origin, box, use.value, seen | {node})]
             if not node.is_part:
                 return found
             return [replace(o, is_part=True, part=value if self._name(value) else o.part) for o in found]
         return [Origin(node, True, value)]
 
-    def _for_next_rounds(
-        self, takes: Mapping[Node, list[tuple[Use, list[Origin]]]], taken: Set[Node]
-    ) -> Iterator[Link]:
-        """What a round leaves to nothing but the next one."""
-        taken = taken | {o.node for origins in self.returned() for o in origins}
-        for box, used in takes.items():
-            for use, _ in used:
-                for origin in (o for node in use.carried for o in self._resolve(node, box, use.value)):
-                    if not origin.is_note and origin.node not in taken and not origin.node.is_source:
-                        yield Link(origin, box, use)
-
     def returned(self) -> list[list[Origin]]:
         """Where what is returned comes from."""
         return [
-            [o for node in output.nodes for o in self._resolve(node, self.flow.root, output.value)]
+            [o for node in output.nodes for o in self.resolve(node, self.flow.root, output.value)]
             for output in self.flow.outputs
         ]
 

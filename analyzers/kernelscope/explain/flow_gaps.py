@@ -74,7 +74,7 @@ def _reason(box: Node) -> str:
 def _lost_inputs(chart: Chart) -> Iterator[Line]:
     for box in chart.boxes:
         for use in chart.choice.uses(box):
-            if not use.nodes and isinstance(use.value, Tensor):
+            if not use.nodes and not use.carried and isinstance(use.value, Tensor):
                 value = f"{use.name} {chart.names.tensor(use.value)}".strip()
                 yield Line(f"{_title(chart, box)} takes {value} from a source that is lost", chart.labels.place(box))
 

@@ -15,6 +15,7 @@ from kernelscope.explain.document import Block, Code, Line, Paragraph
 from kernelscope.explain.pseudocode import INDENT, MAX_LINE, CodeWriter, parameters, wrapped
 from kernelscope.explain.tensor_hover import names_in_order
 from kernelscope.interp.findings import Seen
+from kernelscope.interp.steps import is_in_place
 from kernelscope.interp.uses import Uses
 from kernelscope.interp.values import as_size
 from kernelscope.patterns.flow import Flow, Node, outlives
@@ -136,7 +137,7 @@ def _changes(node: Node) -> Iterator[str]:
         sometimes = " (under a condition)" if inner is not node and any(n.tests for n in around) else ""
         if step.operator is not None and step.operator.kind == "communication" and not name.startswith("_"):
             yield f"{name.rstrip('_').replace('_', ' ')} over ranks{sometimes}"
-        in_place = step.kind == "store" or (name.endswith("_") and not name.endswith("__"))
+        in_place = step.kind == "store" or is_in_place(name)
         if in_place and inner.uses and any(outlives(n) for n in inner.uses[0].nodes):
             yield f"writes into {_source(inner.uses[0].nodes[0])}{sometimes}"
 

@@ -12,7 +12,8 @@ from kernelscope.dims import Dim, dim, total
 from kernelscope.explain.amounts import Amounts
 from kernelscope.explain.box_labels import launched
 from kernelscope.explain.document import Block, Card, CardRow, Document, Heading, Line, Table
-from kernelscope.explain.flow_chart import Chart, Origin
+from kernelscope.explain.flow_chart import Chart
+from kernelscope.explain.flow_links import Origin
 from kernelscope.explain.numbers import memory
 from kernelscope.explain.targets import PythonTarget, function_of
 from kernelscope.explain.traced import guesses, traced

@@ -81,6 +81,10 @@ LIBRARIES = tuple(INHERITED)
 UNKNOWN_INDEX = "an index"
 SHAPING = ("view", "reshape", "permute", "expand")
 """Methods of tensors that tell how many dims come out, whatever they are asked of."""
+TUPLES = ("count", "index")
+"""Methods of tuples."""
+NUMEL = "numel"
+"""What a part of a shape has besides."""
 ABOUT = ("shape", "dtype", "device", "ndim", "config")
 """Attributes of what may be a tensor that are none of its numbers."""
 
@@ -156,6 +160,9 @@ def attribute(run: Interpreter, value: Value, name: str, span: Any) -> Value:
             return value.field(name)
         case Function() if _is_wrapped(run, value):
             return value  # a variant of it: `norm.maybe_inplace(x, residual)`
+        case tuple() if type(value) is tuple and name not in (*TUPLES, NUMEL) and not run.forks:
+            lost = Unknown(f"a tuple has no {name}", span)  # so it is what another way through the code leaves
+            return attribute(run, lost if run.trace is None else run.trace.as_of(lost, value), name, span)
         case list() | dict() | tuple() | str() | Shape() | Alike() | Sequential():
             return PlainMethod(value, name)
         case Unknown() if name in SHAPING:

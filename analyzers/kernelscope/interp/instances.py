@@ -153,6 +153,9 @@ def _become_layer(instance: Instance, name: str, args: Arguments, kwargs: Keywor
         instance.layer = layer
         names = ("bias", *layer.settings, *layer.parameters, *parts_of(layer))
         held = {key: layer_attribute(layer, key) for key in names}
+        if name in LAYERS and "activation" not in parts_of(layer):  # a function of torch's, or one of several
+            given = kwargs.get("activation", args[4] if len(args) > 4 else None)
+            held["activation"] = given if is_callable(given) else Opaque("self.activation")
         instance.attributes |= {key: value for key, value in held.items() if key not in instance.attributes}
 
 
@@ -176,12 +179,30 @@ def call_inherited(run: Interpreter, target: LayerMethod, args: Arguments, kwarg
         return None
     prepare(run, instance)
     if target.name in BLOCKS and target.base in LAYERS and args:
-        return args[0]
+        return _block(run, instance, target.name, args, span)
     if target.name in ("forward", "__call__"):
         held = containers.contents(run, instance)
         if isinstance(held, Sequential) or instance.layer is not None:
             return call(run, held if isinstance(held, Sequential) else instance.layer, args, kwargs, span)
     return call(run, PlainMethod(instance, target.name), args, kwargs, span)
+
+
+def _block(run: Interpreter, instance: Instance, name: str, args: Arguments, span: Any) -> Value:
+    """A part of torch's own transformer layer: what comes out is as large as what it is given first."""
+    value = args[0]
+    if name == "_ff_block":
+        for part in ("linear1", "activation", "linear2"):
+            value = call(run, instance_attribute(run, instance, part), [value], {}, span)
+    else:
+        attention = instance_attribute(run, instance, "self_attn" if name == "_sa_block" else "multihead_attn")
+        read = args[1] if name == "_mha_block" and len(args) > 1 else value
+        if run.trace is not None and not isinstance(read, Tensor):
+            read = run.trace.held_in(read) or read  # it is a tensor where it is attended to
+        value = call(run, attention, [value, read, read], {}, span)
+        value = value[0] if isinstance(value, tuple) and value else value
+    first = args[0]
+    result = value.with_shape(first.shape) if isinstance(value, Tensor) and isinstance(first, Tensor) else first
+    return result if run.trace is None else run.trace.as_of(result, value)
 
 
 def call_instance(run: Interpreter, instance: Instance, args: Arguments, kwargs: Keywords, span: Any) -> Value:

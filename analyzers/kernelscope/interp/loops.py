@@ -64,7 +64,9 @@ def any_number_of_rounds(run: Interpreter, scope: Scope, go: Callable[[], bool],
                 )
         contents = run.changes.since(mark)
         begun = run.changes.undo(mark)
+        uneven = dict(run.changes.uneven)  # by what happens in a round: that a round makes them longer is told below
         run.changes.join(begun, {}, contents, join)
+        run.changes.uneven = uneven
         for key, (held, was) in begun.items():
             first = at_first.setdefault(key, len(was))
             if isinstance(held, list) and len(held) > len(was):

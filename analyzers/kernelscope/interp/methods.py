@@ -10,7 +10,7 @@ from typing import Any
 
 from kernelscope.dims import Dim
 from kernelscope.interp import containers
-from kernelscope.interp.attributes import chosen
+from kernelscope.interp.attributes import NUMEL, TUPLES, chosen
 from kernelscope.interp.autograd import SAVE, SAVED
 from kernelscope.interp.calls import call
 from kernelscope.interp.families import store_under
@@ -42,8 +42,6 @@ CHANGING = {"append", "extend", "insert", "pop", "update", "clear", "setdefault"
 
 GROWING = {"append", "extend", "add_module", "register_module"}
 """Methods that give a chain of layers more of them."""
-TUPLES = {"count", "index"}
-"""Methods of tuples."""
 TEXT = {("startswith", 1), ("endswith", 1), ("lower", 0), ("upper", 0), ("strip", 0), ("replace", 2), ("split", 0),
         ("removeprefix", 1), ("removesuffix", 1), ("title", 0), ("isdigit", 0)}  # fmt: skip
 """Methods of texts, with the number of texts that they are given here."""
@@ -111,7 +109,7 @@ def call_method(run: Interpreter, target: PlainMethod, args: Arguments, kwargs: 
                 return text
             if (name, len(args)) in TEXT and not kwargs and all(isinstance(a, str) for a in args):
                 return getattr(value, name)(*args)
-        case tuple() if name == "numel" and all(isinstance(part, Dim | Opaque) for part in value):
+        case tuple() if name == NUMEL and all(isinstance(part, Dim | Opaque) for part in value):
             return numel(for_op(part) for part in value)  # of a part of a shape: `x.shape[:-1].numel()`
         case tuple() if run.forks and name not in TUPLES:
             raise NoSuchWay

@@ -59,7 +59,11 @@ class Origins:
 
     def origins(self, value: Value) -> tuple[Step, ...]:
         """The steps that a value may come from."""
-        found = self._origins.get(id(self.latest(value)))
+        return self._origins_of(self.latest(value))
+
+    def _origins_of(self, value: Value) -> tuple[Step, ...]:
+        """The same of a tensor as it was."""
+        found = self._origins.get(id(value))
         return found[1] if found is not None else ()
 
     def _origins_in(self, value: Value) -> tuple[Step, ...]:

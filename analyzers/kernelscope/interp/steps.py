@@ -88,6 +88,12 @@ class Step(Struct, eq=False):
         """Whether a call notes something for the gradients only, which no forward reads."""
         return self.kind == "unfollowed" and self.name.rpartition(".")[2] in FOR_BACKWARD
 
+    @property
+    def changes_its_object(self) -> bool:
+        """Whether a call that is not followed works in place on what it is of: `self.cache.copy_(new)` reads `new`."""
+        callee = self.callee
+        return isinstance(self.target, Unknown) and isinstance(callee, t.Attribute) and is_in_place(callee.attr)
+
     def cost(self) -> Cost | None:
         """Work and traffic by the operator table."""
         operator = self.operator
@@ -104,6 +110,11 @@ class Step(Struct, eq=False):
         yield self
         for step in self.body:
             yield from step.walk()
+
+
+def is_in_place(name: str) -> bool:
+    """Whether torch's names tell that a function changes what it is given first."""
+    return name.endswith("_") and not name.endswith("__")
 
 
 def tensors_in(value: Value) -> Iterator[Tensor | Unknown]:

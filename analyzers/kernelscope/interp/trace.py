@@ -17,7 +17,7 @@ from kernelscope import ops
 from kernelscope.dims import NO_FACTS
 from kernelscope.interp.kernel_writes import Launch
 from kernelscope.interp.origins import Origins
-from kernelscope.interp.steps import Given, Step, Test, tensors_in
+from kernelscope.interp.steps import Given, Step, Test, is_in_place, tensors_in
 from kernelscope.interp.values import (
     Arguments,
     Builtin,
@@ -153,7 +153,10 @@ class Trace(Origins):
         begun, left = [*tensors_in(first)], [*tensors_in(last)]
         if len(begun) == len(left):
             ends = [self.origins(self.latest(value)) for value in left]
-            self._current.carried += zip(map(self.latest, begun), ends, strict=True)
+            self._current.carried += zip(begun, ends, strict=True)
+            for value, end in zip(begun, ends, strict=True):  # more may be known of it by now
+                if (latest := self.latest(value)) is not value and self.origins(latest) == self._origins_of(value):
+                    self._current.carried.append((latest, end))
 
     def call(self, target: Value, args: Arguments, kwargs: Keywords, span: Any, run: Callable[[], Value]) -> Value:
         """A call: one step if it leaves the workspace, else a step around what happens inside."""
@@ -271,7 +274,7 @@ class Trace(Origins):
         that is told of the tensors that this function made, and where a library is given none of them of its inputs.
         What a kernel writes its own code tells.
         """
-        if step.is_for_backward:
+        if step.is_for_backward or step.changes_its_object:
             return
         if isinstance(step.target, Launch) and step.target.writes:
             for value in step.target.written(step.args, step.kwargs):
@@ -384,8 +387,7 @@ def _is_of_library(step: Step) -> bool:
 
 
 def _in_place(name: str, operator: ops.Op | None, result: Value) -> bool:
-    short = name.rpartition(".")[2]
-    if short.endswith("_") and not short.endswith("__"):
+    if is_in_place(name.rpartition(".")[2]):
         return True
     return operator is not None and operator.kind == "communication" and not isinstance(result, Tensor)
 

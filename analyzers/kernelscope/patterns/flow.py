@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 
 from kernelscope import ops
 from kernelscope.dims import Dim, dim
-from kernelscope.interp.steps import Step, Test, tensors_in
+from kernelscope.interp.steps import Step, Test, is_in_place, tensors_in
 from kernelscope.interp.trace import Trace
 from kernelscope.interp.values import Choice, Instance, Value, as_size
 from kernelscope.ops import Module
@@ -61,7 +61,7 @@ class Use:
     value: Tensor | Unknown
     nodes: list[Node]
     carried: list[Node] = field(default_factory=list["Node"])
-    """Those that a round of a loop leaves for its next round."""
+    """Those that a round of a loop leaves for its next round, perhaps the node itself, which then adds up."""
 
 
 @dataclass(eq=False, slots=True)
@@ -279,7 +279,9 @@ class Flow:
             use.nodes = [n for n in use.nodes if n.is_source or n.number < node.number] or use.nodes[:0]
             loops = [step for outer in node.ancestors() for step in outer.steps if step.kind == "loop"]
             left = [made for step in loops for first, made in step.carried if first is use.value]
-            use.carried = [n for made in left for n in self._known(made) if n.number > node.number]
+            carried = [n for made in left for n in self._known(made)]
+            use.nodes += [n for n in carried if n.number < node.number and n not in use.nodes and _excludes(n, node)]
+            use.carried = [n for n in carried if n.number >= node.number]
         return found
 
     def _outputs(self, result: Value, names: Sequence[Sequence[str]]) -> Iterator[Output]:
@@ -318,6 +320,12 @@ class Flow:
         return found
 
 
+def _excludes(one: Node, other: Node) -> bool:
+    """Whether a round of a loop takes one way or the other: what one gives to the other it gives to a later round."""
+    opposite = {(test.path, test.span, not test.holds) for test in one.all_tests}
+    return any((test.path, test.span, test.holds) in opposite for test in other.all_tests)
+
+
 def _is_copying(target: Value) -> bool:
     """Whether a layer gives what it is given."""
     operator = ops.find(f"{target.name}.forward") if isinstance(target, Module) else None
@@ -342,11 +350,11 @@ def changes_more(node: Node) -> bool:
     if step.is_for_backward:
         return False
     if step.kind == "unfollowed" and not node.users:
-        return any(isinstance(use.value, Tensor) and use.nodes for use in node.uses)
+        return any((isinstance(use.value, Tensor) or step.changes_its_object) and use.nodes for use in node.uses)
     operator = step.operator
     if operator is not None and operator.kind == "communication":
         return True
-    in_place = step.kind == "store" or (step.name.endswith("_") and not step.name.endswith("__"))
+    in_place = step.kind == "store" or is_in_place(step.name)
     return in_place and bool(node.uses) and any(outlives(n) for n in node.uses[0].nodes)
 
 

@@ -1,0 +1,231 @@
+"""Pictures of code of which a part is not known: no line may end, or begin, where the source does not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from kernelscope.analysis import Analysis
+from kernelscope.explain import document as d
+from kernelscope.explain.render import to_text
+from kernelscope.results import Target
+
+
+def picture(tmp_path: Path, source: str, symbol: str) -> tuple[set[tuple[str, str]], str]:
+    """The joined boxes by their first lines, and the whole text."""
+    path = tmp_path / "model.py"
+    path.write_text(source)
+    found = Analysis([tmp_path]).document("dataflow", Target(path, None, symbol))
+    joined: set[tuple[str, str]] = set()
+    for block in found.blocks:
+        if isinstance(block, d.Diagram):
+            lines = {box.key: box.lines[0] for box in block.graph.boxes}
+            joined |= {
+                (lines[e.source], lines[e.target]) for e in block.graph.edges if {e.source, e.target} <= {*lines}
+            }
+    return joined, to_text(found).text
+
+
+RECURRENT = """
+from torch import nn
+import torch.nn.functional as F
+from fast_ops import scan
+
+
+def combined(x, dt, lengths=None):
+    out, _, states = scan(x, dt)
+    if lengths is not None:
+        return out, states
+    return out
+
+
+class Recurrent(nn.Module):
+    def __init__(self, dim):
+        super().__init__()
+        self.proj = nn.Linear(dim, 2 * dim)
+
+    def forward(self, x, lengths):
+        z, dt = self.proj(x).chunk(2, -1)
+        y = combined(z, dt, lengths=lengths)
+        if hasattr(self, "cache"):
+            y, states = y
+            self.cache.states.copy_(states)
+        y = y.view(z.shape)
+        return y * F.silu(z)
+"""
+
+
+def test_what_is_a_tensor_or_a_tuple_stays_what_it_came_from(tmp_path: Path) -> None:
+    joined, _ = picture(tmp_path, RECURRENT, "Recurrent")
+    assert {("Linear", "combined"), ("Linear", "SiLU"), ("combined", "×"), ("SiLU", "×")} <= joined
+
+
+def test_a_state_that_is_written_takes_what_is_written_and_gives_nothing(tmp_path: Path) -> None:
+    joined, text = picture(tmp_path, RECURRENT, "Recurrent")
+    assert ("combined", "cache.states.copy_") in joined
+    assert not [pair for pair in joined if pair[0] == "cache.states.copy_"]
+    assert '← if hasattr(self, "cache")' in text
+
+
+DECODER = """
+import torch
+from torch import nn
+
+
+class Block(nn.Module):
+    def __init__(self, wide, dim):
+        super().__init__()
+        self.in_channels = wide
+        self.proj = nn.Linear(wide, dim)
+
+    def forward(self, x):
+        return self.proj(x)
+
+
+class Decoder(nn.Module):
+    def __init__(self, dim, levels):
+        super().__init__()
+        self.parts = nn.ModuleDict()
+        for i in range(levels):
+            self.parts[f"{i}_block"] = Block(2 * dim, dim)
+            self.parts[f"{i}_norm"] = nn.GroupNorm(8, dim)
+            self.parts[f"{i}_out"] = nn.Linear(dim, dim)
+
+    def forward(self, x, skips):
+        first = torch.tanh(x)
+        aux, tmp = None, None
+        x = first
+        for name, part in self.parts.items():
+            if "norm" in name:
+                tmp = part(x)
+            elif "out" in name:
+                tmp = part(torch.relu(tmp))
+                aux = tmp if aux is None else tmp + aux
+            else:
+                if x.shape[1] != part.in_channels:
+                    x = torch.cat([x, skips.pop()], dim=1)
+                x = part(torch.sigmoid(x))
+        return aux
+"""
+
+
+def test_what_one_kind_of_round_leaves_to_another_kind_is_a_line(tmp_path: Path) -> None:
+    joined, text = picture(tmp_path, DECODER, "Decoder")
+    assert {
+        ("tanh", "part"),
+        ("part", "ReLU"),
+        ("tanh", "concat"),
+        ("concat", "sigmoid"),
+        ("sigmoid", "part"),
+    } <= joined
+    assert "aux of the last round" in text
+    assert "source that is lost" not in text
+
+
+QUANTISER = """
+import torch
+from torch import nn
+
+
+class Level(nn.Module):
+    def __init__(self, dim, size):
+        super().__init__()
+        self.book = nn.Parameter(torch.randn(size, dim))
+
+    def forward(self, x):
+        index = torch.cdist(x, self.book).argmin(-1)
+        return torch.tanh(x) * self.book[index], index
+
+
+class Quantiser(nn.Module):
+    def __init__(self, dim, size, levels):
+        super().__init__()
+        self.levels = nn.ModuleList()
+        for _ in range(levels):
+            self.levels.append(Level(dim, size))
+
+    def forward(self, x):
+        total, residual = 0.0, torch.relu(x)
+        for level in self.levels:
+            part, _ = level(residual)
+            residual = residual - part
+            total = total + part
+        return total
+"""
+
+
+def test_what_a_round_leaves_to_many_of_the_next_is_a_note(tmp_path: Path) -> None:
+    joined, text = picture(tmp_path, QUANTISER, "Quantiser")
+    assert "← residual for the next" in text and "← total of the last" in text
+    assert not [pair for pair in joined if pair[0] == "−"]
+    assert "for level in levels (×levels)" in text, "one is appended in each round"
+
+
+COUNTED = """
+from torch import nn
+
+
+class Stacks(nn.Module):
+    def __init__(self, dim, depth, flag):
+        super().__init__()
+        self.plain, self.some, self.pairs = nn.ModuleList(), nn.ModuleList(), nn.ModuleList()
+        self.cut, self.longer = nn.ModuleList(), nn.ModuleList([nn.Linear(dim, dim)])
+        for i in range(depth):
+            self.plain.append(nn.Linear(dim, dim))
+            self.pairs.append(nn.Linear(dim, dim))
+            self.pairs.append(nn.Linear(dim, dim))
+            self.longer.append(nn.Linear(dim, dim))
+            if i % 2 == 0:
+                self.some.append(nn.Linear(dim, dim))
+        for i in range(depth):
+            if flag:
+                break
+            self.cut.append(nn.Linear(dim, dim))
+
+    def forward(self, x):
+        for l in self.plain:
+            x = l(x)
+        for l in self.some:
+            x = l(x)
+        for l in self.pairs:
+            x = l(x)
+        for l in self.cut:
+            x = l(x)
+        for l in self.longer:
+            x = l(x)
+        return x
+"""
+
+
+def test_layers_that_a_loop_appends_are_counted_where_each_round_appends_one(tmp_path: Path) -> None:
+    _, text = picture(tmp_path, COUNTED, "Stacks")
+    assert "for l in plain (×depth)" in text and "for l in longer (×depth+1)" in text
+    assert not [name for name in ("some", "pairs", "cut") if f"for l in {name} (×" in text]
+
+
+ENCODER = """
+from torch import nn
+import torch.nn.functional as F
+
+
+class Layer(nn.TransformerDecoderLayer):
+    def forward(self, x, memory):
+        x = x + self._sa_block(self.norm1(x), None, None)
+        x = x + self._mha_block(self.norm2(x), memory, None, None)
+        return x + self._ff_block(self.norm3(x))
+
+
+class Stack(nn.Module):
+    def __init__(self, dim, gelu=True):
+        super().__init__()
+        self.layer = Layer(dim, 8, 4 * dim, activation=F.gelu if gelu else F.relu, batch_first=True)
+
+    def forward(self, x, memory):
+        return self.layer(x, memory)
+"""
+
+
+def test_blocks_of_torchs_own_layers_are_drawn(tmp_path: Path) -> None:
+    joined, text = picture(tmp_path, ENCODER, "Stack")
+    assert {("LayerNorm", "Linear"), ("Linear", "GELU"), ("GELU", "Linear"), ("Linear", "+ residual")} <= joined
+    assert ("memory", "MultiheadAttention") in joined and "[4*dim, dim]" in text
+    assert "source that is lost" not in text
