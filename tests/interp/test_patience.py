@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +13,7 @@ from kernelscope.explain.tensor_hover import AWAITED
 from kernelscope.interp import file_runs
 from kernelscope.results import Span
 from kernelscope.turns import Turns
-from kernelscope.workspace import index
+from kernelscope.workspace.file_count import LARGE
 
 PATIENCE = 0.5
 
@@ -44,7 +45,7 @@ def test_hovers_in_a_large_workspace_that_is_read_for_the_first_time_wait_for_no
     analysis.beside = later.append
     place = path.read_text().index("y =")
     with Turns().turn(0):
-        analysis.workspace.index._walked = index.LARGE  # pyright: ignore[reportPrivateUsage]
+        analysis.workspace.index._count.files = LARGE  # pyright: ignore[reportPrivateUsage]
         with analysis.workspace.index._running:  # pyright: ignore[reportPrivateUsage]
             assert analysis.is_young
             early = analysis.hover(path, place)
@@ -53,6 +54,31 @@ def test_hovers_in_a_large_workspace_that_is_read_for_the_first_time_wait_for_no
                 work()
             known = analysis.hover(path, place)
         assert known is not None and known.signature == "y: Tensor[2, 3]"
+
+
+def test_a_hover_waits_until_the_files_are_counted(tmp_path: Path) -> None:
+    path = tmp_path / "m.py"
+    path.write_text("import torch\n\ndef f(x):\n    y = x.view(2, 3)\n    return y\n")
+    analysis, counting, turns = Analysis([tmp_path]), threading.Event(), Turns()
+    index = analysis.workspace.index
+
+    def read() -> None:
+        with index._running:  # pyright: ignore[reportPrivateUsage]
+            with index._count.counting():  # pyright: ignore[reportPrivateUsage]
+                counting.set()
+                with turns.turn(0):  # while others wait for it
+                    index._count.files = LARGE  # pyright: ignore[reportPrivateUsage]
+            done.wait()
+
+    done, reader = threading.Event(), threading.Thread(target=read)
+    analysis.beside = lambda action: None
+    with turns.turn(0):
+        reader.start()
+        counting.wait()
+        early = analysis.hover(path, path.read_text().index("y ="))
+    done.set()
+    reader.join()
+    assert early is not None and early.notes == (AWAITED,)
 
 
 def test_of_many_names_that_nobody_waits_for_the_last_are_interpreted(tmp_path: Path) -> None:

@@ -13,8 +13,7 @@ from typing import Any, BinaryIO, cast
 import msgspec
 import pytest
 from kernelscope.results import IndexProgress
-from kernelscope.workspace import index as index_module
-from kernelscope.workspace import pool, processes, symbols
+from kernelscope.workspace import file_count, pool, processes, symbols
 from kernelscope.workspace.facts import DefKind, Name, columns
 from kernelscope.workspace.files import Files
 from kernelscope.workspace.index import Index, Stage
@@ -355,7 +354,7 @@ def test_only_a_large_workspace_that_is_read_for_the_first_time_is_young(
     small, ever = Index(files), list[bool]()
     small.run(lambda _: ever.append(small.is_young))
     assert not any(ever)
-    monkeypatch.setattr(index_module, "LARGE", 3)
+    monkeypatch.setattr(file_count, "LARGE", 3)
     large = Index(files, cache)
     said: dict[Stage, bool] = {}
 

@@ -108,6 +108,7 @@ class Hovers:
         from kernelscope.explain.tensor_hover import awaited_hover, tensor_hover
         from kernelscope.interp.signs import shows_tensor
 
+        self._parts.workspace.index.await_count()
         runs, is_patient = self._parts.runs, not self._parts.is_young
         if head and runs.is_behind(str(path)):
             return None  # it is being typed

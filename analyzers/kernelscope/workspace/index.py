@@ -21,6 +21,7 @@ from kernelscope.turns import give_way
 from kernelscope.workspace.definitions import names_of
 from kernelscope.workspace.facts import EMPTY_NAMES, FileFacts, decode_facts, decode_names
 from kernelscope.workspace.facts_at_hand import FactsAtHand
+from kernelscope.workspace.file_count import FileCount
 from kernelscope.workspace.files import CUDA_SUFFIXES, WATCHED_SUFFIXES, Entry, Files
 from kernelscope.workspace.folders import Folders
 from kernelscope.workspace.mentions import Mentions
@@ -36,8 +37,6 @@ WRITE_ROWS = 400
 MANY_ROWS = 400
 """So many are read at a start besides what is kept as a whole."""
 MAX_SMALL_CHANGE = 32
-LARGE = 12_000
-"""Of so many files the first reading takes long enough for somebody to notice."""
 
 
 class Stage(IntEnum):
@@ -78,8 +77,7 @@ class Index:
         self._facts = FactsAtHand(files, self.store, self.holds, self._stands)
         self._open_names: dict[str, Version] = {}
         self._is_loaded = self._was_read = False
-        self._walked = 0
-        """How many files there were when the disk was walked last."""
+        self._count = FileCount()
         self._folders: Folders | None = None
         self._mentions: Mentions | None = None
         self._running = threading.Lock()
@@ -98,7 +96,12 @@ class Index:
     def is_young(self) -> bool:
         """Whether a large workspace is being read for the first time, which takes all cores for a while."""
         is_unread = self.stage < Stage.CALLS and not self._is_loaded
-        return is_unread and self._walked >= LARGE and self._running.locked()
+        return is_unread and self._count.is_large and self._running.locked()
+
+    def await_count(self) -> None:
+        """Waits until it is known whether the workspace is young, which is soon."""
+        if not self._is_loaded:
+            self._count.wait()
 
     # -- filling --------------------------------------------------------------------------------------------
 
@@ -106,12 +109,13 @@ class Index:
         """Brings the index up to date with the disk; `generation` tells whether anything differed."""
         with self._running:
             report = Report(progress)
-            self._load()
-            report.tell(0, len(self._stamps), _PHASES[Wanted.NAMES])
-            entries = {entry.path: entry for entry in self.files.walk(cancelled)}
-            if cancelled():
-                return
-            self._walked = len(entries)
+            with self._count.counting():
+                self._load()
+                report.tell(0, len(self._stamps), _PHASES[Wanted.NAMES])
+                entries = {entry.path: entry for entry in self.files.walk(cancelled)}
+                if cancelled():
+                    return
+                self._count.files = len(entries)
             gone = [path for path in self._stamps if path not in entries]
             changed = [entry for entry in entries.values() if not self._is_current(entry)]
             had_operators = any(self._has_operators(path) for path in (*gone, *(entry.path for entry in changed)))
