@@ -9,7 +9,7 @@ import pytest
 from kernelscope.syntax.cuda.functions import Function, FunctionKind, functions
 from kernelscope.syntax.cuda.nodes import walk
 from kernelscope.syntax.cuda.outer_names import outer_names
-from kernelscope.syntax.cuda.source import CudaSource, parse
+from kernelscope.syntax.cuda.source import CudaSource, of_kinds, parse
 from tree_sitter import Node
 
 
@@ -253,3 +253,11 @@ def test_outer_names_leave_out_what_bodies_say() -> None:
 
 def test_outer_names_are_all_words_where_braces_do_not_match() -> None:
     assert b"local" in outer_names(b"#if A\nvoid f(int a) {\n#else\nvoid f() {\n#endif\n int local; }\nvoid g();")
+
+
+@pytest.mark.parametrize("count", [3, 4, 12, 40])
+def test_nodes_of_a_kind_are_in_source_order(count: int) -> None:
+    branches = "".join(f"if (a == {i}) {{ a = {i}; }}\n" for i in range(count))
+    found = of_kinds(parse(f"void f(int a) {{ {branches} }}".encode()).root, ("if_statement",))["if_statement"]
+    assert len(found) == count
+    assert [node.start_byte for node in found] == sorted(node.start_byte for node in found)

@@ -136,7 +136,7 @@ class CudaSource:
     @cached_property
     def declaring(self) -> dict[str, list[Node]]:
         """The nodes that declare something (see `DECLARING`) by type, in source order."""
-        return {kind: sorted(nodes, key=_place) for kind, nodes in of_kinds(self.root, DECLARING).items()}
+        return of_kinds(self.root, DECLARING)
 
 
 def _place(node: Node) -> tuple[int, int]:
@@ -144,13 +144,13 @@ def _place(node: Node) -> tuple[int, int]:
 
 
 def of_kinds(root: Node, kinds: tuple[str, ...]) -> dict[str, list[Node]]:
-    """The nodes of some types below one."""
+    """The nodes of some types below one, in source order: a query gives them in another one from run to run."""
     found = captured(_query(kinds), root)
     if not found:
         for node in walk(root):
             if node.type in kinds:
                 found.setdefault(node.type, []).append(node)
-    return found
+    return {kind: sorted(nodes, key=_place) for kind, nodes in found.items()}
 
 
 def _call_sites(body: Node) -> Iterator[CallSite]:
