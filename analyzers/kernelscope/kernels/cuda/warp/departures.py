@@ -7,7 +7,8 @@ kept here until the place is reached where its lanes come together with the rest
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+
+from msgspec import Struct
 
 from kernelscope.dims import Dim, dim
 from kernelscope.kernels.cuda.warp.machine import Machine
@@ -15,8 +16,7 @@ from kernelscope.kernels.cuda.warp.merging import select
 from kernelscope.kernels.cuda.warp.values import Cell, Data, Int, Open, Pointer, Symbol, Value
 
 
-@dataclass(slots=True)
-class _Departure:
+class _Departure(Struct, eq=False):
     """One path that leaves early: how, why lanes take it apart (if they do), and what it gave variables."""
 
     kind: str
@@ -25,16 +25,16 @@ class _Departure:
     given: dict[Cell, Value]
 
 
-@dataclass(slots=True)
-class Departures:
+class Departures(Struct, eq=False):
     """The paths that leave one round of a loop, or one function."""
 
     m: Machine
     kinds: tuple[str, ...]
     """`break` and `continue`, or `return`."""
-    logs: int = field(init=False)
-    conditions: int = field(init=False)
-    found: list[_Departure] = field(default_factory=list[_Departure])
+    logs: int = 0
+    conditions: int = 0
+    """How many there were when it began."""
+    found: list[_Departure] = []
 
     def __post_init__(self) -> None:
         self.logs, self.conditions = len(self.m.logs), len(self.m.conditions)

@@ -5,8 +5,9 @@ Inside of a trial nothing counts but what variables become: there an inner loop'
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from math import gcd
+
+from msgspec import Struct
 
 from kernelscope.dims import Dim
 from kernelscope.dims.monomial import Opaque
@@ -31,8 +32,7 @@ MAX_TRIAL = 4_000
 MAX_HALVINGS = 12
 
 
-@dataclass(slots=True)
-class Changed:
+class Changed(Struct, eq=False):
     """A variable that a loop changes: its steps, if they are plain to see, and its value before."""
 
     name: str
@@ -42,8 +42,7 @@ class Changed:
     plain: bool
 
 
-@dataclass(slots=True)
-class _Trial:
+class _Trial(Struct, eq=False):
     """What a round that was tried gave variables."""
 
     after: dict[Cell, Value]
@@ -109,7 +108,7 @@ def _trial(
 ) -> _Trial | None:
     """Follow a round without counting what it does. One that is long is followed as far as it decides indices: of other
     variables it is only asked whether they differ by lane, which they are then taken to do."""
-    cells = {entry.cell for entry in changed}
+    cells = {entry.cell for entry in changed if not _differs_anyway(m, entry.before)}
     if m.quiet:
         return _followed_quietly(m, node, names, returned, frozenset())  # what variables become is all that is wanted
     if node not in m.long:
@@ -121,6 +120,11 @@ def _trial(
     indices = {entry.cell for entry in changed if isinstance(entry.before, Int | Pointer)}
     part, told = decisive(m, node, indices, names)
     return _followed_quietly(m, part, names, returned, frozenset(cells - told))
+
+
+def _differs_anyway(m: Machine, before: Value) -> bool:
+    """Whether lanes have values of their own already, and whatever a round makes of them is no index."""
+    return not isinstance(before, Int | Pointer) and bool(m.varying(before))
 
 
 def _followed_quietly(
@@ -168,7 +172,7 @@ def _concluded(m: Machine, entry: Changed, head: Dim | None, after: Value, round
     if head is None:
         why = m.varying(before) or (m.varying(after) if tried else "a loop")
         if isinstance(before, Data) and not why:
-            return replace(before, unset=False)  # a round may find what an earlier one set
+            return Data(before.varying, before.kind)  # a round may find what an earlier one set
         return m.unknown(entry.cell.kind, entry.name, why)
     assert isinstance(before, Int | Pointer)
     start = before.d if isinstance(before, Int) else before.offset

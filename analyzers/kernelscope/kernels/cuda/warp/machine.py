@@ -6,7 +6,9 @@ Reads and writes of variables and memory live here; what expressions and stateme
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+
+from msgspec import structs
 
 from kernelscope.dims import Dim, TooLarge, dim
 from kernelscope.kernels.cuda.warp.definitions import Definitions
@@ -374,7 +376,7 @@ class Machine:
         is_row = pointer.memory.space == "shared" and isinstance(kind, Opaque)
         value = self.unknown(kind, text, reason, symbol, "unknown" if is_row else "global")
         if isinstance(value, Open):
-            return replace(value, number=self.symbols.new(value.name, symbol or Symbol()))
+            return structs.replace(value, number=self.symbols.new(value.name, symbol or Symbol()))
         return value
 
     def _given_element(self, pointer: Pointer) -> Value:

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+
+from msgspec import Struct
 
 from kernelscope.kernels.cuda.warp.types import StructType, Type
 from kernelscope.kernels.cuda.warp.values import Place, Record
 
 
-@dataclass(eq=False, slots=True)
-class Names:
+class Names(Struct, eq=False):
     """One scope and those around it."""
 
     parent: Names | None = None
-    variables: dict[str, Place] = field(default_factory=dict[str, "Place"])
-    types: dict[str, Type] = field(default_factory=dict[str, "Type"])
+    variables: dict[str, Place] = {}
+    types: dict[str, Type] = {}
     struct: StructType | None = None
     """The struct whose members are in scope."""
     this: Record | None = None

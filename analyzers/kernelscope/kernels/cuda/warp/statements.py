@@ -6,8 +6,9 @@ lanes that did not take it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from enum import Enum
+
+from msgspec import Struct
 
 from kernelscope.dims import Dim, dim
 from kernelscope.kernels.cuda.warp.departures import Departures
@@ -42,14 +43,13 @@ class End(Enum):
     """By return, break, continue or goto, in every case."""
 
 
-@dataclass(slots=True)
-class Returned:
+class Returned(Struct, eq=False):
     """Values that a function's returns gave, each with the conditions under which it did."""
 
     reference: bool
     before: int
-    values: list[tuple[tuple[Dim, ...], Place]] = field(default_factory=list["tuple[tuple[Dim, ...], Place]"])
-    departures: list[Departures] = field(default_factory=list[Departures])
+    values: list[tuple[tuple[Dim, ...], Place]] = []
+    departures: list[Departures] = []
     """Of the function and of the loops around a statement, the innermost last."""
 
     def departs(self, kind: str) -> None:

@@ -6,8 +6,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
+
+from msgspec import Struct
 
 from kernelscope.dims import Dim, dim
 from kernelscope.kernels.cuda.warp.types import NO_TYPE, Opaque, StructType, Type, Vector
@@ -20,15 +21,14 @@ if TYPE_CHECKING:
 Space = Literal["global", "shared", "local", "constant", "unknown"]
 
 
-@dataclass(eq=False, slots=True)
-class Memory:
+class Memory(Struct, eq=False):
     """An array: a kernel's pointer argument, a `__shared__` array, a local one."""
 
     name: str
     space: Space
     element: Type
     dims: tuple[Dim | None, ...] = ()
-    stored: dict[Dim, Value] = field(default_factory=dict["Dim", "Value"])
+    stored: dict[Dim, Value] = {}
     """What a local array was last given at its offsets."""
     cell: Cell | None = None
     """The variable whose address this is."""
@@ -44,13 +44,11 @@ class Memory:
         self.given = False
 
 
-@dataclass(frozen=True, slots=True)
-class Int:
+class Int(Struct, frozen=True, gc=False):
     d: Dim
 
 
-@dataclass(frozen=True, slots=True)
-class Data:
+class Data(Struct, frozen=True, gc=False):
     """A number that is no index: only whether it is the same in all lanes is known, and why it is not."""
 
     varying: str = ""
@@ -59,8 +57,7 @@ class Data:
     """Whether nobody gave the variable a value yet: no program may read it so."""
 
 
-@dataclass(frozen=True, slots=True)
-class Open:
+class Open(Struct, frozen=True, gc=False):
     """Something of a type that is not known, such as a member of a struct defined elsewhere."""
 
     name: str
@@ -73,8 +70,7 @@ class Open:
     """The number that it is when an index needs one, where others have the same name: elements of one array."""
 
 
-@dataclass(frozen=True, slots=True)
-class Pointer:
+class Pointer(Struct, frozen=True):
     """`offset` is in bytes from the start of `memory`."""
 
     memory: Memory
@@ -82,8 +78,7 @@ class Pointer:
     target: Type
 
 
-@dataclass(eq=False, slots=True)
-class Record:
+class Record(Struct, eq=False):
     """A struct's or vector's value; members that nobody gave a value yet are made when asked for."""
 
     kind: StructType | Vector | Opaque
@@ -98,16 +93,14 @@ class Record:
     """Where it lies, of an object in memory whose method runs: its members are read and written there."""
 
 
-@dataclass(eq=False, slots=True)
-class Closure:
+class Closure(Struct, eq=False):
     """A lambda with the names that it sees."""
 
     node: t.Lambda
     names: object
 
 
-@dataclass(frozen=True, slots=True)
-class Group:
+class Group(Struct, frozen=True):
     """A cooperative group: its kind and, for tiles, its size."""
 
     kind: Literal["block", "grid", "tile", "cluster"]
@@ -117,8 +110,7 @@ class Group:
 Value = Int | Data | Open | Pointer | Record | Closure | Group
 
 
-@dataclass(eq=False, slots=True)
-class Cell:
+class Cell(Struct, eq=False):
     """A variable in registers."""
 
     value: Value
@@ -126,8 +118,7 @@ class Cell:
     span: Span | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class InMemory:
+class InMemory(Struct, frozen=True):
     """A place in memory: what `p[i]` and `*p` are before they are read or written."""
 
     pointer: Pointer
@@ -138,8 +129,7 @@ class InMemory:
 Place = Cell | InMemory
 
 
-@dataclass(slots=True)
-class Symbol:
+class Symbol(Struct, eq=False):
     """A name that stands for an unknown integer."""
 
     varying: str = ""
