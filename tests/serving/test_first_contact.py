@@ -9,13 +9,19 @@ import pytest
 from kernelscope.serving import caches, free_arrays
 from kernelscope.serving.balancing import balancing
 from kernelscope.serving.c_functions import CSource
+from kernelscope.serving.c_waits import c_syncs
 from kernelscope.serving.claims import PythonSource
 from kernelscope.serving.constraints import constraints
 from kernelscope.serving.giving_up import given_up
+from kernelscope.serving.layers import orders
 from kernelscope.serving.preferences import preferences
+from kernelscope.serving.procedures import is_aside
 from kernelscope.serving.reading import read_c
 from kernelscope.serving.roles import roles
+from kernelscope.serving.task_structs import task_structs
 from kernelscope.serving.victims import victims
+from kernelscope.serving.warp_roles import warp_roles
+from kernelscope.serving.work import tables
 from kernelscope.syntax.text import SourceText
 
 Source = Callable[[str], PythonSource]
@@ -208,3 +214,117 @@ def test_an_order_that_is_turned_round_serves_the_newest_first(source: Source) -
         (claim,) = victims(source(text.format(turned)))
         assert claim.value == f"Way.ordering turns reqs round ({turned}): the last (newest) first"
     assert not list(victims(source(text.format("reqs[1:]"))))
+
+
+def native(text: str) -> CSource:
+    return CSource(Path("/w/desk.cu"), SourceText(text.encode()), False)
+
+
+TASK = """
+template <typename Config, typename Globals> struct fold_letters {
+    static constexpr int opcode = OPCODE_Fold;
+    static constexpr int prev_opcode = OPCODE_Read;
+    static constexpr int EXPECTED = Globals::letters / Globals::per_desk;
+    struct parsed {
+        __device__ parsed(int *instruction) {
+            layer = instruction[1];
+            pages = 2 * instruction[2];
+            rest = instruction + 3;
+        }
+    };
+    struct loader {
+        static __device__ void run(const Globals &g, State &s) {
+            while (*(volatile int *)&g.Bar[{s.layer, prev_opcode - 1, 0}] < EXPECTED) {
+                __nanosleep(20);
+            }
+        }
+    };
+};
+struct sizes {
+    static constexpr int INSTRUCTION_WIDTH = 32;
+};
+"""
+
+
+def test_a_struct_with_a_number_of_work_is_a_task() -> None:
+    (claim,) = task_structs(native(TASK))
+    assert claim.value.startswith("fold_letters is a kind of work: opcode = OPCODE_Fold, prev_opcode = OPCODE_Read")
+    assert "; its instruction holds layer = [1], pages = 2 * [2], rest = [from 3 on]" in claim.value
+    assert claim.value.endswith("; parts that run by themselves: loader")
+    (wait,) = (s for s in c_syncs(native(TASK)) if s.role == "wait")
+    assert wait.text.startswith("fold_letters::run waits by spinning")
+    assert wait.text.endswith("until the counter is EXPECTED, which is letters / per_desk")
+
+
+def test_a_sum_that_is_put_into_a_product_stays_one_factor() -> None:
+    text = """
+    struct fold {
+        static constexpr int opcode = 3;
+        static constexpr int each = sizeof(A) + sizeof(B);
+        static constexpr int all = HEADS * each;
+        static constexpr int next = each + 1;
+    };
+    """
+    (claim,) = task_structs(native(text))
+    assert "all = HEADS * (sizeof(A) + sizeof(B)), next = sizeof(A) + sizeof(B) + 1" in claim.value
+
+
+ROLES = """
+__device__ void loop(const G &g, S &s) {
+    if (warpid() < config::READERS) {
+        warpgroup::increase_registers<104>();
+        ::desk::reader::main_loop<config, G>(g, s);
+    } else {
+        warpgroup::decrease_registers<64>();
+        switch (warpgroup::warpid()) {
+        case 0:
+            ::desk::loader::main_loop<config, G>(g, s);
+            break;
+        case 1:
+            ::desk::storer::main_loop<config, G>(g, s);
+            break;
+        default:
+            asm volatile("trap;");
+        }
+    }
+}
+"""
+
+
+def test_warps_that_a_switch_gives_roles() -> None:
+    (claim,) = warp_roles(native(ROLES))
+    assert claim.value == (
+        "the warps of loop have roles: 0 runs desk::loader::main_loop, 1 runs desk::storer::main_loop "
+        "(by warpgroup::warpid()), while warpid() < config::READERS runs desk::reader::main_loop"
+    )
+    assert not list(warp_roles(native(ROLES.replace("warpgroup::warpid()", "kind"))))
+
+
+def test_of_cases_that_return_one_is_all_that_runs(source: Source) -> None:
+    text = """
+    def deal(mode, letters):
+        match mode:
+            case "turns":
+                return in_turn(letters)
+            case "waves":
+                return in_waves(letters)
+            case "pools":
+                return in_pools(letters)
+            case _:
+                raise ValueError(mode)
+    """
+    assert not list(orders(source(text)))
+
+
+def test_what_an_axis_of_a_table_counts_is_its_last_name_or_itself(source: Source) -> None:
+    text = "def f(c):\n    barriers = torch.zeros([c.num_layers, 10, c.heads + 2 * c.groups], dtype=torch.int32)\n"
+    (claim,) = tables(source(text))
+    assert ", one entry per layer, 10, (c.heads + 2 * c.groups): torch.zeros(" in claim.value
+
+
+@pytest.mark.parametrize(
+    ("path", "aside"),
+    [("demos/fold/fold.cu", False), ("desk/demos/fold.py", False), ("demos/fold.py", True), ("a/demo/main.cpp", True)],
+)
+def test_demonstrations_with_kernels_or_in_a_package_belong_to_the_product(path: str, aside: bool) -> None:
+    assert is_aside(Path(path)) is aside

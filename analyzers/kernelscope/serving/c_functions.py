@@ -150,7 +150,7 @@ class CSource:
                 continue
             text = self.quote(opened + 1, closed, MAX_CONDITION)
             negated = before.get(match.start())
-            end = self._branch_end(closed + 1, function.end)
+            end = self.branch_end(closed + 1, function.end)
             found.append(Condition(closed + 1, end, f"{negated} and {text}" if negated else text))
             otherwise = _ELSE.match(self.code, end, function.end)
             if otherwise is None:
@@ -160,12 +160,12 @@ class CSource:
             if (chained := _IF.match(self.code, start)) is not None:
                 before[chained.start()] = denied
             else:
-                found.append(Condition(start, self._branch_end(start, function.end), denied))
+                found.append(Condition(start, self.branch_end(start, function.end), denied))
         found.sort(key=lambda c: c.start)
         self._branches[function.start] = found
         return found
 
-    def _branch_end(self, start: int, limit: int) -> int:
+    def branch_end(self, start: int, limit: int) -> int:
         """Where the block or the single statement that begins at `start` ends."""
         opened = _BLOCK.match(self.code, start, limit)
         if opened is None:

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 from kernelscope.results import Location
 from kernelscope.serving.c_functions import CFunction, CSource, matching
+from kernelscope.serving.counters import Struct, said, structs
 from kernelscope.serving.sections import words
 from kernelscope.serving.waits import COUNTERS, FETCH, Sync
 
@@ -46,9 +48,33 @@ _OWN = re.compile(rb"([\w.>-]*?(\w+))\s*\[\s*(\w+)\s*\]\s*;")
 
 
 def c_syncs(source: CSource) -> Iterator[Sync]:
-    """The synchronisation of a C++ or CUDA file, function by function."""
+    """The synchronisation of a C++ or CUDA file, function by function; tasks that are structs by their names."""
     if source.aside:
         return
+    tasks = [s for s in structs(source) if s.constants] if b"constexpr" in source.code else []
+    for sync in _of_functions(source):
+        line = sync.location.line
+        task = next((s for s in tasks if source.at(s.start).line <= line <= source.at(s.end).line), None)
+        yield sync if task is None else _of_task(sync, task)
+
+
+def _of_task(sync: Sync, task: Struct) -> Sync:
+    """A synchronisation with the struct that it stands in, and what is waited for with that struct's constants."""
+    name = f"{task.name}::{sync.where}"
+    text = sync.text.replace(sync.where, name, 1) if sync.text.startswith(sync.where) else f"{name}: {sync.text}"
+    meant = {of: what for of, what in said(sync.expected, task).items() if what != sync.expected}
+    if meant and sync.expected:
+        values = list(dict.fromkeys(meant.values()))
+        text += f", which is {values[0]}" if len(values) == 1 else f", which is {_by_each(meant)}"
+        sync = replace(sync, expected=values[0] if len(values) == 1 else sync.expected)
+    return replace(sync, text=text, where=name)
+
+
+def _by_each(meant: dict[str, str]) -> str:
+    return ", ".join(f"{what} in {of}" for of, what in meant.items())
+
+
+def _of_functions(source: CSource) -> Iterator[Sync]:
     for function in source.functions:
         here = source.at(function.name_start)
         yield from _waits(source, function, here)

@@ -51,7 +51,9 @@ class Met:
 
 
 @dataclass(slots=True)
-class _Struct:
+class Struct:
+    """A struct: its braces in the file, its constants, what it derives from and is given by it."""
+
     source: CSource
     name: str
     start: int
@@ -60,7 +62,7 @@ class _Struct:
     constants: dict[str, str]
     base: str = ""
     given: tuple[str, ...] = ()
-    derived: list[_Struct] = field(default_factory=list["_Struct"])
+    derived: list[Struct] = field(default_factory=list["Struct"])
 
 
 def meetings(sources: list[CSource], of_functions: bool = False) -> list[Met]:
@@ -68,12 +70,12 @@ def meetings(sources: list[CSource], of_functions: bool = False) -> list[Met]:
 
     Tasks are structs; `of_functions` takes functions for them, as where one function runs tasks that are data.
     """
-    structs = [struct for source in sources for struct in _structs(source)]
+    found_structs = [struct for source in sources for struct in structs(source)]
     numbers = {m[1].decode(): m[2].decode() for source in sources for m in _DEFINE.finditer(source.text.data)}
-    for struct in structs:
+    for struct in found_structs:
         struct.constants = numbers | struct.constants if struct.constants else {}
-    waits = [entry for source in sources for entry in _waits(source, None if of_functions else structs)]
-    signals = [entry for source in sources for entry in _signals(source, None if of_functions else structs)]
+    waits = [entry for source in sources for entry in _waits(source, None if of_functions else found_structs)]
+    signals = [entry for source in sources for entry in _signals(source, None if of_functions else found_structs)]
     found: list[Met] = []
     for wait in waits:
         same = [(signal, shift) for signal in signals if (shift := _unified(wait, signal)) is not None]
@@ -82,8 +84,9 @@ def meetings(sources: list[CSource], of_functions: bool = False) -> list[Met]:
     return found
 
 
-def _structs(source: CSource) -> list[_Struct]:
-    found: list[_Struct] = []
+def structs(source: CSource) -> list[Struct]:
+    """The structs of a file with their constants, each with those that derive from it."""
+    found: list[Struct] = []
     code = source.code
     for match in _STRUCT.finditer(code):
         opened = match.end() - 1
@@ -93,7 +96,7 @@ def _structs(source: CSource) -> list[_Struct]:
         given = tuple(_split(match[3].decode())) if match[3] else ()
         constants = {m[1].decode(): _flat(m[2].decode()) for m in _CONSTANT.finditer(code, opened, closed)}
         base = match[2].decode().rpartition("::")[2] if match[2] else ""
-        found.append(_Struct(source, match[1].decode(), opened, closed, parameters, constants, base, given))
+        found.append(Struct(source, match[1].decode(), opened, closed, parameters, constants, base, given))
     named = {struct.name: struct for struct in found}
     for struct in found:
         if struct.base in named:
@@ -132,7 +135,17 @@ def _flat(text: str) -> str:
     return " ".join(text.split())
 
 
-def _waits(source: CSource, structs: list[_Struct] | None) -> Iterator[Entry]:
+def said(text: str, struct: Struct) -> dict[str, str]:
+    """What a text means with a struct's constants put in; by each struct that derives from a template."""
+    if not struct.derived:
+        return {struct.name: _said(text, struct.constants)}
+    return {
+        d.name: _said(text, struct.constants | dict(zip(struct.parameters, d.given, strict=False)))
+        for d in struct.derived
+    }
+
+
+def _waits(source: CSource, structs: list[Struct] | None) -> Iterator[Entry]:
     """`while (table[index] < n)` whose body does nothing but wait, or `while (x < n) x = table[index];`."""
     for match in _WHILE.finditer(source.code):
         closed = matching(source.code, match.end() - 1)
@@ -157,7 +170,7 @@ def _read(source: CSource, start: int, name: str) -> str:
     return found[1] if found is not None else ""
 
 
-def _signals(source: CSource, structs: list[_Struct] | None) -> Iterator[Entry]:
+def _signals(source: CSource, structs: list[Struct] | None) -> Iterator[Entry]:
     """Atomic additions to an entry of a table."""
     for match in _ADDS.finditer(source.code):
         arguments = source.split(match.end(), matching(source.code, match.end() - 1))
@@ -165,7 +178,7 @@ def _signals(source: CSource, structs: list[_Struct] | None) -> Iterator[Entry]:
             yield from _entries(source, structs, arguments[0], arguments[1], match.start())
 
 
-def _entries(source: CSource, structs: list[_Struct] | None, text: str, amount: str, offset: int) -> Iterator[Entry]:
+def _entries(source: CSource, structs: list[Struct] | None, text: str, amount: str, offset: int) -> Iterator[Entry]:
     """The use in the words of each struct that it belongs to: a template's use belongs to what derives from it."""
     entry = _ENTRY.search(text)
     if structs is None:
@@ -200,7 +213,13 @@ def _said(text: str, known: Mapping[str, str]) -> str:
 
 
 def _replaced(text: str, known: Mapping[str, str]) -> str:
-    return _WORD.sub(lambda m: m[0] if _is_member(text, m) else known.get(m[0], m[0]), text)
+    return _WORD.sub(lambda m: m[0] if _is_member(text, m) else _put_in(text, m, known.get(m[0], m[0])), text)
+
+
+def _put_in(text: str, match: re.Match[str], value: str) -> str:
+    """A constant in the place of its name: a sum in a product stays one factor."""
+    around = text[: match.start()].rstrip()[-1:] + text[match.end() :].lstrip()[:1]
+    return f"({value})" if any(c in around for c in "*/%") and re.search(r"\s[-+]\s", value) else value
 
 
 def _is_member(text: str, match: re.Match[str]) -> bool:

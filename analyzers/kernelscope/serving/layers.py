@@ -11,7 +11,16 @@ import sys
 from collections.abc import Iterator
 
 from kernelscope.serving.claims import Claim, PythonSource
-from kernelscope.serving.guards import all_guards_text, assignments, calls, last_name, repeated_while, statements
+from kernelscope.serving.guards import (
+    all_guards_text,
+    assignments,
+    calls,
+    last_name,
+    last_of,
+    own_of,
+    repeated_while,
+    statements,
+)
 from kernelscope.serving.pieces import by_function
 from kernelscope.serving.sections import words
 from kernelscope.syntax.python import tree as t
@@ -86,9 +95,10 @@ def _steps(source: PythonSource, function: t.FunctionDef) -> list[tuple[str, t.C
     """Calls of a function that do something to values, in order, each with its guard."""
     found: list[tuple[str, t.Call, str]] = []
     aside = {"logger", *_of_python(source)}
+    others = [case for n in own_of(function, t.Match) for case in n.cases if isinstance(last_of(case.body), t.Return)]
     for statement, guards in statements(function):
-        if isinstance(statement, t.Assert | t.Raise):
-            continue
+        if isinstance(statement, t.Assert | t.Raise) or any(_within(statement, case.body) for case in others):
+            continue  # of cases that return one is all that runs
         for call in sorted(calls(statement), key=lambda call: call.span.end):  # arguments are worked out first
             name = t.dotted(call.func) or last_name(call.func)
             if not name or name in ORDERING or last_name(call.func) in QUIET or not (call.args or call.keywords):
@@ -101,6 +111,10 @@ def _steps(source: PythonSource, function: t.FunctionDef) -> list[tuple[str, t.C
             guard = " and ".join(texts[-MOST_GUARDS:]) + (" …" if len(texts) > MOST_GUARDS else "")
             found.append((name.removeprefix("self."), call, guard))
     return found
+
+
+def _within(statement: t.Stmt, body: list[t.Stmt]) -> bool:
+    return body[0].span.start <= statement.span.start and statement.span.end <= body[-1].span.end
 
 
 def _of_python(source: PythonSource) -> Iterator[str]:

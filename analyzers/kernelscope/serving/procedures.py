@@ -36,6 +36,7 @@ SEVERAL = 3
 """How many calls an `or` holds that tries one after the other."""
 AFTERWARDS = {"add_task", "add_done_callback"}
 """Calls that leave something to be done when an answer was given."""
+DEVICE_SUFFIXES = {".cu", ".cuh"}
 FORWARD = {"forward", "__call__", "call", "setup"}
 COMPONENT = "components"
 NOWHERE = ""
@@ -50,7 +51,9 @@ SAMPLES = {"sample", "sampler", "sampling", "samplers"}
 SILENT_FOLDERS = {"test", "tests", "unittest", "unittests", "unit_tests", "bench", "benchmark", "benchmarks",
                   "eval", "evals", "evaluation", "example", "examples", "docs", "scripts", "dev", "tools",
                   "experiments", "third_party", "third-party", "3rdparty", "thirdparty", "vendor", "vendored",
-                  "external", "extern", "mock", "mocks", "demo", "demos"}  # fmt: skip
+                  "external", "extern", "mock", "mocks"}  # fmt: skip
+DEMOS = {"demo", "demos"}
+"""Folders of demonstrations: what has kernels, or is a part of a package, is more than that."""
 SERVERS = (("tools", "server"), ("examples", "server"))
 """Folders at the top that hold the server of a library."""
 SILENT_NAMES = re.compile(r"test_|mock_|.*(?:_test|_mock|_pb2|_pb2_grpc|[a-z0-9]Tests?|[a-z0-9]Mock)$")
@@ -245,6 +248,8 @@ def is_aside(path: Path) -> bool:
     folders = path.parts[:-1]
     if folders[:2] in SERVERS:
         folders = folders[2:]
+    if DEMOS & set(folders) and path.suffix not in DEVICE_SUFFIXES and (folders[0] in DEMOS or path.suffix != ".py"):
+        return True
     return bool(SILENT_FOLDERS & set(folders)) or SILENT_NAMES.match(path.stem) is not None
 
 

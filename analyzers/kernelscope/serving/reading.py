@@ -109,10 +109,12 @@ from kernelscope.serving.sockets import Argument, Wrapper, Wrapping, arguments, 
 from kernelscope.serving.speculation import verifications
 from kernelscope.serving.stores import Stored, stored
 from kernelscope.serving.streams import streams
+from kernelscope.serving.task_structs import task_structs
 from kernelscope.serving.trees import trees
 from kernelscope.serving.victims import victims
 from kernelscope.serving.vocabularies import vocabularies
 from kernelscope.serving.waits import Sync, syncs
+from kernelscope.serving.warp_roles import warp_roles
 from kernelscope.serving.weights import shared_weights
 from kernelscope.serving.windows import windows
 from kernelscope.serving.wrapping import wrapping
@@ -388,6 +390,8 @@ def _read_rest_of_c(reading: Reading, source: CSource) -> None:
     reading.syncs += reading.told(c_syncs, source)
     reading.syncs += reading.told(c_barriers, source)
     reading.numberings += reading.told(_c_numberings, reading)
+    reading.add("units_of_work", reading.told(task_structs, source))
+    reading.add("units_of_work", reading.told(warp_roles, source))
     reading.natives += reading.told(c_bindings, source)
     reading.add("config", reading.told(c_tables, source))
     reading.add("serving.kv_cache", reading.told(c_caches, source))

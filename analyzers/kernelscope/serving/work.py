@@ -6,6 +6,7 @@ dependencies in maps from a buffer to its producer and in tests of overlapping i
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from kernelscope.serving.claims import Claim, PythonSource
@@ -96,10 +97,11 @@ def tables(source: PythonSource) -> Iterator[Claim]:
 
 
 def _counted(size: str) -> str:
-    """What a size counts, by its name: `max_num_tiles_per_op` counts tiles."""
-    parts = [
-        w.removesuffix("s") for w in words(size) if w not in ("max", "num", "self", "n", "total") and not w.isdigit()
-    ]
+    """What a size counts, by its name: `max_num_tiles_per_op` counts tiles; what is worked out is itself."""
+    if re.fullmatch(r"[\w.]+", size) is None:
+        return f"({size})"
+    spoken = words(size.rpartition(".")[2])
+    parts = [w.removesuffix("s") for w in spoken if w not in ("max", "num", "self", "n", "total") and not w.isdigit()]
     return " ".join(parts) or size
 
 
