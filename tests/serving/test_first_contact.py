@@ -6,6 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from kernelscope.explain.report_layout import MOST_ENTRIES, cut_to_size
+from kernelscope.explain.section_settings import is_offered
 from kernelscope.serving import caches, free_arrays
 from kernelscope.serving.balancing import balancing
 from kernelscope.serving.c_functions import CSource
@@ -14,6 +16,7 @@ from kernelscope.serving.claims import PythonSource
 from kernelscope.serving.constraints import constraints
 from kernelscope.serving.giving_up import given_up
 from kernelscope.serving.layers import orders
+from kernelscope.serving.parameters import parameters
 from kernelscope.serving.preferences import preferences
 from kernelscope.serving.procedures import is_aside
 from kernelscope.serving.reading import read_c
@@ -71,7 +74,7 @@ def test_the_ends_of_what_a_stack_in_an_array_gives_may_have_names(source: Sourc
     """
     (claim,) = free_arrays.stacks_of_ids(source(text))
     assert claim.value.startswith(
-        "LIFO: a stack in an array, self.ids[begin:end] is taken and self.ids[begin:end] given"
+        "LIFO: a stack in an array, self.ids[begin:end] (where begin = self.mark, end = self.mark + n) is taken"
     )
 
 
@@ -214,6 +217,9 @@ def test_an_order_that_is_turned_round_serves_the_newest_first(source: Source) -
         (claim,) = victims(source(text.format(turned)))
         assert claim.value == f"Way.ordering turns reqs round ({turned}): the last (newest) first"
     assert not list(victims(source(text.format("reqs[1:]"))))
+    asker = "\ndef choose(way, some):\n    return way.ordering(some)\n"
+    (asked,) = victims(source(text.format("reqs[::-1]") + asker))
+    assert asked.value.endswith("the last (newest) first, as choose asks for it")
 
 
 def native(text: str) -> CSource:
@@ -328,3 +334,61 @@ def test_what_an_axis_of_a_table_counts_is_its_last_name_or_itself(source: Sourc
 )
 def test_demonstrations_with_kernels_or_in_a_package_belong_to_the_product(path: str, aside: bool) -> None:
     assert is_aside(Path(path)) is aside
+
+
+SAID = """
+from typing import Annotated as A
+
+# ------------------
+# Memory
+class Desk:
+    size: A[int, "how many letters fit"] = 8
+    way: A[str, Arg(help="who comes " + "first", choices=["fifo", "lifo"])] = "fifo"
+    rate: float = field(default=0.5, metadata={"help": "how fast"})
+    # ------------------
+    bare: int = 3
+"""
+
+
+def test_what_a_declaration_says_of_itself_is_offered(source: Source) -> None:
+    found = {p.name: p for p in parameters(source(SAID))}
+    assert [(found[n].doc, found[n].choices, is_offered(found[n])) for n in ("size", "way", "rate", "bare")] == [
+        ("how many letters fit", (), True),
+        ("who comes first", ("fifo", "lifo"), True),
+        ("how fast", (), True),
+        ("", (), False),
+    ]
+
+
+BY_NAME = """
+class Var:
+    def __init__(self, default):
+        self.default = default
+    def __set_name__(self, owner, name):
+        self.name = name
+    def get(self):
+        return os.getenv(self.name)
+
+class Float(Var):
+    def parse(self, text):
+        return float(text)
+
+class Vars:
+    DESK_RATE = Float(0.7)
+    OTHER = Shelf(0.5)
+"""
+
+
+def test_variables_that_are_read_by_the_name_they_are_stored_as(source: Source) -> None:
+    found = {p.name: (p.kind, p.value) for p in parameters(source(BY_NAME)) if p.name in ("DESK_RATE", "OTHER")}
+    assert found == {"DESK_RATE": ("environment", 0.7), "OTHER": ("field", None)}
+
+
+def test_a_report_that_says_too_much_loses_the_last_of_its_longest_lists() -> None:
+    rows = [{"name": str(i)} for i in range(MOST_ENTRIES)]
+    found: dict[str, object] = {"faq": list(rows[:500]), "a": {"long": list(rows)}, "b": rows[:100]}
+    cut_to_size(found)
+    kept = found["a"]
+    assert isinstance(kept, dict)
+    assert len(kept["long"]) == MOST_ENTRIES - 500 - 100 - 2
+    assert found["faq"] == rows[:500]

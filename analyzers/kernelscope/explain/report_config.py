@@ -9,12 +9,12 @@ from pathlib import Path
 
 from kernelscope.explain.report_layout import FEW_FILES, Layout, claims_about
 from kernelscope.explain.report_places import Json, Places
-from kernelscope.explain.section_settings import importance
+from kernelscope.explain.section_settings import importance, is_offered
 from kernelscope.serving.constraints import Constraint
 from kernelscope.serving.parameter import Parameter
 from kernelscope.serving.system import System
 
-MOST_PARAMETERS = 520
+MOST_PARAMETERS = 640
 MOST_CONSTRAINTS = 300
 MOST_DEMANDS = 3
 DEMANDED = ("constant", "environment", "field")
@@ -32,8 +32,8 @@ def _parameters(system: System, places: Places) -> list[Json]:
 def _shown(system: System) -> Shown:
     """The parameters that are told, each with what is demanded of it where it stands."""
 
-    def rank(p: Parameter) -> tuple[int, int]:
-        return (importance(p), -system.weight(p.location.path))
+    def rank(p: Parameter) -> tuple[int, bool, int]:
+        return (importance(p), not is_offered(p), -system.weight(p.location.path))
 
     rows = sorted(system.declared, key=rank)
     if len(rows) < MOST_PARAMETERS:

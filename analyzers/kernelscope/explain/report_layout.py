@@ -20,6 +20,8 @@ MOST_STEPS = 30
 FEW_FILES = 300
 MOST_ENTRIES = 4_900
 """How many things a report says at most: who reads it by a program takes a little more."""
+LONG_LIST = 120
+"""A list up to this long is not cut to make place for others."""
 SEVERAL = "more of "
 """How rows of several functions begin."""
 FURTHER = ("serving.", "distributed")
@@ -75,29 +77,44 @@ def steps_of(section: str, most: int = MOST_STEPS) -> Rows:
 
 
 def cut_to_size(found: Json) -> None:
-    """Takes away rows of several functions, the last ones of the longest list first, until a reader can take it all."""
-    rows = list(_lists_of_rows(found))
+    """Takes away rows of several functions, the last ones of the longest list first, until a reader can take it all.
+
+    Where that is not enough, the last rows of the longest lists: each begins with what is most important.
+    """
+    rows = list(_lists_of_rows(found, _is_of_several))
     spare = _entries(found) - MOST_ENTRIES
     while spare > 0 and rows:
         longest = max(rows, key=lambda held: sum(map(_is_of_several, held)))
         if not _is_of_several(longest[-1]):
-            return
+            break
         longest.pop()
         spare -= 1
+    if spare > 0:
+        rows = [held for held in _lists_of_rows(found, _is_row) if len(held) > LONG_LIST]
+    while spare > 0 and rows:
+        longest = max(rows, key=len)
+        if len(longest) <= LONG_LIST:
+            break
+        spare -= _entries(longest.pop())
 
 
 def _is_of_several(row: object) -> bool:
     return isinstance(row, dict) and str(cast(Json, row).get("name", "")).startswith(SEVERAL)
 
 
-def _lists_of_rows(node: object) -> Iterator[list[Json]]:
-    """The lists that end with rows of several functions."""
+def _is_row(row: object) -> bool:
+    return isinstance(row, dict)
+
+
+def _lists_of_rows(node: object, ends_with: Callable[[object], bool]) -> Iterator[list[Json]]:
+    """The lists that end with a row of a kind."""
     if isinstance(node, dict):
-        for value in cast(Json, node).values():
-            yield from _lists_of_rows(value)
+        for key, value in cast(Json, node).items():
+            if key != "faq":
+                yield from _lists_of_rows(value, ends_with)
     elif isinstance(node, list):
         rows = cast("list[Json]", node)
-        if rows and _is_of_several(rows[-1]):
+        if rows and ends_with(rows[-1]):
             yield rows
 
 

@@ -95,11 +95,16 @@ TELLING = 3
 """Beyond it a field says nothing but its type."""
 
 
+def is_offered(p: Parameter) -> bool:
+    """Whether a parameter is offered to who runs a system: an option, a variable, a field that says what it is for."""
+    return p.kind in ("option", "environment") or (p.kind == "field" and p.is_described)
+
+
 def importance(p: Parameter) -> int:
     """What users set before what is merely fixed; fields that say nothing but their type come last."""
     if p.kind == "field" and not (p.expression or p.choices or p.overrides):
         return 4
-    if p.kind in ("option", "environment") or (p.kind == "field" and p.is_of_configuration):
+    if is_offered(p) or (p.kind == "field" and p.is_of_configuration):
         return 0
     if p.kind == "define" and p.overrides:
         return 1

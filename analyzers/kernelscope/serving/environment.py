@@ -72,6 +72,25 @@ def _readers(source: PythonSource) -> Iterator[tuple[str, _Reader]]:
                 break
 
 
+def read_by_name(source: PythonSource) -> frozenset[str]:
+    """Classes whose instances read the variable that they are stored as: `__set_name__`, and a method that looks it up.
+
+    And the classes of the file that derive from them.
+    """
+    if b"__set_name__" not in source.text.data:
+        return frozenset()
+    found: set[str] = set()
+    for scope in source.module.classes():
+        if not isinstance(scope.node, t.ClassDef):
+            continue
+        methods = list(scope.node.methods())
+        reads = any(t.dotted(c.func) in ENVIRONMENT for m in methods for c in own_calls(m))
+        is_one = reads and any(m.name == "__set_name__" for m in methods)
+        if is_one or found & {t.dotted(base) or "" for base in scope.node.bases}:
+            found.add(scope.node.name)
+    return frozenset(found)
+
+
 def _texts(listed: t.Expr | None) -> tuple[str, ...]:
     """The texts of a set, list or tuple."""
     elements = listed.elts if isinstance(listed, t.Set | t.List | t.Tuple) else []

@@ -23,6 +23,7 @@ def stacks_of_ids(source: PythonSource) -> Iterator[Claim]:
     for scope in source.module.classes():
         taken: dict[str, t.Subscript] = {}
         returned: dict[str, t.Subscript] = {}
+        meant: dict[t.Subscript, str] = {}
         for method in scope.node.methods() if isinstance(scope.node, t.ClassDef) else ():
             known = assignments(method)
             for node in own_of(method, t.Subscript, t.Assign):
@@ -31,22 +32,30 @@ def stacks_of_ids(source: PythonSource) -> Iterator[Claim]:
                         low, high, known, "+"
                     ):
                         taken.setdefault(source.quote(array), node)
+                        meant[node] = _where(source, known, low, high)
                     case t.Assign(
                         targets=[
                             t.Subscript(value=t.Attribute() as array, slice=t.Slice(lower=low, upper=high)) as target
                         ]
                     ) if _begins_at(high, low, known, "-"):
                         returned.setdefault(source.quote(array), target)
+                        meant[target] = _where(source, known, low, high)
                     case _:
                         pass
         for array, put in returned.items():
             if array in taken:
                 value = (
-                    f"LIFO: a stack in an array, {source.quote(taken[array])} is taken and {source.quote(put)} given "
-                    f"back: the most recently freed is reused first"
+                    f"LIFO: a stack in an array, {source.quote(taken[array])}{meant[taken[array]]} is taken and "
+                    f"{source.quote(put)}{meant[put]} given back: the most recently freed is reused first"
                 )
                 places = (source.at(taken[array]), source.at(put), source.at(scope.node))
                 yield Claim(f"{scope.node.name} free list {array}", value, places)
+
+
+def _where(source: PythonSource, known: dict[str, t.Expr], *bounds: t.Expr | None) -> str:
+    """What the names of the bounds of a slice stand for."""
+    named = [bound.id for bound in bounds if isinstance(bound, t.Name) and bound.id in known]
+    return f" (where {', '.join(f'{name} = {source.quote(known[name])}' for name in named)})" if named else ""
 
 
 def _begins_at(cursor: t.Expr | None, other: t.Expr | None, known: dict[str, t.Expr], op: str) -> bool:

@@ -34,6 +34,8 @@ class Parameter:
     doc: str = ""
     choices: tuple[str, ...] = ()
     overrides: tuple[Claim, ...] = field(default=())
+    is_described: bool = False
+    """Whether its declaration itself says what it is for, as that of an option does."""
 
     @property
     def default(self) -> str:
@@ -67,6 +69,7 @@ def comment_of(source: PythonSource, node: t.Node) -> str:
         return trailing.text.lstrip("#: ")
     above: list[str] = []
     while (comment := comments.get(line - 1)) is not None and comment.alone and len(above) < 4:
-        above.insert(0, comment.text.lstrip("#: "))
+        if any(c.isalnum() for c in comment.text):  # else a line that parts
+            above.insert(0, comment.text.lstrip("#: "))
         line -= 1
     return " ".join(above)

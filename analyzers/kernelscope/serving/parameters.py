@@ -10,8 +10,11 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from kernelscope.serving.claims import Claim, PythonSource, literal
+from kernelscope.serving.described import of_annotation, of_keywords
+from kernelscope.serving.environment import read_by_name
 from kernelscope.serving.fixed_attributes import chosen_texts, fixed_numbers, read_from_tables
-from kernelscope.serving.guards import Guard, guarded, guards_text, inside, own_calls, own_of, statements, whole
+from kernelscope.serving.guards import Guard, guarded, guards_text, inside, own_calls, own_of, statements
+from kernelscope.serving.options import options
 from kernelscope.serving.parameter import CHOSEN, CONFIGURED, Parameter, comment_of
 from kernelscope.serving.sections import words
 from kernelscope.syntax.python import tree as t
@@ -38,16 +41,27 @@ def parameters(source: PythonSource) -> list[Parameter]:
                 found += _computed(source, scope.node, declared)
             case t.FunctionDef():
                 found += _defaults(source, scope.node, scope.qualified_name, scope.owner)
-    found += _calls(source)
+    found += options(source)
     return sorted(found, key=lambda parameter: parameter.location)
 
 
 def _fields(source: PythonSource, cls: t.ClassDef) -> Iterator[Parameter]:
-    """Annotated class attributes: dataclasses, pydantic models, attrs, named tuples, ClassVars."""
+    """Annotated class attributes: dataclasses, pydantic models, attrs, named tuples, ClassVars.
+
+    `SIZE = EnvInt(8)` of a class that looks up the environment by the name it is stored under is such a variable.
+    """
+    read = read_by_name(source)
     for statement in t.flat(cls.body):
         match statement:
             case t.AnnAssign(target=t.Name(id=name), annotation=annotation, value=value):
                 yield _declared(source, statement, name, cls.name, annotation, value)
+            case t.Assign(targets=[t.Name(id=name)], value=t.Call(func=t.Name(id=made), args=args) as call) if (
+                made in read
+            ):
+                default = args[0] if args else None
+                shown = source.quote(default) if default is not None else "None"
+                yield Parameter(name, "environment", "environment", shown, source.at(statement), literal(default),
+                                doc=of_keywords(call) or comment_of(source, statement))  # fmt: skip
             case t.Assign(targets=[t.Name(id=name)], value=value) if _is_setting(value):
                 yield _declared(source, statement, name, cls.name, None, value)
             case _:
@@ -70,6 +84,8 @@ def _declared(
     source: PythonSource, node: t.Stmt, name: str, owner: str, annotation: t.Expr | None, value: t.Expr | None
 ) -> Parameter:
     default, doc = _default(value)
+    told, choices = of_annotation(source, annotation)
+    described = doc or told
     return Parameter(
         name=name,
         owner=owner,
@@ -78,8 +94,9 @@ def _declared(
         location=source.at(node),
         value=literal(default),
         annotation=source.quote(annotation) if annotation is not None else "",
-        doc=doc or comment_of(source, node),
-        choices=_literal_choices(annotation),
+        doc=described or comment_of(source, node),
+        choices=_literal_choices(annotation) or choices,
+        is_described=bool(described),
     )
 
 
@@ -92,8 +109,7 @@ def _default(value: t.Expr | None) -> tuple[t.Expr | None, str]:
     default = keywords.get("default", keywords.get("default_factory", positional))
     if isinstance(default, t.Constant) and default.value is ...:
         default = None
-    text = next((literal(keywords[k]) for k in ("description", "help", "doc", "title") if k in keywords), None)
-    return default, text if isinstance(text, str) else ""
+    return default, of_keywords(value)
 
 
 def _literal_choices(annotation: t.Expr | None) -> tuple[str, ...]:
@@ -226,59 +242,6 @@ def _branch(
     """One of the values that a module chooses for a name, with what chooses it."""
     condition = " and ".join(guards_text(source, guards))
     return Claim(name, source.quote(value), (source.at(node),), CHOSEN, condition)
-
-
-def _calls(source: PythonSource) -> Iterator[Parameter]:
-    """Command-line options, anywhere in the file."""
-    for node in whole(source.module):
-        if not isinstance(node, t.Call):
-            continue
-        name = t.dotted(node.func) or ""
-        if name.endswith(".add_argument"):
-            yield from _option(source, node)
-        elif name.rpartition(".")[2].startswith("DEFINE_"):
-            yield from _flag(source, node)
-
-
-def _option(source: PythonSource, call: t.Call) -> Iterator[Parameter]:
-    flags = [value for arg in call.args if isinstance(value := literal(arg), str)]
-    if not flags:
-        return
-    keywords = {k.arg: k.value for k in call.keywords}
-    longest = max(flags, key=len)
-    default = keywords.get("default")
-    action = literal(keywords.get("action"))
-    expression = (
-        source.quote(default)
-        if default is not None
-        else {"store_true": "False", "store_false": "True"}.get(str(action), "")
-    )
-    if action == "store_false" and expression == "True":
-        named = literal(keywords.get("dest")) or longest.lstrip("-").replace("-", "_")
-        expression, default = f"not given ({named} is True)", None
-    described = literal(keywords.get("help"))
-    doc = " ".join(described.split()) if isinstance(described, str) else ""
-    choices = literal(keywords.get("choices"))
-    yield Parameter(
-        longest, "command line", "option", expression, source.at(call), literal(default),
-        source.quote(keywords["type"]) if "type" in keywords else "", doc,
-        tuple(str(choice) for choice in choices) if isinstance(choices, list) else (),
-    )  # fmt: skip
-
-
-def _flag(source: PythonSource, call: t.Call) -> Iterator[Parameter]:
-    """A flag of absl: `DEFINE_integer("port", 8080, "where it listens")`; one of several names them before its help."""
-    match call.args:
-        case [named, default, *rest] if isinstance(name := literal(named), str):
-            pass
-        case _:
-            return
-    texts = [text for arg in rest if isinstance(text := literal(arg), str)]
-    choices = next((value for arg in rest if isinstance(value := literal(arg), list)), None)
-    yield Parameter(
-        f"--{name}", "command line", "option", source.quote(default), source.at(call), literal(default),
-        doc=" ".join(texts[0].split()) if texts else "", choices=tuple(map(str, choices or ())),
-    )  # fmt: skip
 
 
 def _with_overrides(source: PythonSource, cls: t.ClassDef, declared: list[Parameter]) -> list[Parameter]:

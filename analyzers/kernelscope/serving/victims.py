@@ -162,7 +162,18 @@ def _turned_round(source: PythonSource) -> Iterator[Claim]:
                 continue
         if ORDERS & set(words(scope.node.name)) and REQUESTS & {*words(queue), *words(scope.node.name)}:
             value = f"{scope.qualified_name} turns {queue} round ({source.quote(turned)}): the last (newest) first"
+            value += _asked_by(source, scope.node.name)
             yield Claim(f"{scope.qualified_name} order", value, (source.at(turned), source.at(scope.node)))
+
+
+def _asked_by(source: PythonSource, name: str) -> str:
+    """Which functions of the file ask for an order."""
+    askers = [
+        f.node.name
+        for f in source.module.functions()
+        if f.node.name != name and any(last_name(c.func) == name for c in own_calls(f.node))
+    ]
+    return f", as {', '.join(askers[:2])} asks for it" if askers else ""
 
 
 def _is_reversed(gone_through: t.Expr) -> bool:
