@@ -361,3 +361,58 @@ def test_parts_are_counted_with_the_lists_around_them(tmp_path: Path) -> None:
     counted = {name: (places, in_all) for name, places, in_all in (row for row in cells if len(row) == 3)}
     assert counted["LayerNorm"] == ("1", "1")
     assert counted["Linear"] == ("2", "≤ 2 × stages*depth")
+
+
+TWO_CONFIGURATIONS = """
+from torch import nn
+
+
+class Mlp(nn.Module):
+    def __init__(self, config):
+        super().__init__()
+        self.up = nn.Linear(config.hidden, config.inner)
+
+    def forward(self, x):
+        return self.up(x)
+
+
+class Tower(nn.Module):
+    def __init__(self, config, tail):
+        super().__init__()
+        self.config = config
+        self.tail = tail.text
+        self.blocks = nn.ModuleList([Mlp(config) for _ in range(config.depth)])
+        self.last = Mlp(self.config)
+        self.end = Mlp(self.tail)
+
+    def forward(self, x):
+        for block in self.blocks:
+            x = block(x)
+        return self.end(self.last(x))
+
+
+class Model(nn.Module):
+    def __init__(self, config):
+        super().__init__()
+        self.sight = Tower(config.vision, config)
+        self.words = Mlp(config=config.text)
+        self.made = Mlp(config.build())
+
+    def forward(self, x):
+        return self.made(self.words(self.sight(x)))
+"""
+
+
+def test_objects_that_parts_are_handed_go_by_what_the_model_calls_them(tmp_path: Path) -> None:
+    path = tmp_path / "model.py"
+    path.write_text(TWO_CONFIGURATIONS)
+    text = to_text(Analysis([tmp_path]).document("architecture", Target(path, None, "Model"))).text
+    built = [line.strip("├└─│ ") for line in text.splitlines() if "up: Linear(" in line or "blocks: " in line]
+    assert built == [
+        "blocks: Mlp ×config.vision.depth(config.vision)",
+        "up: Linear(config.vision.hidden, config.vision.inner)",
+        "up: Linear(config.vision.hidden, config.vision.inner)",
+        "up: Linear(config.text.hidden, config.text.inner)",
+        "up: Linear(config.text.hidden, config.text.inner)",
+        "up: Linear(config.hidden, config.inner)",
+    ]

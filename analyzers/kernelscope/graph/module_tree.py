@@ -5,7 +5,8 @@ Structure only: no shapes, and no choice between branches (a part built in a bra
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -21,6 +22,8 @@ MAX_DEPTH = 12
 MAX_PARTS = 400
 MAX_ALTERNATIVES = 3
 NOTHING = ("torch.nn.Identity", "torch.nn.modules.linear.Identity")
+Handed = Mapping[str, str]
+"""What parameters of a constructor are called by the model's own: `config` is `config.vision_config`."""
 NOT_LAYERS = {"Parameter", "Buffer", "UninitializedParameter", "ParameterList", "ParameterDict", "Tensor", "Size"}
 
 
@@ -58,16 +61,20 @@ class ModuleTrees:
 
     def tree(self, cls: Definition) -> Part:
         """The parts of `cls`, recursively."""
-        return replace(self._part("", cls, depth=0, within=(), budget=[MAX_PARTS]), attribute="")
+        return replace(self._part("", cls, {}, depth=0, within=(), budget=[MAX_PARTS]), attribute="")
 
-    def _part(self, attribute: str, cls: Definition, depth: int, within: tuple[t.Stmt, ...], budget: list[int]) -> Part:
+    def _part(
+        self, attribute: str, cls: Definition, handed: Handed, depth: int, within: tuple[t.Stmt, ...], budget: list[int]
+    ) -> Part:
         location = self._location(cls.path, cls.node)
         if depth >= MAX_DEPTH or cls.node in within or budget[0] <= 0:
             return Part(attribute, cls.name, location, definition=cls)
-        children = tuple(self._children(cls, depth, (*within, cls.node), budget))
+        children = tuple(self._children(cls, handed, depth, (*within, cls.node), budget))
         return Part(attribute, cls.name, location, definition=cls, children=children)
 
-    def _children(self, cls: Definition, depth: int, within: tuple[t.Stmt, ...], budget: list[int]) -> Iterator[Part]:
+    def _children(
+        self, cls: Definition, handed: Handed, depth: int, within: tuple[t.Stmt, ...], budget: list[int]
+    ) -> Iterator[Part]:
         found: dict[str, list[Part]] = {}
         for owner in reversed(self._classes.mro(cls)):
             if not is_class(owner):
@@ -76,7 +83,7 @@ class ModuleTrees:
                 stored: dict[str, list[Part]] = {}
                 for built in several:
                     budget[0] -= 1
-                    part = self._construct(attribute, built, depth, within, budget) if budget[0] > 0 else None
+                    part = self._construct(attribute, built, handed, depth, within, budget) if budget[0] > 0 else None
                     if part is not None and (by_constructor or part.attribute not in found):
                         stored.setdefault(part.attribute, []).append(part)
                 for name, parts in stored.items():
@@ -88,14 +95,21 @@ class ModuleTrees:
         yield from parts
 
     def _construct(
-        self, attribute: str, built: Built, depth: int, within: tuple[t.Stmt, ...], budget: list[int]
+        self,
+        attribute: str,
+        built: Built,
+        handed: Handed,
+        depth: int,
+        within: tuple[t.Stmt, ...],
+        budget: list[int],
     ) -> Part | None:
         location = self._location(built.frame.path, built.node)
-        arguments = _arguments(built.node, built.frame.text)
+        arguments = _renamed(_arguments(built.node, built.frame.text), handed)
+        built = replace(built, repeat=_renamed(built.repeat, handed), condition=_renamed(built.condition, handed))
         attribute += built.suffix
         match built.cls:
             case Definition(node=t.ClassDef()) as cls if self._classes.is_module(cls):
-                part = self._part(attribute, cls, depth + 1, within, budget)
+                part = self._part(attribute, cls, self._handed_on(cls, built, handed), depth + 1, within, budget)
                 return replace(
                     part, location=location, arguments=arguments, repeat=built.repeat, condition=built.condition
                 )
@@ -103,6 +117,19 @@ class ModuleTrees:
                 return Part(attribute, name, location, arguments, built.repeat, built.condition)
             case _:
                 return None
+
+    def _handed_on(self, cls: Definition, built: Built, handed: Handed) -> Handed:
+        """What the objects that a part is built with are called outside of it; nothing of what is computed for it."""
+        made = self._method(cls, "__init__")
+        if made is None or not isinstance(built.node, t.Call):
+            return {}
+        names = [parameter.name for parameter in made.args[1:]]
+        given = [*zip(names, built.node.args, strict=False), *((k.arg, k.value) for k in built.node.keywords)]
+        found: dict[str, str] = {}
+        for name, value in given:
+            if name in names and (outside := _kept_as(t.dotted(value), built.frame.function)) is not None:
+                found[name] = _renamed(f"{outside}.", handed)[:-1]
+        return {name: outside for name, outside in found.items() if name != outside}
 
     def _with(self, known: list[Part], stored: list[Part]) -> list[Part]:
         """Parts of one name: those of one statement, and those that are built under conditions, stand side by side."""
@@ -161,6 +188,32 @@ def _holder(part: Part) -> str:
 def _is_layer(dotted: str) -> bool:
     package, _, name = dotted.rpartition(".")
     return package.split(".")[0] in ("torch", "flax", "equinox") and name[:1].isupper() and name not in NOT_LAYERS
+
+
+def _kept_as(dotted: str | None, function: t.FunctionDef) -> str | None:
+    """What a method calls what it keeps: `config.text` for `self.inner` after `self.inner = config.text`."""
+    if dotted is None or not dotted.startswith("self."):
+        return dotted
+    kept, _, rest = dotted.removeprefix("self.").partition(".")
+    for statement in t.flat(function.body):
+        if isinstance(statement, t.Assign) and f"self.{kept}" in map(t.dotted, statement.targets):
+            given = t.dotted(statement.value)
+            return given and ".".join(filter(None, (given, rest)))
+    return None
+
+
+def _renamed(text: str, handed: Handed) -> str:
+    """A text of the source with what it reads of handed objects as it is called outside.
+
+    So is the whole object where outside another one has its name.
+    """
+    if not handed:
+        return text
+    names = "|".join(f"{re.escape(name)}(?=\\.)" for name in handed)
+    whole = "|".join(map(re.escape, (name for name, outside in handed.items() if outside.startswith(f"{name}."))))
+    if whole:
+        names += rf"|(?:{whole})\b(?!\s*=[^=])"
+    return re.sub(rf"(?<![\w.])(?:{names})", lambda found: handed[found[0]], text)
 
 
 def _arguments(built: t.Expr, text: SourceText) -> str:
