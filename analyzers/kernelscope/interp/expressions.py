@@ -214,10 +214,9 @@ def conditional(run: Interpreter, scope: Scope, node: t.IfExp, bound_to: str = "
     if test.known is None:
         test.known = is_as_made(run, scope, node.test, [node.body], [node.orelse])
     if test.known is not None:
-        value = evaluate(run, scope, node.body if test.known else node.orelse)
-        if isinstance(value, Dim) and value.const is not None and value.const >= 0 and scope.is_usual(node.test):
-            return Number("a switch chooses the number", True)
-        return value
+        taken, untaken = (node.body, node.orelse) if test.known else (node.orelse, node.body)
+        value = evaluate(run, scope, taken)
+        return _chosen_by_default(run, scope, value, untaken, bound_to) if scope.is_usual(node.test) else value
     with test.holding(True):
         one, of_one, names_of_one = evaluate(run, scope, node.body), run.known.facts, scope.names
     with test.holding(False):
@@ -228,6 +227,25 @@ def conditional(run: Interpreter, scope: Scope, node: t.IfExp, bound_to: str = "
     name = next((called for v in (one, other) if (called := _called(v)) != NAMELESS), bound_to or NAMELESS)
     met = Join(run.symbols, scope, test.name, facts=(of_one, of_other)).values(name, one, other)
     return _cut_to_extremes(run, scope, node.test, (one, other), met)
+
+
+def _chosen_by_default(run: Interpreter, scope: Scope, value: Value, untaken: t.Expr, bound_to: str) -> Value:
+    """A number that a switch chooses which is as it is by default: not known if it is written out, else a size of its
+    own where the switch chooses between two: `inner = width if is_shared else width * heads`."""
+    if not isinstance(value, Dim):
+        return value
+    if value.const is not None:
+        return Number("a switch chooses the number", True) if value.const >= 0 else value
+    if any(isinstance(node, t.Call) for node in t.walk(untaken)):
+        return value  # whatever it does is not done
+    run.quiet += 1
+    try:
+        other = as_size(evaluate(run, scope, untaken))
+    finally:
+        run.quiet -= 1
+    if not bound_to or not isinstance(other, Dim) or other.const is not None or other == value:
+        return value
+    return run.symbols.new(scope, bound_to, "a switch chooses the number")
 
 
 def _extreme(run: Interpreter, scope: Scope, node: t.IfExp, one: Value, other: Value) -> Dim | None:

@@ -9,7 +9,7 @@ with a shorter `x`. What is said behind the branch has to hold for both.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from kernelscope.dims import Dim
@@ -17,21 +17,22 @@ from kernelscope.interp.expressions import is_kind
 from kernelscope.interp.interpreter import Interpreter
 from kernelscope.interp.joins import REASON
 from kernelscope.interp.limits import OutOfBudget
+from kernelscope.interp.symbols import sizes_in
 from kernelscope.interp.untaken import Untaken, asked_for_class, make_true
 from kernelscope.interp.uses import bound_names
-from kernelscope.interp.values import Instance, Opaque, Scope, Value, as_size
+from kernelscope.interp.values import Instance, Maybe, Opaque, Scope, Value, as_size, present
 from kernelscope.ops import ShapeError
 from kernelscope.syntax.python import tree as t
 from kernelscope.tensor import Shape, Size, Tensor
 from kernelscope.workspace.modules import Definition
 
-BRANCH_STEPS = 400
+BRANCH_STEPS = 3000
 """How far such a branch is followed; one that does more is not followed at all."""
 
 
 def leave_open(run: Interpreter, scope: Scope, branch: Untaken) -> None:
     """Let the tensors that a branch would bind anew have sizes that hold whether it is taken or not."""
-    kept = {name: value for name in _bound(branch) if isinstance(value := scope.names.get(name), Tensor)}
+    kept = {name: value for name in _bound(branch) if isinstance(value := present(scope.names.get(name)), Tensor)}
     kept = {name: value for name, value in kept.items() if value.shape.dims}
     if _is_class_by_default(run, scope, branch.test):
         for name, before in branch.names.items():
@@ -40,9 +41,22 @@ def leave_open(run: Interpreter, scope: Scope, branch: Untaken) -> None:
         return
     if not kept or not is_by_default(scope, branch.test):
         return
+    before = sizes_in(branch.names.values())
+
+    def is_new(size: Dim) -> bool:
+        """Whether a size is told by nothing that was there before the branch."""
+        return size.name is not None and size.name not in before and run.symbols.is_free(size.name)
+
+    def is_one(one: Size, two: Size) -> bool:
+        """Whether a size is the same on either way; one that is new on both has a name already."""
+        if not isinstance(one, Dim) or not isinstance(two, Dim):
+            return one == two
+        return run.known.facts.rewrite(one) == run.known.facts.rewrite(two) or (is_new(one) and is_new(two))
+
     for name, other in _taken(run, scope, branch).items():
-        if name in kept and isinstance(other, Tensor):
-            scope.names[name] = _either(run, scope, name, kept[name], other)
+        if name in kept and isinstance(other := present(other), Tensor):
+            given, either = scope.names[name], _either(run, scope, name, (kept[name], other), is_one)
+            scope.names[name] = Maybe(either, given.name) if isinstance(given, Maybe) else either
 
 
 def name_numbers(run: Interpreter, scope: Scope, node: t.If, holds: bool) -> None:
@@ -125,9 +139,9 @@ def _numbers(body: Sequence[t.Stmt]) -> dict[str, set[int]]:
 
 
 def _bound(branch: Untaken) -> list[str]:
-    """The names that the branch itself binds and that are bound before."""
+    """The names that the branch itself binds."""
     bound = (name for s in branch.body if isinstance(s, t.Assign | t.AugAssign) for name in bound_names(s))
-    return [name for name in dict.fromkeys(bound) if isinstance(branch.names.get(name), Tensor)]
+    return list(dict.fromkeys(bound))
 
 
 def is_by_default(scope: Scope, test: t.Expr) -> bool:
@@ -175,13 +189,16 @@ def _taken(run: Interpreter, scope: Scope, branch: Untaken) -> dict[str, Value]:
         del run.findings[before:]
 
 
-def _either(run: Interpreter, scope: Scope, name: str, now: Tensor, other: Tensor) -> Tensor:
+def _either(
+    run: Interpreter, scope: Scope, name: str, ways: tuple[Tensor, Tensor], is_one: Callable[[Size, Size], bool]
+) -> Tensor:
     """A tensor with sizes that hold on either way. An order of axes that is another is put back where it is used."""
+    now, other = ways
     dims, others = now.shape.dims, other.shape.dims
     if dims is None or others is None or len(dims) != len(others) or set(dims) == set(others):
         return now
     sizes: list[Size] = [
-        one if one == two else run.symbols.new(scope, f"{name}_dim{axis}", REASON)
+        one if is_one(one, two) else run.symbols.new(scope, f"{name}_dim{axis}", REASON)
         for axis, (one, two) in enumerate(zip(dims, others, strict=True))
     ]
     result = replace(now, shape=Shape(tuple(sizes)))
