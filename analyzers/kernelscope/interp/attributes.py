@@ -53,7 +53,7 @@ from kernelscope.interp.windows import are_for_any_axes
 from kernelscope.ops import Module, ShapeError
 from kernelscope.ops.torch.transformer_parts import BLOCKS, LAYERS, parts_of
 from kernelscope.syntax.python import tree as t
-from kernelscope.tensor import NUMPY, Called, Fields, Several, Shape, Tensor, Unknown
+from kernelscope.tensor import DTYPES, NUMPY, Called, Fields, Several, Shape, Tensor, Unknown
 from kernelscope.tensor.slicing import sliced
 from kernelscope.workspace.modules import Definition, ModuleRef
 from kernelscope.workspace.modules import External as OutsideName
@@ -350,6 +350,8 @@ def _as_index(item: Value) -> Value:
         return dim(UNKNOWN_INDEX)
     if isinstance(item, Opaque) and (item.is_typed or item.is_element):
         return Unknown(f"what {item.name} is is not known")
+    if isinstance(item, Opaque) and item.is_untold:  # one number, or a tensor of them
+        return Tensor(Shape.unknown(f"what {item.name} is is not known"), DTYPES["int64"])
     return for_op(item)
 
 

@@ -69,14 +69,14 @@ class Contexts:
     """How many were not, because of where they were made."""
     calls: dict[t.FunctionDef, list[Context]] = field(default_factory=dict[t.FunctionDef, list[Context]])
     unlikely: dict[t.FunctionDef, list[Context]] = field(default_factory=dict[t.FunctionDef, list[Context]])
-    """Calls in branches that are not taken: they tell where there are no others."""
+    """Calls in branches that are not taken: what the others have in common is so of all only if it is of these, too."""
     shared: set[t.FunctionDef] = field(default_factory=set[t.FunctionDef])
     """Functions of which one call in the file does not tell what they are given: others call them as well."""
 
     def of(self, node: t.FunctionDef) -> list[Context]:
         """The calls of a function that tell what it is given: those of other files only where its own makes none, or
         no more than one."""
-        calls = self.calls.get(node) or self.unlikely.get(node, [])
+        calls = self.calls.get(node, []) + self.unlikely.get(node, [])
         is_shared = node in self.shared
         return [call for call in calls if not call.outside or (is_shared and call.tells_ranks)] or calls
 

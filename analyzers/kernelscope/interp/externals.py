@@ -273,8 +273,8 @@ def call_external(run: Interpreter, name: str, args: Arguments, kwargs: Keywords
         args = [present(args[0]), *args[1:]]
         if isinstance(args[0], Alike):
             return _tensor_of(args[0], kwargs)
-        if isinstance(args[0], Opaque) and args[0].default is None and args[0].name.isidentifier():
-            return Tensor(Shape.unknown(f"{args[0].name} is not known"))  # what a caller gives may be a list
+        if isinstance(args[0], Opaque) and args[0].default is None and _is_name(args[0].name):
+            return Tensor(Shape.unknown(f"{args[0].name} is not known"))  # what is given, or configured, may be a list
         if isinstance(args[0], list | tuple) and has_unknown_length(args[0]):
             return _tensor_of(as_alike(args[0]), kwargs)
         plain = _plain_numbers(args[0])
@@ -344,6 +344,11 @@ def _whole_shape(method: str, args: Arguments) -> Opaque | None:
     if not isinstance(one, Opaque) or one.default is not None:
         return None
     return one if method in GIVEN_SHAPES or _may_be_several(method, args) else None
+
+
+def _is_name(name: str) -> bool:
+    """Whether something is what a name holds, or an attribute of it, and no size that was counted."""
+    return all(part.isidentifier() for part in name.split("."))
 
 
 def _tensor_of(values: Alike, kwargs: Keywords) -> Value:

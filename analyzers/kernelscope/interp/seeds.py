@@ -309,7 +309,9 @@ def _given(
     given = sizes_of(param.name, param.annotation) or promised(run, path, param.annotation)
     given = given or promised_object(run, path, param.name, param.annotation)
     given = given or _items(run, function, scope, uses, param.name)
-    return Opaque(param.name, is_typed=bool(OTHER_TYPE.fullmatch(kind.strip()))) if given is None else given
+    is_untold = not annotation and default is None and param.name not in uses.numbers
+    is_typed = bool(OTHER_TYPE.fullmatch(kind.strip()))
+    return Opaque(param.name, is_typed=is_typed, is_untold=is_untold) if given is None else given
 
 
 def _tensors_by_name(
@@ -374,7 +376,7 @@ def _shape(run: Interpreter, function: Function, param: t.Param, uses: Seeding, 
         final = told.dims[-1] if told.dims else None
         is_name = isinstance(final, Dim) and final.const is None
         return Shape((*told.head[:-1], last)) if last is not None and is_name else told
-    is_promised = uses.beliefs.by_name and not doubted and param.name not in uses.turned
+    is_promised = uses.beliefs.by_name and not doubted and param.name not in uses.turned | uses.asked
     names = uses.promised(param.name) if is_promised else None
     if wants is not None and wants.dims is not None:
         words = names if names is not None and len(names) == len(wants.dims) else ("_",) * len(wants.dims)

@@ -172,7 +172,9 @@ class Uses:
                 self.turned.add(name)
             case t.UnaryOp(op="~", operand=t.Name(id=name)):
                 self.tensors.add(name)
-            case t.Compare(left=asked, ops=["==" | ">=" | ">" | "<" | "<="]) if name := asked_for_dims(asked):
+            case t.Compare(left=asked, ops=["==" | ">=" | ">" | "<" | "<=" | "in" | "not in"]) if (
+                name := asked_for_dims(asked)
+            ):
                 if self._is_given(name, node):
                     self.asked.add(name)
             case t.Compare(left=t.Name(id=name), ops=["=="], comparators=[t.Constant(value=int() as number)]):

@@ -48,6 +48,8 @@ class Opaque:
     """The class that it is promised to be an object of, if that class holds tensors."""
     is_typed: bool = dataclasses.field(default=False, compare=False)
     """Whether it is promised to be of a type that is not known here: it need be no number."""
+    is_untold: bool = dataclasses.field(default=False, compare=False)
+    """Whether it is a parameter of which nothing says what callers give: it may be an array as well as a number."""
 
     @property
     def is_element(self) -> bool:
