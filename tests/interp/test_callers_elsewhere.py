@@ -1055,3 +1055,52 @@ def test_what_is_alike_in_one_call_is_not_told_as_such_where_there_is_a_second(
     (tmp_path / "decoder.py").write_text(DECODER)
     scores = shapes_of(tmp_path / "attention.py")(13)
     assert scores == "[b, n, key_dim1]"
+
+
+SIZED = """
+from dataclasses import dataclass
+from torch import nn
+
+@dataclass
+class Sizes:
+    width: int
+    channels: int
+
+class Flow(nn.Module):
+    def __init__(self, sizes: Sizes):
+        super().__init__()
+        self.into = nn.Linear(sizes.channels, sizes.width)
+        self.out = nn.Linear(sizes.width, sizes.channels)
+
+    def forward(self, x):
+        return self.out(self.into(x))
+"""
+STEPPING = """
+from flow import Flow
+from torch import Tensor
+
+def denoised(model: Flow, x: Tensor, steps: int):
+    for _ in range(steps):
+        predicted = model(x)
+        x = x - predicted
+    return x
+"""
+COMMAND = """
+import torch
+from flow import Flow, Sizes
+from stepping import denoised
+
+TABLE = {"small": Sizes(width=512, channels=64), "large": Sizes(width=512, channels=64)}
+
+def main(name: str):
+    model = Flow(TABLE[name])
+    noise = torch.randn(2, 77, 64)
+    return denoised(model, noise, 4)
+"""
+
+
+def test_a_layer_that_an_example_makes_of_a_record_has_the_sizes_that_it_is_made_with(tmp_path: Path) -> None:
+    (tmp_path / "flow.py").write_text(SIZED)
+    (tmp_path / "stepping.py").write_text(STEPPING)
+    (tmp_path / "command.py").write_text(COMMAND)
+    assert shapes_of(tmp_path / "stepping.py")(7).endswith("sizes.channels]")

@@ -214,7 +214,7 @@ def _example(name: str, value: Value) -> Value:
     none by chance."""
     if isinstance(value, Dim) and (value.const or 0) > 1:
         return Opaque(name, value.const)
-    return Open(value) if type(value) is dict else value
+    return Open(value) if type(value) is dict else as_example(name, value)
 
 
 def _common_layer(run: Interpreter, common: Generality, instances: list[Instance]) -> Instance | None:

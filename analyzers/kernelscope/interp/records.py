@@ -11,7 +11,7 @@ from typing import Any
 from kernelscope.dims import Dim
 from kernelscope.interp.interpreter import Interpreter
 from kernelscope.interp.sequences import element_at
-from kernelscope.interp.values import Arguments, Function, Instance, Keywords, Maybe, Opaque, Open, Scope, Value
+from kernelscope.interp.values import Arguments, Choice, Function, Instance, Keywords, Maybe, Opaque, Open, Scope, Value
 from kernelscope.syntax.python import tree as t
 from kernelscope.tensor import Unknown
 from kernelscope.workspace.modules import Definition
@@ -133,7 +133,10 @@ def _is_setting(annotation: t.Expr | None) -> bool:
 
 
 def as_example(name: str, value: Value) -> Value:
-    """What is given by default, where that is an object that holds numbers: those of another are others."""
+    """What is given by default, or by one of many, where that is an object that holds numbers, or one of a table of
+    such: those of another are others."""
+    if isinstance(value, Choice) and value.is_of_table and all(isinstance(entry, Instance) for entry in value.entries):
+        return as_example(name, value.entries[0])
     if not isinstance(value, Instance) or value.is_module or not value.is_ready:
         return value
     held = {key: _example(f"{name}.{key}", part) for key, part in value.attributes.items()}
