@@ -117,6 +117,8 @@ def _traffic(outcome: Traffic, width: int | None) -> tuple[str, list[str]]:
             unit = width is not None and outcome.stride == width
             return "coalesced", ["stride 1", _width(width)] if unit else [_width(width)]
         case Class.MISALIGNED:
+            if width is None:
+                return "partially coalesced", ["misaligned; how many sectors depends on the size of the type"]
             ideal = -(-outcome.bytes_used // SECTOR)
             return "partially coalesced", ["misaligned", f"{outcome.sectors} sectors for {ideal}", _width(width)]
         case Class.STRIDED:

@@ -19,3 +19,9 @@ __global__ void sized(const float *values, float *out, Shape shape) {
   if (shape.sizes[0] == shape.sizes[1]) return;  //: shape.sizes load: broadcast
   out[threadIdx.x * 2] = values[threadIdx.x];  //: values load: coalesced (stride 1, 4 bytes/lane) | out store: uncoalesced (strided, 8 bytes stride, 50 % of sectors used)
 }
+
+//@ block 256
+template <typename T>
+__global__ void next_of_any_type(const T *in, T *out) {
+  out[threadIdx.x] = in[threadIdx.x + 1];  //: in load: partially coalesced (misaligned; how many sectors depends on the size of the type) | out store: coalesced (whatever the size of the type)
+}
