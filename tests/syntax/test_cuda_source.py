@@ -261,3 +261,9 @@ def test_nodes_of_a_kind_are_in_source_order(count: int) -> None:
     found = of_kinds(parse(f"void f(int a) {{ {branches} }}".encode()).root, ("if_statement",))["if_statement"]
     assert len(found) == count
     assert [node.start_byte for node in found] == sorted(node.start_byte for node in found)
+
+
+def test_functions_that_run_without_threads_are_no_kernels() -> None:
+    text = """extern "C" __global__ __aicore__ void quantize(uint8_t *input) { input[0] = 0; }
+__global__ void scale(float *x) { x[threadIdx.x] *= 2; }"""
+    assert [kernel.name for kernel in kernels(parse(text.encode()))] == ["scale"]

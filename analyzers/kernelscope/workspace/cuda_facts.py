@@ -279,7 +279,7 @@ class _Scanner:
         return _Block(block.scope, block.declarative and b"(" not in stripped)
 
     def _open_function(self, name: bytes, name_start: int, start: int, header: bytes, block: _Block) -> _Block:
-        is_kernel = b"__global__" in header or b"CUTLASS_GLOBAL" in header
+        is_kernel = (b"__global__" in header and b"__aicore__" not in header) or b"CUTLASS_GLOBAL" in header
         kind = DefKind.CUDA_KERNEL if is_kernel else DefKind.CUDA_FUNCTION
         is_macro = name in self.kernel_macros or name in self.function_macros
         is_constructor = block.scope != TOP and self.found.defs[block.scope].kind is DefKind.STRUCT

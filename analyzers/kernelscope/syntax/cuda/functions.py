@@ -22,7 +22,8 @@ from kernelscope.syntax.cuda.source import CudaSource, language
 from kernelscope.syntax.cuda.spaces import joined, plain_path
 
 MAX_HEADER = 6_000
-_KERNEL = re.compile(rb"\b__global__\b")
+_KERNEL = re.compile(rb"\b__global__\b(?!\s+__aicore__\b)")
+"""Ascend C says `__global__ __aicore__`, of what runs without threads."""
 _NAME = re.compile(rb"([A-Za-z_]\w*)\s*(<[^;{}()]*>)?\s*\(")
 _BRACKET = re.compile(rb"[()\[\]{}]")
 _CLOSERS = {b"(": b")", b"[": b"]", b"{": b";}"}
@@ -147,7 +148,7 @@ def _function(source: CudaSource, node: Node) -> Function | None:
 
 
 def _kind(header: str) -> FunctionKind:
-    if re.search(r"\b__global__\b", header):
+    if re.search(r"\b__global__\b", header) and "__aicore__" not in header:
         return FunctionKind.KERNEL
     return FunctionKind.DEVICE if re.search(r"\b__device__\b", header) else FunctionKind.HOST
 
