@@ -37,6 +37,23 @@ __global__ void parts(const float *x, float *y, int n) {
 """
 
 
+DISTANCES = """
+__global__ void rows(const float *x, float *y, int n) {
+  int i = 0;
+  for (int r = 0; r < n; r++) {
+    const float *row = x + (long)(i * n);
+    *row++;
+    int most = max(r, 3);
+    auto twice = [&]() { i *= 2; };
+    auto told = [&](int at) { y[at] = i; };
+    twice();
+    told(3);
+    i = max(i, r);
+  }
+}
+"""
+
+
 def loop_of(text: str, name: str) -> t.For:
     function = parse(text.encode()).lowered.functions[name][-1]
     assert isinstance(function, t.Function)
@@ -68,6 +85,11 @@ def _described(node: t.Stmt) -> str:
 
 def test_references_lead_to_what_they_stand_for() -> None:
     assert kept("i") == ["step", "other", "other ="]
+
+
+def test_a_distance_leads_nowhere_and_a_lambda_of_the_loop_s_own_where_it_changes_something() -> None:
+    part, _ = deciding(loop_of(DISTANCES, "rows"), frozenset({"i"}), Callees(frozenset(), frozenset(), frozenset()))
+    assert [_described(node) for node in part.body] == ["twice", "Express", "i ="]
 
 
 def test_lambdas_change_what_they_capture_and_conditions_count() -> None:

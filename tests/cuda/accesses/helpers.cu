@@ -281,3 +281,13 @@ __device__ int rounds_so_far = 2;
 __global__ void rows_of_a_constant_length(const float *in, float *out) {
   out[threadIdx.x + rounds_so_far] = in[blockIdx.x * ROW_LENGTH + threadIdx.x];  //: in load: coalesced (stride 1, 4 bytes/lane) | rounds_so_far load: broadcast (4 bytes) | out store: partially coalesced at worst (misaligned, 5 sectors for 4, 4 bytes/lane)
 }
+
+//@ block 256
+__global__ void doubled_by_a_lambda(float *out, int n) {
+  int at = threadIdx.x;
+  for (int i = 0; i < n; i++) {
+    auto further = [&]() { at *= 2; };
+    further();
+    out[at] = 0.0f;  //: out store: not known: at changes in a loop in a way that differs by lane
+  }
+}

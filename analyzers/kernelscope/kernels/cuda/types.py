@@ -6,6 +6,7 @@ CUDA C++ Programming Guide, "Built-in Vector Types"; cuda_fp16.h, cuda_bf16.h, c
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 INTEGERS: dict[str, int] = {
     "char": 1, "signed char": 1, "unsigned char": 1, "bool": 1, "int8_t": 1, "uint8_t": 1, "uchar": 1, "byte": 1,
@@ -45,6 +46,7 @@ _VECTOR = re.compile(r"(u?(?:char|short|int|longlong|long)|float|double)([1234])
 _QUALIFIERS = re.compile(r"\b(?:const|volatile|typename|struct|class|static|extern|register|inline|union|enum)\b")
 
 
+@lru_cache(4096)
 def bare(type_text: str) -> str:
     """A type without qualifiers."""
     return " ".join(_QUALIFIERS.sub(" ", type_text).replace("__restrict__", " ").split())
@@ -83,6 +85,7 @@ def pointed_at(type_text: str) -> str | None:
     return None
 
 
+@lru_cache(4096)
 def layout(type_text: str) -> tuple[int, int] | None:
     """Size and alignment of a type that the language or CUDA defines; None for every other."""
     text = bare(type_text)

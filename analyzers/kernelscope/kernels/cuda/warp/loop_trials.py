@@ -111,13 +111,15 @@ def _trial(
     cells = {entry.cell for entry in changed if not _differs_anyway(m, entry.before)}
     if m.quiet:
         return _followed_quietly(m, node, names, returned, frozenset())  # what variables become is all that is wanted
+    indices = {entry.cell for entry in changed if isinstance(entry.before, Int | Pointer)}
     if node not in m.long:
         whole, _ = decisive(m, node, cells, names)
         trial = _followed_quietly(m, whole, names, returned, frozenset())
         if trial is not None:
             return trial
         m.long.add(node)
-    indices = {entry.cell for entry in changed if isinstance(entry.before, Int | Pointer)}
+        if indices == cells:
+            return None  # less of it decides nothing
     part, told = decisive(m, node, indices, names)
     return _followed_quietly(m, part, names, returned, frozenset(cells - told))
 

@@ -6,7 +6,7 @@ statement stays in doubt: one that is handed a variable may change it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from kernelscope.kernels.cuda.warp.intrinsics import INTRINSICS
@@ -119,7 +119,7 @@ class _Part:
     sizes: dict[t.Node, tuple[frozenset[str], frozenset[str]]] = field(
         default_factory=dict["t.Node", "tuple[frozenset[str], frozenset[str]]"]
     )
-    """What a statement may change, and what it mentions."""
+    """What a statement may change, and what it may make another way to."""
 
     def mention(self, *nodes: t.Node) -> None:
         for node in nodes:
@@ -174,14 +174,22 @@ class _Part:
         """Whether a statement may change a variable that matters."""
         known = self.sizes.get(node)
         if known is None:
-            known = self.sizes[node] = frozenset(self._changed(node)), mentioned(node)
-        changed, all_names = known
-        if not self.names.isdisjoint(changed):
-            return True
-        if isinstance(node, t.Declare) and _may_lead_to(node) and not self.names.isdisjoint(all_names):
+            known = self.sizes[node] = frozenset(self._changed(node)), frozenset(self._led_to(node))
+        changed, led_to = known
+        if isinstance(node, t.Declare) and not self.names.isdisjoint(led_to):
             self.names.add(node.name)  # what is done to it is done to the variable
             return True
-        return False
+        return not self.names.isdisjoint(changed)
+
+    def _led_to(self, node: t.Node) -> Iterable[str]:
+        """The variables to which what is declared may be another way: a reference, an address, a lambda."""
+        if not isinstance(node, t.Declare) or node.value is None:
+            return ()
+        if isinstance(node.value, t.Lambda):
+            return self._changed(node.value)
+        if node.type.layers and node.type.layers[0] == "&":
+            return mentioned(node)
+        return addressed(node.value) if node.type.layers or node.type.base == "auto" else ()
 
     def _changed(self, node: t.Node) -> Iterable[str]:
         for inner in t.parts(node):
@@ -208,12 +216,14 @@ class _Part:
     def _changed_by_call(self, node: t.Call) -> Iterable[str]:
         name = called(node)
         given = [root_of(argument) for argument in node.args]
-        yield root_of(node.func)
-        yield from self.closures.get(name, ())
         references = self.references.get(name)
+        takes_values = name in _TAKE_VALUES or name.startswith("__")
+        if isinstance(node.func, t.Member) or name in self.closures or (references is None and not takes_values):
+            yield root_of(node.func)  # an object, or a lambda of the loop's own
+        yield from self.closures.get(name, ())
         if references is not None:
             yield from (root for i, root in enumerate(given) if i in references or root in self.arrays)
-        elif name not in _TAKE_VALUES and not name.startswith("__"):
+        elif not takes_values:
             yield from given
 
 
@@ -225,6 +235,18 @@ def called(node: t.Call) -> str:
     return func.id if isinstance(func, t.Name) else ""
 
 
-def _may_lead_to(node: t.Declare) -> bool:
-    """Whether what is declared may be another way to a variable: a reference, an address, a lambda."""
-    return bool(node.type.layers) or node.type.base == "auto" or isinstance(node.value, t.Lambda)
+def addressed(node: t.Expr) -> Iterator[str]:
+    """The names whose address may be in a value: not what only counts how far it lies from another one."""
+    match node:
+        case t.Binary(op="+" | "-" | ",", left=left, right=right):
+            yield from addressed(left)
+            yield from addressed(right)
+        case t.Conditional(body=body, orelse=orelse):
+            yield from addressed(body)
+            yield from addressed(orelse)
+        case t.Subscript(value=inner) | t.Cast(operand=inner):
+            yield from addressed(inner)
+        case t.Binary() | t.SizeOf():
+            pass
+        case _:
+            yield from mentioned(node)
