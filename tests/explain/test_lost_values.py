@@ -229,3 +229,93 @@ def test_blocks_of_torchs_own_layers_are_drawn(tmp_path: Path) -> None:
     assert {("LayerNorm", "Linear"), ("Linear", "GELU"), ("GELU", "Linear"), ("Linear", "+ residual")} <= joined
     assert ("memory", "MultiheadAttention") in joined and "[4*dim, dim]" in text
     assert "source that is lost" not in text
+
+
+CHECKPOINTED = """
+import torch
+from torch import nn
+
+
+class Kept(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, function, length, *args):
+        ctx.function = function
+        ctx.inputs = list(args[:length])
+        ctx.params = list(args[length:])
+        with torch.no_grad():
+            return ctx.function(*ctx.inputs)
+
+
+def checkpoint(function, inputs, params, flag):
+    if flag:
+        args = tuple(inputs) + tuple(params)
+        return Kept.apply(function, len(inputs), *args)
+    return function(*inputs)
+
+
+class Block(nn.Module):
+    def __init__(self, dim):
+        super().__init__()
+        self.chain = nn.Sequential(nn.Linear(dim, dim), nn.ReLU(), nn.Linear(dim, 3 * dim))
+
+    def forward(self, x, emb):
+        return checkpoint(self._forward, (x, emb), self.parameters(), True)
+
+    def _forward(self, x, emb):
+        return self.chain(x + emb)
+
+
+class Net(nn.Module):
+    def __init__(self, dim):
+        super().__init__()
+        self.block = Block(dim)
+        self.blocks = nn.ModuleList([Block(dim) for _ in range(40)])
+
+    def forward(self, x, emb):
+        h = self.block(torch.relu(x), torch.tanh(emb))
+        return torch.sigmoid(h)
+"""
+
+
+def test_what_is_run_again_for_gradients_is_followed(tmp_path: Path) -> None:
+    joined, text = picture(tmp_path, CHECKPOINTED, "Net")
+    assert "function" not in text.lower().replace("functional", "")
+    assert {("ReLU", "Block"), ("Block", "sigmoid")} <= joined and "Linear: [3*dim, dim]" in text
+
+
+MIXED = """
+from torch import nn
+
+
+class Scaled(nn.Module):
+    def __init__(self, dim, wide):
+        super().__init__()
+        self.scale = nn.Linear(wide, dim)
+
+    def forward(self, x, style):
+        return x * self.scale(style)
+
+
+class Mixed(nn.Module):
+    def __init__(self, dim, wide, depth):
+        super().__init__()
+        self.parts = nn.ModuleList()
+        for _ in range(depth):
+            self.parts.append(nn.LSTM(dim, dim, batch_first=True))
+            self.parts.append(Scaled(dim, wide))
+
+    def forward(self, x, style):
+        for part in self.parts:
+            if isinstance(part, Scaled):
+                x = part(x, style)
+            else:
+                x, _ = part(x)
+        return x
+"""
+
+
+def test_layers_of_a_list_are_told_apart_by_the_class_that_is_asked_for(tmp_path: Path) -> None:
+    joined, text = picture(tmp_path, MIXED, "Mixed")
+    assert "not followed" not in text.lower()
+    assert "LSTM or" not in text and "[dim, wide]" in text
+    assert any(target == "LSTM" for _, target in joined)

@@ -236,3 +236,23 @@ def test_what_a_configuration_leaves_out_is_not_counted(speaker: Path) -> None:
     found = Found(Analysis([speaker.parent]).document("ops", Target(speaker, None, "Speaker"), options))
     assert not any("cross" in operator for operator in found.columns["Operator"])
     assert any("cross" in operator for operator in operators_in(speaker, "Speaker").columns["Operator"])
+
+
+def test_a_weight_that_may_not_be_there_is_counted(tmp_path: Path) -> None:
+    path = tmp_path / "m.py"
+    path.write_text(
+        "import torch\n"
+        "from torch import nn\n"
+        "class Scaled(nn.Module):\n"
+        "    def __init__(self, dim, start=1e-6, shift=True):\n"
+        "        super().__init__()\n"
+        "        self.proj = nn.Linear(dim, dim, bias=False)\n"
+        "        self.gamma = nn.Parameter(start * torch.ones(dim)) if start > 0 else None\n"
+        "        self.beta: nn.Parameter | None = nn.Parameter(torch.zeros(dim)) if shift else None\n"
+        "    def forward(self, x):\n"
+        "        x = self.proj(x)\n"
+        "        if self.gamma is not None:\n"
+        "            x = self.gamma * x\n"
+        "        return x\n"
+    )
+    assert operators_in(path, "Scaled").totals["Parameters"].startswith("dim*dim + 2*dim")

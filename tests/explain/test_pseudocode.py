@@ -161,3 +161,18 @@ def test_a_size_that_is_computed_with_is_bound_where_no_shape_says_its_name(tmp_
     text = to_text(Analysis([tmp_path]).document("pseudocode", Target(path, None, "M.forward"))).text
     assert "B, L = hidden_states.shape[:2]" in text
     assert "rows, columns" not in text, "the shapes of views are told"
+
+
+def test_sizes_without_names_have_the_letters_that_the_picture_gives_them(tmp_path: Path) -> None:
+    path = tmp_path / "m.py"
+    path.write_text(
+        "from torch import nn\n"
+        "class M(nn.Module):\n"
+        "    def __init__(self, dim):\n"
+        "        super().__init__()\n"
+        "        self.conv = nn.Conv2d(dim, dim, 3, padding=1)\n"
+        "    def forward(self, x):\n"
+        "        return self.conv(x)\n"
+    )
+    text = to_text(Analysis([tmp_path]).document("pseudocode", Target(path, None, "M.forward"))).text
+    assert "# x [B, dim, H, W]" in text

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from kernelscope.dims import Dim
-from kernelscope.explain.dim_names import DimNames
+from kernelscope.explain.dim_names import DimNames, usual_letters
 from kernelscope.explain.document import Block, Code, Line, Paragraph
 from kernelscope.explain.pseudocode import INDENT, MAX_LINE, CodeWriter, parameters, wrapped
 from kernelscope.explain.tensor_hover import names_in_order
@@ -51,7 +51,9 @@ def host_code(
     assert isinstance(function, t.FunctionDef)
     shapes = [tensor.shape for span in _bound(function) if (tensor := _tensor_at(seen, span)) is not None]
     called = _called(function, flow) if flow is not None else {}
-    names = DimNames(shapes, names_in_order(module, function.name_span.start), bindings, called)
+    first = next((held for p in function.args if (held := _tensor_at(seen, p.name_span)) is not None), None)
+    letters = usual_letters(first.shape, called) if first is not None else {}  # as the picture of the function writes
+    names = DimNames(shapes, names_in_order(module, function.name_span.start), bindings, called, letters=letters)
     writer = _HostWriter(module, path, names, seen, dict(_effects(flow, names)) if flow is not None else {})
     writer.receiver = function.args[0].name if function.args and function.args[0].name in ("self", "cls") else ""
     writer.computed = _computed(function)

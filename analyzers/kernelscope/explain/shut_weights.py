@@ -22,7 +22,7 @@ def shut_weights(call: Node, name: Callable[[Node], str], shape: Callable[[Shape
     for node in call.walk():
         target = node.step.target
         if node.step.kind == "layer" and isinstance(target, Module) and multiplies(node):
-            called = name(node).rpartition(".")[2]
+            called = name(node).rpartition(".")[2] or node.step.name  # of a chain, in which layers have no names
             layers.setdefault(shape(target.parameters["weight"].shape), {})[called] = None
     if len(layers) > MOST_SHAPES:
         return []

@@ -83,6 +83,8 @@ def _rest(given: list[Value], is_known: bool) -> Value:
             return tuple(given)
         case [Unpacked(value=Alike() as alike)]:
             return alike
+        case [first, *_] if not isinstance(first, Unpacked):
+            return tuple(given)  # what comes first is known
         case _:
             return Unknown("arguments")
 

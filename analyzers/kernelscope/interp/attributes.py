@@ -194,7 +194,7 @@ def _differentiated(run: Interpreter, cls: Class) -> Value:
     if not isinstance(forward, Definition) or not isinstance(forward.node, t.FunctionDef):
         return Unknown(f"{cls.definition.name} has no forward that is followed")
     parameters = forward.node.args
-    return Partial(Function(forward), (Opaque(parameters[0].name),) if parameters else (), {})
+    return Partial(Function(forward), (Copied(Opaque(parameters[0].name)),) if parameters else (), {})
 
 
 def _is_wrapped(run: Interpreter, function: Function) -> bool:

@@ -23,6 +23,7 @@ from kernelscope.interp.symbols import sizes_in
 from kernelscope.interp.uses import asked_for_dims
 from kernelscope.interp.values import (
     Alike,
+    Choice,
     Class,
     External,
     Flag,
@@ -188,8 +189,11 @@ def narrow(run: Interpreter, scope: Scope, test: t.Expr, holds: bool) -> None:
         case t.Compare(left=left, ops=ops, comparators=others) if holds and all(op == "==" for op in ops):
             for one, other in itertools.pairwise((left, *others)):
                 _equal(run, scope, one, other)
-        case t.Call(func=t.Name(id="isinstance"), args=[t.Name() | t.Attribute() as subject, kind]) if holds:
-            _narrow_kind(run, scope, subject, kind)
+        case t.Call(func=t.Name(id="isinstance"), args=[t.Name() | t.Attribute() as subject, kind]):
+            if isinstance(subject, t.Name) and isinstance(held := run.lookup(scope, subject.id, None), Choice):
+                scope.names[subject.id] = _of_kind(run, held, evaluate(run, scope, kind), holds)
+            elif holds:
+                _narrow_kind(run, scope, subject, kind)
         case t.Name(id=name):
             if isinstance(run.lookup(scope, name, None), Flag):
                 scope.names[name] = holds
@@ -258,6 +262,16 @@ def _equal_sizes(one: Value, other: Value) -> list[tuple[Value, Value]]:
     if sizes is None or others is None:
         return [(as_size(one), as_size(other))]
     return list(zip(sizes, others, strict=True)) if len(sizes) == len(others) else []
+
+
+def _of_kind(run: Interpreter, choice: Choice, kind: Value, holds: bool) -> Value:
+    """Those of several layers that are of a class, or that are not."""
+    from kernelscope.interp.python_functions import is_instance
+
+    meant = [entry for entry in choice.entries if is_instance(run, [entry, kind], {}, None) is not (not holds)]
+    if not meant or len(meant) == len(choice.entries):
+        return choice
+    return meant[0] if len(meant) == 1 else Choice(meant, choice.is_of_table, choice.is_guess)
 
 
 def _narrow_kind(run: Interpreter, scope: Scope, subject: t.Name | t.Attribute, kind: t.Expr) -> None:

@@ -32,6 +32,7 @@ from kernelscope.interp.values import (
     Number,
     Opaque,
     Sequential,
+    Unpacked,
     Value,
     as_size,
     for_op,
@@ -255,6 +256,9 @@ def _sequence_operator(run: Interpreter, op: str, left: Value, right: Value, spa
         return joined((), left, two)
     if op == "+" and isinstance(right, Shape) and one is not None and is_open(right):
         return joined(one, right, ())
+    if op == "+" and one and isinstance(right, Alike) and right.count is None and type(left) in (list, tuple):
+        spread = [*one, Unpacked(right)]  # those in front stay what they are
+        return spread if isinstance(left, list) else tuple(spread)
     if op == "+" and (isinstance(left, Alike) or isinstance(right, Alike)):
         parts = [p for v in (left, right) for p in ([v.element] if isinstance(v, Alike) else sequence(v) or [])]
         if all(isinstance(v, Alike) or sequence(v) is not None for v in (left, right)):

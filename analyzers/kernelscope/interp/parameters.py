@@ -17,7 +17,7 @@ from kernelscope.dims import Dim, dim
 from kernelscope.interp.attributes import instance_attribute
 from kernelscope.interp.interpreter import Interpreter
 from kernelscope.interp.prepared_objects import prepare
-from kernelscope.interp.values import Alike, Choice, Instance, Maybe, Sequential, Unpacked, Value, as_size
+from kernelscope.interp.values import Alike, Choice, Instance, Maybe, Sequential, Unpacked, Value, as_size, present
 from kernelscope.ops import Module
 from kernelscope.syntax.python import tree as t
 from kernelscope.tensor import Tensor
@@ -101,8 +101,8 @@ class _Walk:
         own = self._declared(instance)
         for name, value in list(instance.attributes.items()):
             where = f"{path}.{name}".lstrip(".")
-            if isinstance(value, Tensor) and name in own:
-                yield Parameter(where, value, count)
+            if name in own and isinstance(held := present(value), Tensor):  # also one that may not be there
+                yield Parameter(where, held, count)
             else:
                 yield from self.of(value, where, count, depth + 1)
 
@@ -115,8 +115,28 @@ class _Walk:
             if not isinstance(base, Definition) or not isinstance(base.node, t.ClassDef):
                 continue
             for node in t.walk(*base.node.body):
-                if isinstance(node, t.Assign) and isinstance(node.value, t.Call):
-                    made = (t.dotted(node.value.func) or "").rpartition(".")[2]
-                    if made.endswith("Parameter"):
-                        found |= {target.attr for target in node.targets if isinstance(target, t.Attribute)}
+                match node:
+                    case t.Assign(targets=targets, value=value) if any(map(_is_parameter, _ways(value))):
+                        found |= {target.attr for target in targets if isinstance(target, t.Attribute)}
+                    case t.AnnAssign(target=t.Attribute(attr=name), value=value) if value is not None:
+                        found |= {name} if any(map(_is_parameter, _ways(value))) else set()
+                    case t.Call(
+                        func=t.Attribute(attr="register_parameter"), args=[t.Constant(value=str() as name), *_]
+                    ):
+                        found.add(name)
+                    case _:
+                        pass
         return found
+
+
+def _ways(value: t.Expr) -> Iterator[t.Expr]:
+    """What an expression may be: `Parameter(…) if scaled else None` is either."""
+    if isinstance(value, t.IfExp):
+        yield from _ways(value.body)
+        yield from _ways(value.orelse)
+    else:
+        yield value
+
+
+def _is_parameter(value: t.Expr) -> bool:
+    return isinstance(value, t.Call) and (t.dotted(value.func) or "").rpartition(".")[2].endswith("Parameter")

@@ -93,13 +93,13 @@ ITERABLES = ("Iterable", "Collection", "Sequence", "Sized", "Container", "Revers
 """Of `collections.abc`, what tuples and lists are."""
 
 
-def _isinstance(run: Interpreter, args: Arguments, kwargs: Keywords, span: Any) -> Value:
+def is_instance(run: Interpreter, args: Arguments, kwargs: Keywords, span: Any) -> Value:
     if len(args) != 2:
         return Flag()
     kinds = args[1] if isinstance(args[1], tuple) else (args[1],)
     names = {k.name.rpartition(".")[2] for k in kinds if isinstance(k, External | Builtin)}
     if isinstance(args[0], Choice):
-        found = [_isinstance(run, [entry, args[1]], {}, span) for entry in args[0].followed]
+        found = [is_instance(run, [entry, args[1]], {}, span) for entry in args[0].followed]
         return found[0] if all(isinstance(f, bool) and f == found[0] for f in found) else Flag()
     if isinstance(args[0], Instance):
         return _is_made_of(run, args[0], kinds)
@@ -122,6 +122,10 @@ def _isinstance(run: Interpreter, args: Arguments, kwargs: Keywords, span: Any) 
             return "str" in names
         case float() if names:
             return "float" in names
+        case Module(name=name) if any(isinstance(k, External) and k.name == name for k in kinds):
+            return True
+        case Module() if all(isinstance(k, Class) for k in kinds):
+            return False
         case Class() | Function() | LambdaValue() | Partial() | External() | Module() if names and names <= DATA_TYPES:
             return False
         case _:
@@ -246,7 +250,7 @@ PLAIN: dict[str, Callable[..., Value]] = {
 }  # fmt: skip
 BUILTINS: dict[str, Callable[..., Value]] = {
     **python_numbers.BUILTINS, **python_collections.BUILTINS,
-    "getattr": _getattr, "setattr": _setattr, "hasattr": _hasattr, "isinstance": _isinstance, "issubclass": _flag,
+    "getattr": _getattr, "setattr": _setattr, "hasattr": _hasattr, "isinstance": is_instance, "issubclass": _flag,
     "callable": _is_callable, "bool": _bool,
     "str": lambda r, a, k, s: Unknown("a text that is not known", s) if (text := joined_text(a)) is None else text,
 }  # fmt: skip

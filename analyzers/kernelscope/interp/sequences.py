@@ -99,8 +99,21 @@ def _element_near_an_end(values: tuple[Value, ...] | list[Value], index: Value) 
         passed = values[: number + 1] if number >= 0 else values[number:]
         if not has_unknown_length(passed):
             return values[number]
+    bounds = slice_of(index) if isinstance(index, slice) else None
+    if bounds is not None and (part := _from_the_start(values, bounds)) is not None:
+        return part
     found = any_of(parts_of(values))
     return Alike(found) if isinstance(index, slice) else found
+
+
+def _from_the_start(values: tuple[Value, ...] | list[Value], bounds: slice) -> Value | None:
+    """The part between two places that are counted from the start, if nothing before the last one is of unknown length:
+    `args[:2]` and `args[2:]` of `(x, y, *others)`."""
+    ends = [0 if bounds.start is None else bounds.start, bounds.stop]
+    last = max((end for end in ends if end is not None), default=0)
+    if bounds.step is not None or min(end for end in ends if end is not None) < 0:
+        return None
+    return None if last > len(values) or has_unknown_length(values[:last]) else values[bounds]
 
 
 def element_at(values: tuple[Value, ...] | list[Value], index: Value, span: Any) -> Value:
