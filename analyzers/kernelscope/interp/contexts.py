@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from kernelscope.dims import Dim, Facts
 from kernelscope.interp.agreement import NOT_TOLD
 from kernelscope.interp.symbols import over_sizes
-from kernelscope.interp.values import Alike, Copied, Instance, Maybe, Value, present
+from kernelscope.interp.values import Alike, Copied, Instance, Maybe, Opaque, Value, present
 from kernelscope.syntax.python import tree as t
 from kernelscope.tensor import Shape, Tensor
 from kernelscope.workspace.modules import Definition
@@ -69,14 +69,17 @@ class Contexts:
     """How many were not, because of where they were made."""
     calls: dict[t.FunctionDef, list[Context]] = field(default_factory=dict[t.FunctionDef, list[Context]])
     unlikely: dict[t.FunctionDef, list[Context]] = field(default_factory=dict[t.FunctionDef, list[Context]])
-    """Calls in branches that are not taken: what the others have in common is so of all only if it is of these, too."""
+    """Calls in branches that are not taken: they tell where there are no others, and that lists may be of other
+    lengths than in the others."""
     shared: set[t.FunctionDef] = field(default_factory=set[t.FunctionDef])
     """Functions of which one call in the file does not tell what they are given: others call them as well."""
 
     def of(self, node: t.FunctionDef) -> list[Context]:
         """The calls of a function that tell what it is given: those of other files only where its own makes none, or
         no more than one."""
-        calls = self.calls.get(node, []) + self.unlikely.get(node, [])
+        unlikely = self.unlikely.get(node, [])
+        calls = self.calls.get(node)
+        calls = unlikely if not calls else calls + [c for u in unlikely if (c := _with_lists_of(calls[0], u))]
         is_shared = node in self.shared
         return [call for call in calls if not call.outside or (is_shared and call.tells_ranks)] or calls
 
@@ -187,6 +190,14 @@ class Contexts:
         learnt, trial = replace(facts, needed=None), self._is_trial() or self._is_made(receiver, names)
         outside = self.outside or trial
         calls.append(Context(kept, receiver, learnt, self.caller, frozenset(ones), outside, guessed_sizes, trial))
+
+
+def _with_lists_of(call: Context, unlikely: Context) -> Context | None:
+    """A call as if it gave the lists of another, if that gives some of which this one says how long they are."""
+    counted = (name for name, value in call.names.items() if isinstance(present(value), list))
+    given = {name: unlikely.names.get(name) for name in counted}
+    given = {name: value for name, value in given.items() if isinstance(present(value), list | Alike | Opaque)}
+    return replace(call, names=call.names | given) if given else None
 
 
 def _kept(value: Value, seen: dict[int, Value], depth: int) -> Value:

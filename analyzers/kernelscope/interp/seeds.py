@@ -376,7 +376,7 @@ def _shape(run: Interpreter, function: Function, param: t.Param, uses: Seeding, 
         final = told.dims[-1] if told.dims else None
         is_name = isinstance(final, Dim) and final.const is None
         return Shape((*told.head[:-1], last)) if last is not None and is_name else told
-    is_promised = uses.beliefs.by_name and not doubted and param.name not in uses.turned | uses.asked
+    is_promised = uses.beliefs.by_name and not doubted and param.name not in uses.turned | uses.of_several
     names = uses.promised(param.name) if is_promised else None
     if wants is not None and wants.dims is not None:
         words = names if names is not None and len(names) == len(wants.dims) else ("_",) * len(wants.dims)

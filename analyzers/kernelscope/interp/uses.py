@@ -84,6 +84,8 @@ class Uses:
         """The numbers that names are compared with: several of them are kinds of the thing, not sizes."""
         self.asked: set[str] = set()
         """Names whose number of dims chooses what is done: there are several."""
+        self.of_several: set[str] = set()
+        """Those among them that may have any of several numbers of dims, as the code says: `x.ndim in (3, 4)`."""
         self.turned: set[str] = set()
         """Names of which a size is asked for at an axis that others choose: they come in several layouts."""
         self.likely: set[str] = set()
@@ -172,9 +174,11 @@ class Uses:
                 self.turned.add(name)
             case t.UnaryOp(op="~", operand=t.Name(id=name)):
                 self.tensors.add(name)
-            case t.Compare(left=asked, ops=["==" | ">=" | ">" | "<" | "<=" | "in" | "not in"]) if (
-                name := asked_for_dims(asked)
-            ):
+            case t.Compare(left=asked, ops=["in" | "not in"]) if name := asked_for_dims(asked):
+                if self._is_given(name, node):
+                    self.asked.add(name)
+                    self.of_several.add(name)
+            case t.Compare(left=asked, ops=["==" | ">=" | ">" | "<" | "<="]) if name := asked_for_dims(asked):
                 if self._is_given(name, node):
                     self.asked.add(name)
             case t.Compare(left=t.Name(id=name), ops=["=="], comparators=[t.Constant(value=int() as number)]):
