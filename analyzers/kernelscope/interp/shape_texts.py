@@ -25,6 +25,10 @@ WHOLE = re.compile(
     rf"(?:`?(?!shape)(?P<name>\w+)`?(?:\.shape)?\s*(?::|=|is)?\s*)?(?:shapes?\s*[:=]?\s*)?`*[(\[](?P<sizes>{SIZES})[)\]]`*",
     re.IGNORECASE,
 )
+EACH = re.compile(rf"(?P<name>\w+)(?:\.shape)?\s*[:=]\s*[(\[](?P<sizes>{SIZES})[)\]]")
+_EACH = re.sub(r"\?P<\w+>", "?:", EACH.pattern)
+SIDE_BY_SIDE = re.compile(rf"{_EACH}(?:\s*[,;]\s*{_EACH})+")
+"""Several tensors with the sizes of each: `pos: [S], k: [B, H, S, D]`."""
 ONE_SIZE = re.compile(r"`*[(\[](#?\w+),?[)\]]`*\W*$")
 """The last that is said of something."""
 COMMA = re.compile(r",(?![^(]*\))")
@@ -222,6 +226,10 @@ def of_parts(text: str, name: str) -> Shape | None:
 def in_comment(text: str, name: str | None) -> Shape | None:
     """The shape that a comment gives for a name; without a name, for the only thing on its line."""
     text = text.lstrip("#: ")
+    if name is not None and SIDE_BY_SIDE.fullmatch(text.rstrip(". ")):
+        sizes = next((each["sizes"] for each in EACH.finditer(text) if each["name"] == name), None)
+        shape = None if sizes is None else shape_in_brackets(sizes)
+        return shape if shape is not None and _names_sizes(shape, is_tensor=True) else None
     said = None if name is None else re.match(rf"[`*]*{re.escape(name)}[`*]*(?:\.shape)?\s*(?::|=|->|is)?\s*", text)
     if name is not None and said is None:
         return None
