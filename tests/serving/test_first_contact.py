@@ -13,12 +13,16 @@ from kernelscope.serving.balancing import balancing
 from kernelscope.serving.c_functions import CSource
 from kernelscope.serving.c_waits import c_syncs
 from kernelscope.serving.claims import PythonSource
+from kernelscope.serving.collectives import collectives
 from kernelscope.serving.constraints import constraints
+from kernelscope.serving.endpoints import addresses
+from kernelscope.serving.evictions import recency
 from kernelscope.serving.giving_up import given_up
 from kernelscope.serving.layers import orders
 from kernelscope.serving.parameters import parameters
 from kernelscope.serving.preferences import preferences
 from kernelscope.serving.procedures import is_aside
+from kernelscope.serving.reaching import reaches, wrapped_collectives
 from kernelscope.serving.reading import read_c
 from kernelscope.serving.roles import roles
 from kernelscope.serving.task_structs import task_structs
@@ -392,3 +396,90 @@ def test_a_report_that_says_too_much_loses_the_last_of_its_longest_lists() -> No
     assert isinstance(kept, dict)
     assert len(kept["long"]) == MOST_ENTRIES - 500 - 100 - 2
     assert found["faq"] == rows[:500]
+
+
+def test_a_check_that_always_fails_says_nothing_of_what_is_evicted(source: Source) -> None:
+    text = """
+    class Tree:
+        def __init__(self):
+            self.leaves = SortedSet(key=lambda leaf: leaf.rank())
+
+        def evict(self, wanted):
+            if wanted > self.held:
+                assert False, "too many"
+            leaf = self.leaves.pop(0)
+            assert leaf.users == 0
+            self.free(leaf)
+    """
+    claims = [c.value for c in recency(source(text))]
+    assert [value for value in claims if "it must hold that leaf.users == 0" in value]
+    assert not [value for value in claims if "False" in value]
+
+
+def test_the_beginning_of_addresses_is_none(source: Source) -> None:
+    assert not list(addresses(source("def f(kind):\n    assert kind in ('tcp://', 'ipc:///tmp/')\n")))
+    assert list(addresses(source("def f(kind):\n    return 'tcp://desk:80'\n")))
+
+
+def test_steps_when_something_fails_belong_to_no_order(source: Source) -> None:
+    text = """
+    class Desk:
+        def forward(self, x):
+            try:
+                x = self.fold(x)
+                x = self.seal(x)
+                x = self.norm(x)
+                return self.send(x)
+            except Torn as e:
+                self.burn(x)
+    """
+    (claim,) = (c for _, c in orders(source(text)) if c.name.endswith(" order"))
+    assert claim.value.endswith("runs in this order: fold → seal → norm → send")
+
+
+def test_the_same_again_and_again_is_no_order(source: Source) -> None:
+    text = "    def forward(self, x):\n" + "".join("        x = self.{0}(x)\n" for _ in range(5)) + "        return x\n"
+    assert not list(orders(source("class Desk:\n" + text.format("fold"))))
+
+
+GIVEN = """
+class Desk:
+    def settle(self, share):
+        tensor = torch.tensor(self.size, device="cuda")
+        dist.all_reduce(tensor)
+
+    def gather(self, letter):
+        self.settle(letter)
+
+    def fold(self, x):
+        y = x.contiguous()
+        dist.all_reduce(y)
+
+    def start(self, share, page):
+        self.settle(share)
+        self.gather(share)
+        self.fold(page)
+"""
+
+
+def test_what_a_wrapper_exchanges_of_its_own_is_not_what_it_is_given(source: Source) -> None:
+    text = source(GIVEN)
+    found = wrapped_collectives(text, reaches(text, collectives(text)))
+    assert [(c.call, c.tensor) for c in found if c.where == "Desk.start"] == [
+        ("self.settle", ""),
+        ("self.gather", ""),
+        ("self.fold", "page"),
+    ]
+
+
+def test_a_buffer_through_which_a_cache_is_moved_keeps_none(source: Source) -> None:
+    text = "class Kv:\n    def __init__(self, n):\n        self.{0} = torch.empty((1, n.max_len, n.heads, n.dim))\n"
+    (moved,) = caches.buffers(source(text.format("kv_move_buffer")))
+    (kept,) = caches.buffers(source(text.format("kv_buffer")))
+    assert "contiguous" not in moved.value and "contiguous: every sequence has its positions" in kept.value
+
+
+def test_counts_of_a_vocabulary_synchronise_nothing(source: Source) -> None:
+    text = "def f(c):\n    self.counter = torch.zeros((c.most, c.{0}), dtype=torch.int32)\n"
+    assert not list(tables(source(text.format("vocab_size"))))
+    assert list(tables(source(text.format("layers"))))

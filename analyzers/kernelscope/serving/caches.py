@@ -35,6 +35,8 @@ COUNTED = {"blocks", "pages", "slots", "tokens"}
 """Words of what a memory holds so many of."""
 ENDS = {"end", "stop"}
 """Words of what is bound to the end of a range of slots."""
+MOVED = {"move", "moved", "transfer", "staging", "send", "recv", "receive"}
+"""Words of buffers through which caches are moved, which keep none."""
 KEPT_STATE = {"cache", "kv", "pool", "page", "pages", "slot", "slots", "memory", "state", "states", "block", "blocks"}
 """Words of what keeps the state of requests."""
 
@@ -145,7 +147,7 @@ def buffers(source: PythonSource) -> Iterator[Claim]:
                 continue
             value = f"{name}: [{', '.join(source.quote(size) for size in sizes)}]"
             if is_cache:
-                value += _indexing(source, sizes)
+                value += "" if MOVED & set(words(name)) else _indexing(source, sizes)
             places = (source.at(node), *((source.at(known[1]),) if known is not None else ()))
             is_local = isinstance(node, t.Assign) and isinstance(node.targets[0], t.Name)
             if isinstance(node, t.Assign) and isinstance(node.value, t.ListComp):

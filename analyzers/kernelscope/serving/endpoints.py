@@ -51,8 +51,12 @@ def addresses(source: PythonSource) -> Iterator[Claim]:
         longer: dict[t.Node, t.Node] = {n.left: n for n in nodes if isinstance(n, t.BinOp) and n.op == "+"}
         for node in nodes:
             match = _SCHEME.match(_text(node))
-            if match is None or node in parts:
-                continue
+            if (
+                match is None
+                or node in parts
+                or (isinstance(node, t.Constant) and _text(node).endswith("/") and node not in longer)
+            ):
+                continue  # the beginning of addresses, where nobody meets
             transport = TRANSPORTS.get(match[1], match[1])
             address = f"{source.quote(longer.get(node, node))} ({transport})"
             value = f"{scope.qualified_name} gives the address {address}: who uses it meets there"

@@ -220,7 +220,8 @@ def _sorted_sets(source: PythonSource) -> Iterator[Claim]:
                 continue
             key = next((source.quote(k.value) for k in kept[1].keywords if k.arg == "key"), "its elements")
             method = next((m for m in _methods(scope.node) if _within(node, m)), None)
-            checked = [source.quote(n.test) for n in own_of(method, t.Assert)] if method else []
+            asserted = own_of(method, t.Assert) if method else ()
+            checked = [source.quote(n.test) for n in asserted if not isinstance(n.test, t.Constant)]
             value = f"the least element of a sorted set is evicted first: {source.quote(node)}, ordered by {key}"
             if (order := _returned(source, key)) is not None:
                 value += f", which is {source.quote(order)}"

@@ -59,6 +59,8 @@ def orders(source: PythonSource) -> Iterator[tuple[str, Claim]]:
         if len(steps) < MIN_STEPS or not (scope.node.name in FORWARD or _chained(source, scope.node, steps)):
             continue
         names = [name for name, _, _ in steps]
+        if len({*names}) < MIN_STEPS:
+            continue  # the same again and again
         kinds = [_kind(name) for name in names]
         shown = " → ".join(_shown(name, guard) for name, _, guard in steps[:MAX_STEPS])
         shown += _tests_meant(source, scope.node, [guard for _, _, guard in steps[:MAX_STEPS]])
@@ -96,9 +98,12 @@ def _steps(source: PythonSource, function: t.FunctionDef) -> list[tuple[str, t.C
     found: list[tuple[str, t.Call, str]] = []
     aside = {"logger", *_of_python(source)}
     others = [case for n in own_of(function, t.Match) for case in n.cases if isinstance(last_of(case.body), t.Return)]
+    failing = [handler.body for n in own_of(function, t.Try) for handler in n.handlers]
     for statement, guards in statements(function):
         if isinstance(statement, t.Assert | t.Raise) or any(_within(statement, case.body) for case in others):
             continue  # of cases that return one is all that runs
+        if any(_within(statement, body) for body in failing):
+            continue
         for call in sorted(calls(statement), key=lambda call: call.span.end):  # arguments are worked out first
             name = t.dotted(call.func) or last_name(call.func)
             if not name or name in ORDERING or last_name(call.func) in QUIET or not (call.args or call.keywords):

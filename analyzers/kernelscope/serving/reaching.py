@@ -23,10 +23,10 @@ from kernelscope.serving.collectives import (
 from kernelscope.serving.guards import (
     DENIED,
     all_guards_text,
-    assignments,
     calls,
     last_name,
     own_calls,
+    own_of,
     statements,
 )
 from kernelscope.serving.sections import words
@@ -138,7 +138,7 @@ def wrapped_collectives(source: PythonSource, known: Iterable[Reach] = ()) -> It
             if reach is None and primitive is None and not _may_exchange(call):
                 continue
             tensor, group = _operands(call)
-            if called in functions and _makes_its_own(functions[called], aliases):
+            if called in functions and not _exchanges_given(called, functions, aliases, local):
                 tensor = None
             row = Collective(
                 primitive or "", source.quote(tensor) if tensor is not None else "",
@@ -149,17 +149,53 @@ def wrapped_collectives(source: PythonSource, known: Iterable[Reach] = ()) -> It
             yield from _resolved(row, reach) if reach is not None else (row,)
 
 
-def _makes_its_own(function: t.FunctionDef | t.ClassDef, aliases: dict[str, str]) -> bool:
-    """Whether what a function exchanges is made in it, of nothing that it is given but sizes, devices and the like."""
-    assert isinstance(function, t.FunctionDef)
-    exchanged = [c for call in own_calls(function) if (c := exchanged_by(call, aliases)) is not None]
-    bound = assignments(function)
-    given = {p.name for p in function.args}
-    return bool(exchanged) and all(
-        isinstance(tensor, t.Name) and tensor.id not in given and isinstance(made := bound.get(tensor.id), t.Call)
-        and not any(isinstance(node, t.Name) and node.id in given for node in t.walk(made.func, *made.args))
-        for tensor in exchanged
-    )  # fmt: skip
+def _exchanges_given(
+    name: str, functions: dict[str, t.FunctionDef | t.ClassDef], aliases: dict[str, str], local: dict[str, Reach],
+    depth: int = ROUNDS,
+) -> bool:  # fmt: skip
+    """Whether what a function exchanges is, or is made of, what it is given, also by functions that it calls.
+
+    No where all that it exchanges is made in it, of its own attributes, sizes and the like.
+    """
+    function = functions[name]
+    if not isinstance(function, t.FunctionDef):
+        return True
+    given = {p.name for p in function.args} - {"self", "cls"}
+    seen = False
+    for call in own_calls(function):
+        exchanged = exchanged_by(call, aliases)
+        called = _called(call, name.rpartition(".")[0], set(functions))
+        if exchanged is not None:
+            operands = [exchanged]
+        elif _reach(local, called) is not None and called in functions and called != name and depth:
+            if not _exchanges_given(called, functions, aliases, local, depth - 1):
+                seen = True
+                continue
+            operands = call.args
+        else:
+            continue
+        seen = True
+        if any(_is_made_of(function, operand, given) for operand in operands):
+            return True
+    return not seen
+
+
+def _is_made_of(function: t.FunctionDef, operand: t.Expr, given: set[str]) -> bool:
+    """Whether an operand is of what a function is given; what is bound in ways that are not followed may be."""
+    if not isinstance(operand, t.Name):
+        return True
+    if operand.id in given:
+        return True
+    made = [n.value for n in own_of(function, t.Assign) if any(t.dotted(x) == operand.id for x in n.targets)]
+    methods = [(c, c.func) for c in own_calls(function) if isinstance(c.func, t.Attribute)]
+    filled = [c for c, method in methods if t.dotted(method.value) == operand.id]
+    parts = [*made, *(a for c in filled for a in c.args)]
+    return not made or any(isinstance(n, t.Name) and n.id in given for part in parts for n in t.walk(*_data(part)))
+
+
+def _data(made: t.Expr) -> list[t.Expr]:
+    """What the data of something made comes from: not the keywords of its device and type."""
+    return [made.func, *made.args] if isinstance(made, t.Call) else [made]
 
 
 def _reach(local: dict[str, Reach], called: str) -> Reach | None:
