@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from kernelscope.explain.report_layout import MOST_ENTRIES, cut_to_size
 from kernelscope.explain.section_settings import is_offered
-from kernelscope.serving import caches, free_arrays
+from kernelscope.serving import caches, free_arrays, service
 from kernelscope.serving.balancing import balancing
 from kernelscope.serving.c_functions import CSource
 from kernelscope.serving.c_waits import c_syncs
@@ -21,7 +21,7 @@ from kernelscope.serving.giving_up import given_up
 from kernelscope.serving.layers import orders
 from kernelscope.serving.parameters import parameters
 from kernelscope.serving.preferences import preferences
-from kernelscope.serving.procedures import is_aside
+from kernelscope.serving.procedures import Procedure, is_aside
 from kernelscope.serving.reaching import reaches, wrapped_collectives
 from kernelscope.serving.reading import read_c
 from kernelscope.serving.roles import roles
@@ -483,3 +483,52 @@ def test_counts_of_a_vocabulary_synchronise_nothing(source: Source) -> None:
     text = "def f(c):\n    self.counter = torch.zeros((c.most, c.{0}), dtype=torch.int32)\n"
     assert not list(tables(source(text.format("vocab_size"))))
     assert list(tables(source(text.format("layers"))))
+
+
+def test_what_is_pending_of_weights_are_no_requests(source: Source) -> None:
+    text = """
+    def {0}(files):
+        pending = collections.deque()
+        while pending:
+            job = pending.popleft()
+    """
+    assert not list(service.orders(source(text.format("weights_iterator"))))
+    assert [c.name for c in service.orders(source(text.format("serve")))] == ["serve order"]
+
+
+def host(text: str, name: str = "desk.cc") -> list[Procedure]:
+    return read_c(CSource(Path("/w") / name, SourceText(text.encode()), False)).procedures
+
+
+def test_a_host_function_is_placed_by_its_class_and_by_what_it_does() -> None:
+    text = """
+    class Scheduler {
+      bool fits(const Letter& letter) {
+        if (letter.pages() > most_pages_) { return false; }
+        return letter.length() <= longest_;
+      }
+    };
+    bool fits(const Letter& letter) {
+      if (waiting_queue_.empty() || running_queue_.size() > most_) { return false; }
+      return schedule(letter, waiting_queue_);
+    }
+    """
+    found = host(text)
+    assert [(p.name, p.section) for p in found] == [("fits", "serving.scheduling"), ("fits", "serving.scheduling")]
+    assert not host(
+        "int twice(int number) {\n  int other = number + number;\n  other += 1;\n  return other * 2;\n}\n" * 2
+    )
+
+
+def test_a_persistent_kernel_that_admits_requests_serves_them() -> None:
+    text = """
+    __device__ bool prepare_next_batch(Config const &config) {
+      int tokens = 0;
+      while (config.num_{0} < MOST && tokens < MOST_TOKENS) { tokens += config.length[tokens]; }
+      return tokens > 0;
+    }
+    """
+    (found,) = host(text.replace("{0}", "requests"), "run.cuh")
+    assert found.section == "serving.batching"
+    (other,) = host(text.replace("{0}", "tiles"), "run.cuh")
+    assert other.section == "components"

@@ -249,7 +249,8 @@ QUESTIONS: tuple[Question, ...] = (
     Question("components.attention", "hardware", "What computes attention, in prefill and in decode?",
              both(attending,
                   about("dependencies.order", ATTENDS),
-                  about("components", r"att(?:entio)?n(?!_size)|\bheads?\b|rotary|\brope\b|repeat_kv|\bGQA\b")),
+                  about("components", r"att(?:entio)?n(?!_size)|\bheads\b|head_(?:dim|size)|rotary|\brope\b|repeat_kv|"
+                        r"\bGQA\b")),
              "forward passes that attend"),
     Question("components.sampling", "batching", "How is the next token chosen?", samplers, "samplers"),
     Question("components.quantisation", "precision", "Which quantisations can be chosen?",

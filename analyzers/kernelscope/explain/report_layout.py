@@ -22,6 +22,8 @@ MOST_ENTRIES = 4_900
 """How many things a report says at most: who reads it by a program takes a little more."""
 LONG_LIST = 120
 """A list up to this long is not cut to make place for others."""
+BARELY = 1
+"""The weight of a function whose name says nothing of its section."""
 SEVERAL = "more of "
 """How rows of several functions begin."""
 FURTHER = ("serving.", "distributed")
@@ -64,8 +66,8 @@ def steps_of(section: str, most: int = MOST_STEPS) -> Rows:
     def rows(system: System, places: Places) -> list[Json]:
         ranked = _in_order(system, section)
         more = MORE if len(system.readings) <= FEW_FILES else 1
-        own = [p for p in ranked if p.section == section]
-        others = [p for p in ranked if p.section != section]
+        own = [p for p in ranked if p.section == section and p.weight > BARELY]
+        others = [p for p in ranked if p.section != section or p.weight <= BARELY]
         alone = [*own[: more * most], *others][: more * (most + most // 5)]
         known = set(map(id, alone))
         left = [p for p in (*own, *others) if id(p) not in known]

@@ -21,6 +21,9 @@ MAX_CONDITION = 160
 _IF = re.compile(rb"\bif\s*(?:constexpr\s*)?\(")
 _ELSE = re.compile(rb"\s*else\s*(?=\W|if\b)")
 _BLOCK = re.compile(rb"\s*\{")
+_CLASS = re.compile(rb"\b(?:class|struct)\s+(?:[A-Z_]+\s+)?(\w+)\s*(?:final\s*)?(?::[^;{}=]*)?\Z")
+LONGEST_HEAD = 400
+"""How far before a brace the head of its class may begin, in bytes."""
 _BRACE = re.compile(rb"[{}]")
 _COMMENT = re.compile(rb"//[^\n]*|/\*.*?\*/", re.DOTALL)
 _DIRECTIVE = re.compile(rb"(?m)^[ \t]*#[^\n]*$")
@@ -85,6 +88,26 @@ class CSource:
             parameters = self.quote(opened + 1, closed, 600)
             is_kernel = fact.kind is DefKind.CUDA_KERNEL
             yield CFunction(fact.name, is_kernel, fact.name_start, body, fact.end, parameters)
+
+    @cached_property
+    def classes(self) -> list[tuple[int, int, str]]:
+        """The classes and structs with a body: offsets of their braces, and their names."""
+        found: list[tuple[int, int, str]] = []
+        opened: list[tuple[int, str]] = []
+        for mark in _BRACE.finditer(self.code):
+            if mark[0] == b"{":
+                head = _CLASS.search(self.code, max(0, mark.start() - LONGEST_HEAD), mark.start())
+                opened.append((mark.start(), head[1].decode() if head is not None else ""))
+            elif opened:
+                start, name = opened.pop()
+                if name:
+                    found.append((start, mark.start(), name))
+        return sorted(found)
+
+    def owner(self, function: CFunction) -> str:
+        """The innermost class around a function that is defined in one."""
+        around = [name for start, end, name in self.classes if start < function.start < end]
+        return around[-1] if around else ""
 
     def at(self, start: int, end: int = 0) -> Location:
         return self.text.location(self.path, Span(start, end or start))

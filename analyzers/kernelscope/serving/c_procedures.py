@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from kernelscope.results import Span
 from kernelscope.serving.c_functions import CFunction, CSource
 from kernelscope.serving.condensing import Step
-from kernelscope.serving.procedures import MAX_PLACES, Procedure, cut_off, spread
+from kernelscope.serving.procedures import COMPONENT, MAX_PLACES, NOWHERE, Procedure, cut_off, spread
 from kernelscope.serving.sections import nearly_as_fitting, of_file, ranked, spoken_of, words
 from kernelscope.serving.stretches import MAX_STEPS, stretches
 from kernelscope.syntax.python import tree as t
@@ -27,6 +27,7 @@ _STORE = (
 _ALIAS = re.compile(r"\b(\w+)\s*=\s*(?:reinterpret_cast<[^>]*>\()?\(?(\w+)\b[^;]{0,80};")
 _MARK = re.compile(rb"[{}();\[\]]")
 _CODE = re.compile(rb"\S")
+_REQUESTS = re.compile(rb"(?i)(?<![a-z])requests?(?![a-z])")
 _MATH = {"exp": r"\b__?expf?\b|\bexp2?f?\s*\(", "log": r"\blogf?\s*\(", "tanh": r"\btanhf?\b", "rsqrt": r"\brsqrtf?\b",
          "max": r"\bfmaxf?\b|\bmax\s*\(", "erf": r"\berff?\s*\("}  # fmt: skip
 
@@ -38,15 +39,16 @@ def c_procedures(source: CSource) -> Iterator[Procedure]:
     for function in source.functions:
         if function.end - function.start < MIN_BODY:
             continue
-        places = ranked(function.name, "", source.path.stem)
+        places = ranked(function.name, source.owner(function), source.path.stem)
         launches, calls = source.launches(function), source.calls(function)
-        if not places and not launches and not function.is_kernel:
+        weight, section = places[0] if places else (0, NOWHERE)
+        runs = bool(launches) or function.is_kernel
+        if section == NOWHERE and not runs and _is_of_device(source, function):
             continue
-        weight, section = places[0] if places else (0, "components")
-        if section.startswith("serving.") and _is_of_device(source, function):
-            section = "components"  # its pages and queues are those of one kernel
-        if function.is_kernel or launches:
-            weight, section = weight + 2, "components"
+        if section.startswith("serving.") and _is_of_device(source, function) and not _serves(source, function):
+            section = COMPONENT  # its pages and queues are those of one kernel
+        if runs:
+            weight, section = weight + 2, COMPONENT
         parts = [_kernel_facts(source, function)] if function.is_kernel else []
         if launches:
             order = " → ".join(dict.fromkeys(steps_of(source, function)))
@@ -55,7 +57,7 @@ def c_procedures(source: CSource) -> Iterator[Procedure]:
         said = [f"takes {function.parameters}"] if function.parameters else []
         said += parts
         steps = list(_steps(source, function))
-        if section == "components":
+        if section == COMPONENT:
             named = [source.at(offset) for _, offset in (launches or calls)]
             evidence = (here, *spread(named, MAX_PLACES))
             text = "\n".join([*said, *cut_off([s.line for s in steps], MAX_STEPS - sum(map(len, parts)))])
@@ -77,6 +79,11 @@ def _is_of_device(source: CSource, function: CFunction) -> bool:
     start = max(source.code.rfind(mark, 0, function.name_start) for mark in (b";", b"}", b"{"))
     before = source.code[max(start, 0) : function.name_start]
     return b"__device__" in before and b"__host__" not in before
+
+
+def _serves(source: CSource, function: CFunction) -> bool:
+    """Whether what runs on a GPU deals with requests: persistent kernels admit them themselves."""
+    return _REQUESTS.search(source.code, function.start, function.end) is not None
 
 
 def _steps(source: CSource, function: CFunction) -> Iterator[Step]:

@@ -238,7 +238,7 @@ def switches(source: PythonSource) -> Iterator[Claim]:
                 break
         if len(chosen) >= 2 and len({loops for _, loops, _ in chosen}) > 1:
             text = ", ".join(f"{test}: {loops}" for test, loops, _ in chosen[:8])
-            value = f"the main loop is chosen by a switch in {scope.qualified_name}: {text}"
+            value = f"the main loop of {scope.qualified_name} is chosen by a switch: {text}"
             yield Claim(f"{scope.qualified_name} main loop", value, tuple(source.at(n) for _, _, n in chosen[:8]))
 
 

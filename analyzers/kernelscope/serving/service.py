@@ -32,6 +32,8 @@ ENDS = {"abort", "cancel", "finish", "remove", "drop", "expire", "timeout", "sto
 """Words of methods that end requests wherever they stand."""
 MOVED = {"transfer", "transfers", "store", "flush", "offload", "offloading", "load", "copy", "migrate"}
 """Words of jobs that move memory for requests."""
+DATA = {"weight", "weights", "safetensors", "checkpoint", "download", "image", "images", "video", "media", "audio"}
+"""Words of what reads data piece by piece: what is pending there are no requests."""
 CAPTURES = {"capture", "cudagraph", "cudagraphs", "graph", "graphs", "warmup", "compile"}
 """Words of functions that put sizes of batches into an order, to prepare for each."""
 RESTS = {"chunk", "chunked", "partial"}
@@ -85,6 +87,8 @@ def orders(source: PythonSource) -> Iterator[Claim]:
                     continue
                 case t.Call(func=t.Attribute(value=t.Name(id=name) as queue, attr="popleft")):
                     origin = assignments(scope.node).get(name)
+                    if DATA & {*words(scope.qualified_name), *words(source.path.stem)}:
+                        continue
                     if origin is not None and REQUESTS & {*words(name), *words(source.quote(origin))}:
                         value = (
                             f"policy FCFS (first come, first served, FIFO): {name} = {source.quote(origin)} is taken "
