@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from kernelscope.explain.report_layout import MOST_ENTRIES, cut_to_size
 from kernelscope.explain.section_settings import is_offered
-from kernelscope.serving import caches, free_arrays, service
+from kernelscope.serving import caches, free_arrays, lifecycle, service
 from kernelscope.serving.balancing import balancing
 from kernelscope.serving.c_functions import CSource
 from kernelscope.serving.c_waits import c_syncs
@@ -24,6 +24,7 @@ from kernelscope.serving.preferences import preferences
 from kernelscope.serving.procedures import Procedure, is_aside
 from kernelscope.serving.reaching import reaches, wrapped_collectives
 from kernelscope.serving.reading import read_c
+from kernelscope.serving.registries import registries
 from kernelscope.serving.roles import roles
 from kernelscope.serving.task_structs import task_structs
 from kernelscope.serving.victims import victims
@@ -532,3 +533,32 @@ def test_a_persistent_kernel_that_admits_requests_serves_them() -> None:
     assert found.section == "serving.batching"
     (other,) = host(text.replace("{0}", "tiles"), "run.cuh")
     assert other.section == "components"
+
+
+STATED = """
+class LetterStatus(Structure):
+    _fields_ = [("status", int)]
+    WAITING = 0
+    RUNNING = 1
+    FINISHED = 2
+
+    def is_over(self):
+        return self.status == self.FINISHED
+
+class Letter:
+    def read(self):
+        self.letter_status.set_status(LetterStatus.FINISHED)
+"""
+
+
+def test_states_that_are_numbers_of_a_class_are_an_enum(source: Source) -> None:
+    (enum,) = (r for r in registries(source(STATED)) if r.kind == "enum")
+    assert [(e.key, e.implementation) for e in enum.entries] == [("WAITING", "0"), ("RUNNING", "1"), ("FINISHED", "2")]
+    assert [x.state for x in lifecycle.transitions(source(STATED))] == ["LetterStatus.FINISHED"]
+    assert not [r for r in registries(source(STATED.replace("= 1", "= 0"))) if r.kind == "enum"]
+
+
+def test_an_atomic_that_stores_a_state_is_a_transition(source: Source) -> None:
+    text = "class Letter:\n    def read(self):\n        self.{0}.store(LetterState.READ, release)\n"
+    assert [x.state for x in lifecycle.transitions(source(text.format("status")))] == ["LetterState.READ"]
+    assert not list(lifecycle.transitions(source(text.format("page"))))

@@ -19,7 +19,7 @@ HANDED = {"output", "outputs", "data", "result", "results", "stats", "metadata"}
 """Last words of classes whose objects one part hands to another."""
 DECLARED: dict[str, re.Pattern[str]] = {
     "kv_cache": re.compile(
-        r"(?:^|_)(?:kv|pages?|block_size|blocks|cache|memory|swap|watermark|alloc|evict\w*)(?:_|$)|kvcache",
+        r"(?:^|_)(?:kv|pages?|block_size|per_block|blocks|cache|memory|swap|watermark|alloc|evict\w*)(?:_|$)|kvcache",
         re.I,
     ),
     "prefix_cache": re.compile(

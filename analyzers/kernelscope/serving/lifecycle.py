@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from kernelscope.results import Location
 from kernelscope.serving.claims import PythonSource
-from kernelscope.serving.guards import Guard, calls, guards_text, kept_of, own_calls, statements
+from kernelscope.serving.guards import Guard, calls, guards_text, kept_of, last_name, own_calls, statements
 from kernelscope.serving.pieces import by_function
 from kernelscope.serving.registries import Registry
 from kernelscope.serving.sections import words
@@ -28,6 +28,7 @@ LIVES = {"waiting", "running", "finished", "queued", "pending", "prefill", "deco
          "done", "active", "processing", "generating", "ready", "complete", "completed", "scheduled",
          "cancelled"}  # fmt: skip
 """Words of the states that a request goes through."""
+ATOMIC = {"store", "exchange"}
 STATUS = {"status", "state", "states", "stage", "phase"}
 
 
@@ -116,9 +117,11 @@ def _given_states(
 ) -> Iterator[Transition]:
     """`request.set_status(Status.RUNNING)`: a method of one argument that sets a state."""
     match statement.value:
-        case t.Call(func=t.Attribute(value=subject, attr=attr), args=[t.Attribute() as given]):
+        case t.Call(func=t.Attribute(value=subject, attr=attr), args=[t.Attribute() as given, *order]):
             state = t.dotted(given) or ""
-            is_setter = {"set", "update", "transition", "change", "mark"} & set(words(attr))
+            is_setter = not order and {"set", "update", "transition", "change", "mark"} & set(words(attr))
+            if attr in ATOMIC and STATUS & set(words(last_name(subject))):
+                is_setter = True  # std::atomic, which takes the order of memory, too
             if is_setter and state.rpartition(".")[0].rpartition(".")[2][:1].isupper():
                 condition = " and ".join(guards_text(source, guards))
                 where = f"{source.quote(subject)} (by {attr})"

@@ -11,15 +11,13 @@ from dataclasses import dataclass
 
 from kernelscope.results import Location
 from kernelscope.serving.claims import Claim, PythonSource, literal
+from kernelscope.serving.enum_like import is_list_of_names, numbered_states, stored_by
 from kernelscope.serving.guards import inside_of, own_calls
 from kernelscope.serving.pieces import by_function
-from kernelscope.serving.sections import ranked, words
+from kernelscope.serving.sections import ranked
 from kernelscope.syntax.python import tree as t
 
 ENUM_BASES = {"Enum", "IntEnum", "StrEnum", "Flag", "IntFlag"}
-WAYS = {"status", "state", "stage", "phase", "kind", "mode", "reason"}
-"""Last words of classes that list what something may be."""
-LEAST = 2
 MAX_ENTRIES = 200
 MOST_CHOSEN = 4
 """Implementations that one key may choose between."""
@@ -64,43 +62,17 @@ def _enums(source: PythonSource) -> Iterator[Registry]:
         if not isinstance(node, t.ClassDef):
             continue
         is_enum = any((t.dotted(base) or "").rpartition(".")[2] in ENUM_BASES for base in node.bases)
-        if not is_enum and not _is_list_of_names(node):
+        numbers = [] if is_enum else numbered_states(node)
+        if not is_enum and not numbers and not is_list_of_names(node):
             continue
         entries = [
             Entry(target.id, source.quote(value), source.at(statement))
             for statement in node.body
-            for target, value in _stored(statement)
-            if isinstance(target, t.Name) and not target.id.startswith("_")
+            for target, value in stored_by(statement)
+            if isinstance(target, t.Name) and not target.id.startswith("_") and (not numbers or target.id in numbers)
         ]
         if entries:
             yield Registry(scope.qualified_name, "enum", tuple(entries[:MAX_ENTRIES]), source.at(node))
-
-
-def _stored(statement: t.Stmt) -> list[tuple[t.Expr, t.Expr]]:
-    match statement:
-        case t.Assign(targets=targets, value=value):
-            return [(target, value) for target in targets]
-        case t.AnnAssign(target=target, value=value) if value is not None:
-            return [(target, value)]
-        case _:
-            return []
-
-
-def _is_list_of_names(node: t.ClassDef) -> bool:
-    """`class JobStatus: START = "START"; OK = "OK"`: an enum in all but its base."""
-    if node.bases or not WAYS & set(words(node.name)[-1:]):
-        return False
-    members = node.body[1:] if isinstance(next(iter(node.body), None), t.ExprStmt) else node.body
-    return len(members) >= LEAST and all(map(_is_named, members))
-
-
-def _is_named(statement: t.Stmt) -> bool:
-    """A name in capitals that stands for a text."""
-    match statement:
-        case t.Assign(targets=[t.Name(id=name)], value=value) | t.AnnAssign(target=t.Name(id=name), value=value):
-            return name.isupper() and isinstance(literal(value), str)
-        case _:
-            return False
 
 
 def _decorated(source: PythonSource) -> Iterator[Registry]:
