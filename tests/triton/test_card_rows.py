@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from cards import HEAD, card, written
 from kernelscope.analysis import Analysis
 from kernelscope.explain.render import to_text
@@ -191,3 +192,15 @@ def test_accesses_to_one_of_several_arguments(tmp_path: Path) -> None:
     ))  # fmt: skip
     told = [line.partition(":")[0] for line in rows["Loads / stores"].split("<br>")]
     assert told == ["`a or b` L13 load", "`b or c or d` L14 load", "`out` L15 store"]
+
+
+@pytest.mark.parametrize(("asserted", "is_told"), [("x.numel() % 64 == 0", False), ("x.is_contiguous()", True)])
+def test_nothing_needs_to_stop_an_access_where_the_launch_sees_to_it_that_blocks_divide_the_size(
+    tmp_path: Path, asserted: str, is_told: bool
+) -> None:
+    rows = card(tmp_path, HEAD + (
+        "@triton.jit\ndef add(x, n, B: tl.constexpr):\n"
+        "    i = tl.program_id(0) * B + tl.arange(0, B)\n    tl.store(x + i, i)\n\n"
+        f"def launch(x):\n    assert {asserted}\n    add[(triton.cdiv(x.numel(), 64),)](x, x.numel(), B=64)\n"
+    ))  # fmt: skip
+    assert ("nothing stops it" in rows["Loads / stores"]) is is_told

@@ -13,6 +13,7 @@ from kernelscope.dims import Dim, dim
 from kernelscope.dims.monomial import Opaque, over
 from kernelscope.kernels.triton.bodies import nodes_in, nodes_of
 from kernelscope.kernels.triton.call import Access
+from kernelscope.kernels.triton.choices import launch_span
 from kernelscope.kernels.triton.kernel_facts import KernelFacts
 from kernelscope.kernels.triton.launches import Launch
 from kernelscope.results import Span
@@ -39,19 +40,37 @@ class Overshoot:
 
 
 def overshoots(facts: KernelFacts, launch: Launch) -> dict[Span, tuple[Overshoot, ...]]:
-    """By the span of the access. Accesses of which nothing is told are absent."""
+    """By the span of the access. Accesses of which nothing is told are absent: so are those that no mask covers where
+    the code that launches may see to it that blocks divide sizes."""
     if launch.grid is None:
         return {}
+    may_divide = _asserts_division(facts, launch)
     reader = _Reader(facts.node, facts.fixed)
     calls = {call.span: call for call in nodes_of(facts.node, t.Call)}
     found: dict[Span, tuple[Overshoot, ...]] = {}
     for access in facts.run.accesses:
         call = calls.get(access.span)
         if call is not None and not access.name and call.args:
-            told = tuple(_of_access(reader, call, access, launch.grid))
+            reached = _of_access(reader, call, access, launch.grid)
+            told = tuple(one for one in reached if one.covered or not may_divide)
             if told:
                 found[access.span] = told
     return found
+
+
+def _asserts_division(facts: KernelFacts, launch: Launch) -> bool:
+    """Whether the code that launches tests a remainder: it may rule overshoot out."""
+    if launch.location.path != facts.path:
+        return True
+    at = launch_span(facts, launch).start
+    return any(
+        isinstance(inner, t.BinOp) and inner.op == "%"
+        for scope in facts.module.functions()
+        if isinstance(scope.node, t.FunctionDef) and scope.node.span.start <= at < scope.node.span.end
+        for statement in t.walk(*scope.node.body)
+        if isinstance(statement, t.Assert | t.If)
+        for inner in t.walk(statement.test)
+    )
 
 
 def _of_access(reader: _Reader, call: t.Call, access: Access, grid: tuple[Dim, ...]) -> Iterator[Overshoot]:

@@ -96,7 +96,7 @@ def _unmasked(facts: KernelFacts, chosen: Sequence[Choice]) -> Iterator[Problem]
     always = {call.span for call in _always_reached(facts.node.body)}
     told: set[Span] = set()
     for launch in facts.launches:
-        if not launch.complete or _asserts_division(facts, launch):
+        if not launch.complete:
             continue
         found = overshoots(facts, launch)
         for access in facts.run.accesses:
@@ -143,21 +143,6 @@ def _is_extent(
     if rests and not any(rests) and None not in rests:
         return False  # every configuration divides it
     return host in (tensor.numel(), *(tensor.size(axis) for axis in range(4)), tensor.size(-1))
-
-
-def _asserts_division(facts: KernelFacts, launch: Launch) -> bool:
-    """Whether the code that launches tests a remainder: it may rule overshoot out."""
-    if launch.location.path != facts.path:
-        return True
-    at = launch_span(facts, launch).start
-    return any(
-        isinstance(inner, t.BinOp) and inner.op == "%"
-        for scope in facts.module.functions()
-        if isinstance(scope.node, t.FunctionDef) and scope.node.span.start <= at < scope.node.span.end
-        for statement in t.walk(*scope.node.body)
-        if isinstance(statement, t.Assert | t.If)
-        for inner in t.walk(statement.test)
-    )
 
 
 # -- shared memory -----------------------------------------------------------------------------------------------
