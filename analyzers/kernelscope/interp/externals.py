@@ -21,7 +21,7 @@ from kernelscope.interp.limits import NoSuchWay
 from kernelscope.interp.operators import Quotient
 from kernelscope.interp.records import fields_of, is_record
 from kernelscope.interp.registered_ops import registered
-from kernelscope.interp.sequences import as_alike, has_unknown_length
+from kernelscope.interp.sequences import as_alike
 from kernelscope.interp.trials import Trial
 from kernelscope.interp.uses import SIZED
 from kernelscope.interp.values import (
@@ -43,6 +43,7 @@ from kernelscope.interp.values import (
     Value,
     as_size,
     for_op,
+    has_unknown_length,
     present,
 )
 from kernelscope.ops import Module

@@ -84,7 +84,7 @@ class Generality(CommonSizes):
         if all(isinstance(v, Number | Dim | float | bool | Flag) for v in solid):
             return self._number(name, solid)
         if all(type(v) is tuple for v in solid) and len({len(v) for v in solid}) == 1:
-            if self.examples and len(solid) < len(telling):
+            if len(solid) < len(telling):
                 return self._opaque(name, [v if isinstance(v, Opaque) else Unknown("") for v in values])
             columns = self._columns(values, len(first))
             named = hints if len(hints) == len(first) else ()

@@ -18,6 +18,7 @@ from kernelscope.interp.agreement import NOT_TOLD, OF_SOME_RANK, OPTIONAL, OTHER
 from kernelscope.interp.symbols import Symbols
 from kernelscope.interp.values import (
     CALLABLES,
+    SPREAD,
     Alike,
     Choice,
     Copied,
@@ -30,6 +31,7 @@ from kernelscope.interp.values import (
     Unpacked,
     Value,
     as_size,
+    has_unknown_length,
     original,
     present,
 )
@@ -121,6 +123,12 @@ class Join:
                 first = one.value if isinstance(one, Maybe) else one
                 second = other.value if isinstance(other, Maybe) else other
                 return Maybe(self.values(name, first, second), name)
+            case (tuple(), (Unpacked(value=Opaque() as whole),)) if len(one) > 1:
+                return self.values(name, one, whole)  # `tuple(x) if is_many(x) else (x, x)`: a pair either way
+            case ((Unpacked(value=Opaque() as whole),), tuple()) if len(other) > 1:
+                return self.values(name, whole, other)
+            case (tuple(), tuple()) if has_unknown_length(one) != has_unknown_length(other):
+                return (Unpacked(Unknown(SPREAD.reason)),)
             case (tuple(), tuple()) if len(one) == len(other) and type(one) is type(other) is tuple:
                 return tuple(self.values(f"{name}_{i}", a, b) for i, (a, b) in enumerate(zip(one, other, strict=True)))
             case (slice(), slice()):
@@ -167,6 +175,8 @@ class Join:
                 return one  # `x if isinstance(x, list) else [x] * n`: a list of its own either way
             case (list() | Alike(), Opaque()) if _is_repeated(one, other):
                 return other
+            case (Opaque(), tuple()) | (tuple(), Opaque()) if (one,) == other or one == (other,):
+                return (Unpacked(Unknown(SPREAD.reason)),)  # `x if is_many(x) else (x,)`: any number of them
             case (Opaque(), tuple()):
                 return self.values(name, tuple(one.element(i) for i in range(len(other))), other)
             case (tuple(), Opaque()):

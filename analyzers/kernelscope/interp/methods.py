@@ -17,7 +17,7 @@ from kernelscope.interp.families import store_under
 from kernelscope.interp.interpreter import Interpreter
 from kernelscope.interp.limits import NoSuchWay
 from kernelscope.interp.records import is_sequence, values_of
-from kernelscope.interp.sequences import any_of, has_unknown_length, is_callable, iterated, parts_of, sequence
+from kernelscope.interp.sequences import any_of, is_callable, iterated, parts_of, sequence
 from kernelscope.interp.texts import BRACES, filled
 from kernelscope.interp.values import (
     Alike,
@@ -31,6 +31,7 @@ from kernelscope.interp.values import (
     Sequential,
     Value,
     for_op,
+    has_unknown_length,
 )
 from kernelscope.ops import Module
 from kernelscope.tensor import Shape, Unknown

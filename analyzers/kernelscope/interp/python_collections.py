@@ -15,7 +15,7 @@ from kernelscope.interp.interpreter import (
     Interpreter,
 )
 from kernelscope.interp.operators import binary, truth
-from kernelscope.interp.sequences import MAX_ELEMENTS, Range, any_of, as_alike, has_unknown_length, iterated, sequence
+from kernelscope.interp.sequences import MAX_ELEMENTS, Range, any_of, as_alike, iterated, sequence
 from kernelscope.interp.values import (
     Alike,
     Arguments,
@@ -29,6 +29,7 @@ from kernelscope.interp.values import (
     Unpacked,
     Value,
     as_size,
+    has_unknown_length,
 )
 from kernelscope.tensor import Fields, Shape, Tensor, Unknown
 
@@ -109,8 +110,8 @@ def _sorted(run: Interpreter, args: Arguments, kwargs: Keywords, span: Any) -> V
 
 
 def _list(run: Interpreter, args: Arguments, kwargs: Keywords, span: Any) -> Value:
-    """The elements of what nobody knows are called as before."""
-    return args[0] if args and isinstance(args[0], Opaque) else _same_elements(run, args, kwargs, span)
+    """Of what nobody knows it is not known how many elements there are; each is called as before."""
+    return [Unpacked(args[0])] if args and isinstance(args[0], Opaque) else _same_elements(run, args, kwargs, span)
 
 
 def _tuple(run: Interpreter, args: Arguments, kwargs: Keywords, span: Any) -> Value:

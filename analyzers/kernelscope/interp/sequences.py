@@ -24,6 +24,7 @@ from kernelscope.interp.values import (
     Unpacked,
     Value,
     as_size,
+    has_unknown_length,
     present,
 )
 from kernelscope.tensor import Several, Shape, ShapeError, Tensor, Unknown
@@ -63,11 +64,6 @@ class Mapping:
 
 def is_callable(value: Value) -> bool:
     return isinstance(value, CALLABLES)
-
-
-def has_unknown_length(value: Value) -> bool:
-    """Whether a list or tuple holds a sequence of unknown length that was spread in it: `[first, *others]`."""
-    return isinstance(value, tuple | list) and any(isinstance(part, Unpacked) for part in value)
 
 
 def parts_of(values: tuple[Value, ...] | list[Value]) -> list[Value]:
@@ -117,6 +113,9 @@ def _from_the_start(values: tuple[Value, ...] | list[Value], bounds: slice) -> V
 
 
 def element_at(values: tuple[Value, ...] | list[Value], index: Value, span: Any) -> Value:
+    if len(values) == 1 and isinstance(values[0], Unpacked) and isinstance(values[0].value, Opaque):
+        of = values[0].value
+        return Opaque(f"{of.name}[{index!r}]") if isinstance(index, Dim) else Unknown(PART, span)
     if has_unknown_length(values):
         return _element_near_an_end(values, index)
     if isinstance(index, Dim) and index.const is not None:

@@ -15,8 +15,19 @@ from kernelscope.interp.interpreter import Interpreter
 from kernelscope.interp.limits import NoSuchWay
 from kernelscope.interp.open_shapes import part_of
 from kernelscope.interp.prepared_objects import prepare
-from kernelscope.interp.sequences import has_unknown_length, iterated, sequence, slice_of
-from kernelscope.interp.values import Alike, Function, Instance, Number, Opaque, Scope, Unpacked, Value, present
+from kernelscope.interp.sequences import iterated, sequence, slice_of
+from kernelscope.interp.values import (
+    Alike,
+    Function,
+    Instance,
+    Number,
+    Opaque,
+    Scope,
+    Unpacked,
+    Value,
+    has_unknown_length,
+    present,
+)
 from kernelscope.ops import Module, ShapeError
 from kernelscope.results import Span
 from kernelscope.syntax.python import tree as t

@@ -289,6 +289,11 @@ class Unpacked:
         self.value = value
 
 
+def has_unknown_length(value: Value) -> bool:
+    """Whether a list or tuple holds a sequence of unknown length that was spread in it: `[first, *others]`."""
+    return isinstance(value, tuple | list) and any(isinstance(part, Unpacked) for part in value)
+
+
 CALLABLES = (Module, Instance, Function, Class, LambdaValue, Partial, External, Sequential, Choice)
 MAX_CHOICES = 8
 

@@ -17,7 +17,7 @@ from kernelscope.interp.findings import Known
 from kernelscope.interp.interpreter import Interpreter
 from kernelscope.interp.joins import Join
 from kernelscope.interp.limits import NoSuchWay
-from kernelscope.interp.values import Scope, Value, present
+from kernelscope.interp.values import Scope, Value, has_unknown_length, present
 from kernelscope.syntax.python import tree as t
 from kernelscope.tensor import Tensor
 
@@ -117,6 +117,8 @@ def _clash(one: Value, other: Value) -> bool:
     match one, other:
         case (Tensor(), Tensor()):
             return None not in (one.rank, other.rank) and one.rank != other.rank
+        case (tuple(), tuple()) if has_unknown_length(one) or has_unknown_length(other):
+            return False
         case (tuple(), tuple()):
             return len(one) != len(other) or any(_clash(a, b) for a, b in zip(one, other, strict=True))
         case (Tensor(), tuple() | list()) | (tuple() | list(), Tensor()):
