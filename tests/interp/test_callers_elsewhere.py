@@ -338,9 +338,9 @@ import torch
 from torch import nn
 
 class Stages(nn.Module):
-    def __init__(self, channels, count):
+    def __init__(self, widths):
         super().__init__()
-        self.convs = nn.ModuleList([nn.Conv2d(channels, channels, 3, padding=1) for _ in range(count)])
+        self.convs = nn.ModuleList([nn.Conv2d(width, width, 3, padding=1) for width in widths])
 
     def forward(self, hidden_states: torch.Tensor):
         for conv in self.convs:
@@ -349,15 +349,20 @@ class Stages(nn.Module):
 """
 
 
-@pytest.mark.parametrize(("text", "line"), [(TURNED, 9), (STAGES, 10)], ids=["turned", "in a loop"])
+OF_FOUR_DIMS = "[hidden_states_size0, hidden_states_size1, hidden_states_size2, hidden_states_size3]"
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "shape"), [(TURNED, 9, "[...]"), (STAGES, 10, OF_FOUR_DIMS)], ids=["turned", "in a loop"]
+)
 def test_where_ranks_cannot_be_tried_any_more_names_promise_none_with_which_the_code_cannot_run(
-    text: str, line: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    text: str, line: int, shape: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("kernelscope.interp.ranks.ALL_STEPS", -1)
     monkeypatch.setattr("kernelscope.interp.attempts.ALL_STEPS", -1, raising=False)
     (tmp_path / "stage.py").write_text(text)
     shape_on = shapes_of(tmp_path / "stage.py")
-    assert shape_on(line) == "[...]"
+    assert shape_on(line) == shape
 
 
 TAKES_LAYERS = """

@@ -155,8 +155,8 @@ def _joined_shape(one: Shape, other: Shape) -> Shape:
     tail = tuple(reversed(_shared(*last)))
     most = min(one.least_rank, other.least_rank) - len(tail)
     head = tuple(_shared(one.head, other.head)[:most])
-    if all(s.tail is not None and s.reason.startswith(NOT_TOLD) for s in (one, other)):
-        return Shape(head, tail, one.reason)
+    if one.rank is None and other.rank is None and OTHER_RANKS not in (one.reason, other.reason):
+        return Shape(head, tail, one.reason or other.reason)  # nothing tells that the ranks differ
     return Shape(head, tail, OTHER_RANKS)
 
 

@@ -26,6 +26,7 @@ from kernelscope.interp.values import (
     Instance,
     Scope,
     Sequential,
+    Unpacked,
     Value,
     as_size,
     present,
@@ -51,9 +52,8 @@ def wanted(run: Interpreter, scope: Scope, uses: Uses, name: str, depth: int = 0
     for func, place in uses.given.get(name, []):
         root = (t.dotted(func) or name).partition(".")[0]
         if isinstance(func, t.Name) and uses.bindings.get(root) == 1 and root in uses.rounds:
-            target = one_of(target_of(run, scope, uses.rounds[root]))
-            if _of(run, target, place, depth) is not None and found is None:
-                found = Shape.unknown(NOT_TOLD)  # layers behind the first may want other sizes
+            shape = _of_each(run, target_of(run, scope, uses.rounds[root]), place, depth)
+            found = shape if found is None else found
             continue
         if root in uses.bindings and not isinstance(scope.names.get(root), Instance):
             continue  # what a local name holds is not known yet
@@ -151,6 +151,24 @@ def _of_any(shapes: Sequence[Shape | None]) -> Shape | None:
     heads = [() if shape is None else shape.head for shape in shapes]
     agreed = itertools.takewhile(lambda sizes: all(size == sizes[0] for size in sizes), zip(*heads, strict=False))
     return Shape(tuple(sizes[0] for sizes in agreed), (), NOT_TOLD)  # at least one takes a tensor
+
+
+def _of_each(run: Interpreter, several: Value, place: int | str, depth: int) -> Shape | None:
+    """What the layers that a loop goes through want of what the first of them is given."""
+    match several:
+        case Sequential(parts=[Unpacked(value=spread), *_]) | [Unpacked(value=spread), *_]:
+            shape = _of(run, one_of(spread), place, depth)
+            tells = shape is not None and any(isinstance(size, Dim) for size in (*shape.head, *(shape.tail or ())))
+            return shape if tells and shape is not None and _is_of_all(run, shape) else None
+        case _:
+            shape = _of(run, one_of(several), place, depth)
+            is_of_first = shape is None or not isinstance(several, Alike) or _is_of_all(run, shape)
+            return shape if is_of_first else Shape.unknown(NOT_TOLD)
+
+
+def _is_of_all(run: Interpreter, shape: Shape) -> bool:
+    """Whether what stands for all layers of a list has the sizes of each: none that a loop left open."""
+    return run.symbols.reasons.keys().isdisjoint(shape.names())
 
 
 def _of(run: Interpreter, target: Value, place: int | str, depth: int) -> Shape | None:
