@@ -17,6 +17,70 @@ from kernelscope.workspace.files import Files
 Workspace = Callable[[str], Files]
 
 CASES = {
+    "a method that a class leaves to those below, which keep others in its place": (
+        "layer.py::Layer.step",
+        """
+## kernels.py
+import triton
+@triton.jit
+def add_kernel(x): ...
+@triton.jit
+def wide_kernel(x): ...
+@triton.jit
+def norm_kernel(x): ...
+def add(x):
+    add_kernel[(1,)](x)
+def wide(x):
+    wide_kernel[(1,)](x)
+def norm(x):
+    norm_kernel[(1,)](x)
+## layer.py
+class Layer:
+    def attend(self, x):
+        raise Exception("to be written")
+    def normed(self, x):
+        if x is None:
+            return x
+        raise ValueError(x)
+    def step(self, x):
+        return self.attend(self.normed(x))
+## models.py
+from functools import partial
+from kernels import add, norm, wide
+from layer import Layer
+class Plain(Layer):
+    def __init__(self, mode):
+        self.limit = max(self.fast, 1)
+        if mode == "wide":
+            self.attend = partial(Plain.slow, self)
+        else:
+            self.attend = self.fast if mode else self.slow
+    def fast(self, x):
+        add(x)
+    def slow(self, x):
+        wide(x)
+class Other(Layer):
+    def attend(self, x):
+        norm(x)
+    def normed(self, x):
+        norm(x)
+""",
+        """
+Python Layer.step()
+├─ ? Python Other.attend()
+│  └─ Python norm()
+│     └─ launch of norm_kernel over (1,)
+│        └─ Triton kernel norm_kernel
+├─ ? Python Plain.fast()
+│  └─ Python add()
+│     └─ launch of add_kernel over (1,)
+│        └─ Triton kernel add_kernel
+└─ ? Python Plain.slow()
+   └─ Python wide()
+      └─ launch of wide_kernel over (1,)
+         └─ Triton kernel wide_kernel
+""",
+    ),
     "a method that a call names by a text, which what is called looks up": (
         "engine.py::Engine.step",
         """

@@ -10,13 +10,13 @@ from collections.abc import Callable, Iterator
 
 from kernelscope.graph.collectives import collective
 from kernelscope.graph.function_nodes import FunctionNodes, named_around, scopes
+from kernelscope.graph.kept_functions import KeptFunctions
 from kernelscope.graph.kinds import Node, NodeKind, operator
 from kernelscope.syntax.python.tree import (
     Assign,
     Attribute,
     Call,
     ClassDef,
-    Expr,
     For,
     FunctionDef,
     Name,
@@ -41,12 +41,18 @@ class Callees:
     """Names of calls, resolved where they stand."""
 
     def __init__(
-        self, modules: Modules, classes: Classes, functions: FunctionNodes, exports: Callable[[str], Node | None]
+        self,
+        modules: Modules,
+        classes: Classes,
+        functions: FunctionNodes,
+        kept: KeptFunctions,
+        exports: Callable[[str], Node | None],
     ) -> None:
         """`exports` knows the operators that C++ hands to Python, by the dotted name of an external module."""
         self._modules = modules
         self._classes = classes
         self._functions = functions
+        self._kept = kept
         self._exports = exports
 
     def nodes(
@@ -136,26 +142,15 @@ class Callees:
         first, _, rest = rest.partition(".")
         attribute = self._classes.attribute(owner, first)
         if isinstance(attribute, Definition) and isinstance(attribute.node, FunctionDef) and not rest:
-            return [attribute]
+            return [attribute, *self._kept.of(owner, first)]
         parts = list(self._built(owner, first))
         if not rest:
             runs = [found for part in parts if (found := self._functions.run_by(part))]
-            return [*runs, *self._kept(owner, attribute, first)]
+            return [*runs, *self._kept.of(owner, first)]
         for name in rest.split(".")[:-1]:
             parts = [inner for part in parts for inner in self._built(part, name)][:MAX_ELEMENTS]
         last = rest.rpartition(".")[2]
         return [self._classes.attribute(part, last) for part in parts]
-
-    def _kept(self, owner: Definition, attribute: Resolved, name: str) -> Iterator[Definition]:
-        """Functions under another name: `part = staticmethod(f)` in the class, `self.part = f` in a method."""
-        values: list[tuple[str, Expr | None]] = []
-        if isinstance(attribute, Definition) and isinstance(attribute.node, Assign):
-            values.append((attribute.path, attribute.node.value))
-        values += [(s.method.path, s.statement.value) for s in self._classes.stored(owner, name)]
-        for path, value in values:
-            found = self._innermost(path, value, None)
-            if found is not None and isinstance(found.node, FunctionDef):
-                yield found
 
     def _built(self, owner: Definition, attribute: str) -> Iterator[Definition]:
         """The classes that are constructed in what `self.attribute` is set to, in `ModuleList`s too."""
@@ -218,15 +213,5 @@ class Callees:
         if cls is not None and isinstance(cls.node, ClassDef):
             run = self._functions.run_by(cls)
             return self._functions.node(run) if run else None
-        found = self._innermost(definition.path, value, assign.span.start) if isinstance(value, Call) else None
+        found = self._kept.innermost(definition.path, value, assign.span.start) if isinstance(value, Call) else None
         return self._functions.node(found) if found else None
-
-    def _innermost(self, path: str, value: Expr | None, before: int | None) -> Definition | None:
-        """The function in `g`, `wrap(g)` or `tuned(...)(jit(g))`."""
-        for _ in range(MAX_HOPS):
-            if not isinstance(value, Call) or not value.args:
-                break
-            value = value.args[0]
-        name = dotted(value) if value is not None else None
-        found = self._modules.resolve(path, name, before=before) if name else None
-        return found if isinstance(found, Definition) else None

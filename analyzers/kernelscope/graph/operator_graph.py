@@ -12,6 +12,7 @@ from kernelscope.graph.cpp_links import function_node
 from kernelscope.graph.declarations import Declarations
 from kernelscope.graph.edge_table import EdgeTable
 from kernelscope.graph.function_nodes import RUNS, named_around
+from kernelscope.graph.kept_functions import KeptFunctions
 from kernelscope.graph.kinds import Edge, EdgeKind, Node, NodeKind, add
 from kernelscope.graph.links import Links, python_files_calling
 from kernelscope.graph.python_calls import PythonCalls
@@ -39,8 +40,9 @@ class OperatorGraph:
     def __init__(self, workspace: Workspace, links: Links) -> None:
         self._workspace = workspace
         self._links = links
+        kept = KeptFunctions(workspace.modules, workspace.classes)
         self._receivers = receivers = Receivers(
-            workspace.classes, workspace.instances, lambda cls: workspace.usages.subclasses(cls, FAMILY_BYTES)
+            workspace.classes, workspace.instances, kept, lambda cls: workspace.usages.subclasses(cls, FAMILY_BYTES)
         )
         self._python = PythonCalls(
             workspace.modules, workspace.classes, workspace.index, self._exported, receivers, links.native

@@ -19,6 +19,7 @@ from kernelscope.graph.native_modules import NativeFunctions, NativeModules
 from kernelscope.graph.native_objects import NativeObjects
 from kernelscope.graph.receivers import Receivers, calls_in
 from kernelscope.graph.tensor_methods import TENSOR_METHODS
+from kernelscope.syntax.python.declarations import is_declared_only
 from kernelscope.syntax.python.tree import AnnAssign, Attribute, Call, ClassDef, FunctionDef, Name, dotted
 from kernelscope.workspace import facts as f
 from kernelscope.workspace.classes import Classes
@@ -58,11 +59,12 @@ class PythonCalls:
         self._receivers = receivers
         self._exports = exports
         self.functions = FunctionNodes(modules, classes, index)
-        self._callees = Callees(modules, classes, self.functions, exports)
+        self._callees = Callees(modules, classes, self.functions, receivers.kept, exports)
         self._named = NamedCalls(modules, receivers)
         self.native = NativeModules(modules, native)
         self._objects = NativeObjects(modules, classes, index, self._callees, exports)
         self._modules = modules
+        self._classes = classes
         self._index = index
         self._called: tuple[FunctionDef | None, dict[tuple[int, str], Call]] = (None, {})
         """The function that was looked at last, with its calls."""
@@ -92,6 +94,8 @@ class PythonCalls:
                     kind = EdgeKind.COMMUNICATES if target.kind is NodeKind.COLLECTIVE else EdgeKind.CALLS
                     if target != node:
                         yield Edge(kind, node, target, node.path, call.line, certain)
+                if function is not None:
+                    yield from self._standing_in(node, function, call)
                 if not targets and function is not None:
                     for edge in self._foreign(node, facts, outermost, function, call):
                         targets.append(edge.target)
@@ -162,6 +166,18 @@ class PythonCalls:
             if not found and not call.name.startswith(_SELF):
                 found = list(self.native.edges(node, function, call.name, call.line))
             yield from found or self._by_name(node, facts, outermost, call)
+
+    def _standing_in(self, node: Node, function: Definition, call: f.Call) -> Iterator[Edge]:
+        """`self.attend(x)` in a class that leaves `attend` to those below: the methods of theirs."""
+        first, _, method = call.name.partition(".")
+        owner = function.owner
+        if first not in ("self", "cls") or "." in method or owner is None:
+            return
+        found = self._classes.attribute(owner, method)
+        if isinstance(found, Definition) and isinstance(found.node, FunctionDef) and is_declared_only(found.node):
+            for other in self._receivers.overriding(owner, method):
+                if (target := self.functions.node(other)) is not None and target != node:
+                    yield Edge(EdgeKind.CALLS, node, target, node.path, call.line, False, OVERRIDES)
 
     # -- receivers by what is declared of them ----------------------------------------------------------------
 

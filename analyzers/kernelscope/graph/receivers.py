@@ -8,18 +8,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from kernelscope.graph.function_nodes import RUNS
+from kernelscope.graph.kept_functions import KeptFunctions
+from kernelscope.syntax.python.declarations import does_nothing, is_declared_only
 from kernelscope.syntax.python.tree import (
     Assign,
     Attribute,
     Call,
     Constant,
     Expr,
-    ExprStmt,
     FunctionDef,
     Global,
     Name,
-    Pass,
-    Raise,
     dotted,
     walk,
 )
@@ -39,8 +38,9 @@ Subclasses = Callable[[Definition], tuple[Definition, ...]]
 class Receivers:
     """Methods behind calls of attributes, by the classes that their receivers are instances of."""
 
-    def __init__(self, classes: Classes, instances: Instances, subclasses: Subclasses) -> None:
+    def __init__(self, classes: Classes, instances: Instances, kept: KeptFunctions, subclasses: Subclasses) -> None:
         self._classes = classes
+        self.kept = kept
         self._instances = instances
         self._subclasses = subclasses
         self._held: dict[tuple[str, int, str], tuple[Definition, ...]] = {}
@@ -97,7 +97,7 @@ class Receivers:
         return ""
 
     def overriding(self, cls: Definition, method: str) -> tuple[Definition, ...]:
-        """The methods of this name in the classes below one, nearest first."""
+        """The methods of this name in the classes below one and what objects keep in their place, nearest first."""
         return self._known(cls, method, lambda: self._sought(cls, method))
 
     def below(self, cls: Definition) -> tuple[Definition, ...]:
@@ -129,8 +129,9 @@ class Receivers:
                 seen.add(below.node)
                 todo.append(below)
                 own = own_attribute(below, method)
-                if own is not None and isinstance(own.node, FunctionDef) and not is_abstract(own.node):
-                    yield own
+                is_method = own is not None and isinstance(own.node, FunctionDef) and not is_abstract(own.node)
+                for found in (*((own,) if own is not None and is_method else ()), *self.kept.of_itself(below, method)):
+                    yield found
                     count += 1
                     if count >= MAX_OVERRIDING:
                         return
@@ -149,17 +150,5 @@ def calls_in(function: FunctionDef) -> dict[tuple[int, str], Call]:
 
 
 def is_abstract(method: FunctionDef) -> bool:
-    """Whether a method only says that others define it: by its decorator, or by a body that does nothing."""
-    if any((dotted(d) or "").rpartition(".")[2] == "abstractmethod" for d in method.decorator_list):
-        return True
-    return all(
-        isinstance(statement, Pass)
-        or (isinstance(statement, ExprStmt) and isinstance(statement.value, Constant))
-        or (isinstance(statement, Raise) and _is_not_implemented(statement.exc))
-        for statement in method.body
-    )
-
-
-def _is_not_implemented(raised: Expr | None) -> bool:
-    raised = raised.func if isinstance(raised, Call) else raised
-    return isinstance(raised, Name) and raised.id == "NotImplementedError"
+    """Whether a method of a class below may be meant: this one is declared only, or does nothing."""
+    return is_declared_only(method) or does_nothing(method)

@@ -24,6 +24,7 @@ from kernelscope.interp.values import (
     present,
 )
 from kernelscope.syntax.python import tree as t
+from kernelscope.syntax.python.declarations import is_declared_only
 from kernelscope.workspace.modules import Definition
 
 
@@ -60,7 +61,7 @@ def _is_abstract(run: Interpreter, kind: Definition) -> bool:
     forward = run.classes.attribute(kind, "forward")
     if not isinstance(forward, Definition) or not isinstance(forward.node, t.FunctionDef):
         return not isinstance(forward, Definition)
-    return any((t.dotted(d) or "").rpartition(".")[2] == "abstractmethod" for d in forward.node.decorator_list)
+    return is_declared_only(forward.node)
 
 
 def _arguments(run: Interpreter, made: Definition, holder: str, given: Keywords) -> Keywords:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from kernelscope.interp.interpreter import Interpreter
 from kernelscope.interp.values import MAX_CHOICES, Choice, Function, Instance
 from kernelscope.syntax.python import tree as t
+from kernelscope.syntax.python.declarations import is_declared_only
 from kernelscope.workspace.modules import Definition
 
 MAX_DEPTH = 3
@@ -22,7 +23,7 @@ def overridden(run: Interpreter, instance: Instance, method: object) -> Choice |
 
     if run.trace is None or run.certain or instance.is_module or not isinstance(method, Definition):
         return None
-    if not isinstance(method.node, t.FunctionDef) or not _says_nothing(method.node):
+    if not isinstance(method.node, t.FunctionDef) or not is_declared_only(method.node):
         return None
     found = list(_overriding(run, instance.cls, method.name, MAX_DEPTH))[:MAX_CHOICES]
     ways = [Function(own, seeded_instance(run, own.owner), True) for own in found if own.owner is not None]
@@ -36,21 +37,8 @@ def _overriding(run: Interpreter, cls: Definition, name: str, depth: int) -> lis
         own = run.classes.attribute(derived, name)
         if not isinstance(own, Definition) or not isinstance(own.node, t.FunctionDef):
             continue
-        if not _says_nothing(own.node) and own.owner is not None and own.owner.node is derived.node:
+        if not is_declared_only(own.node) and own.owner is not None and own.owner.node is derived.node:
             found.append(own)
-        elif _says_nothing(own.node):
+        elif is_declared_only(own.node):
             found += _overriding(run, derived, name, depth - 1)
     return found
-
-
-def _says_nothing(node: t.FunctionDef) -> bool:
-    """Whether a method only says that others have it."""
-    body = [s for s in node.body if not (isinstance(s, t.ExprStmt) and isinstance(s.value, t.Constant))]
-    match body:
-        case [t.Raise(exc=exc)] if exc is not None:
-            raised = t.dotted(exc.func if isinstance(exc, t.Call) else exc)
-            return raised == "NotImplementedError"
-        case [] | [t.Pass()]:
-            return any((t.dotted(d) or "").rpartition(".")[2] == "abstractmethod" for d in node.decorator_list)
-        case _:
-            return False

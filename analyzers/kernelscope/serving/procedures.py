@@ -20,6 +20,7 @@ from kernelscope.serving.pieces import by_function
 from kernelscope.serving.sections import nearly_as_fitting, of_file, ranked, spoken_of, words
 from kernelscope.serving.stretches import stretches
 from kernelscope.syntax.python import tree as t
+from kernelscope.syntax.python.declarations import is_declared_only
 from kernelscope.syntax.python.lower import Scope
 
 Place = TypeVar("Place")
@@ -92,7 +93,7 @@ def _of_functions(source: PythonSource) -> Iterator[Procedure]:
         assert isinstance(node, t.FunctionDef)
         if node.name.startswith("__") and node.name not in ("__init__", "__post_init__", "__call__", "__lt__"):
             continue
-        if _is_abstract(node):
+        if is_declared_only(node):
             continue
         owner = ".".join(scope.path[:-1])
         places = ranked(node.name, owner, source.path.stem)
@@ -232,15 +233,6 @@ def _constants(source: PythonSource) -> dict[str, t.Stmt]:
 def _others(section: str, *found: tuple[str, ...]) -> tuple[str, ...]:
     """Each section once that is not the one already chosen."""
     return tuple(dict.fromkeys(name for names in found for name in names if name != section))
-
-
-def _is_abstract(function: t.FunctionDef) -> bool:
-    """Whether a function leaves to others what it should do."""
-    match function.body[-1:]:
-        case [t.Raise(exc=t.Name(id="NotImplementedError") | t.Call(func=t.Name(id="NotImplementedError")))]:
-            return True
-        case _:
-            return False
 
 
 def is_aside(path: Path) -> bool:
