@@ -1315,3 +1315,37 @@ def test_a_layer_that_a_configuration_builds_is_one_of_its_kind(tmp_path: Path) 
     made = next(b for b in graph.boxes if "norm" in b.lines)
     assert any(note.startswith("Norm or CenteredNorm") for note in made.notes)
     assert {edge.label for edge in graph.edges if edge.source == made.key} == {"[B, S, W]"}
+
+
+TEMPLATE = """
+from functools import partial
+from settings import arguments
+
+class Template(nn.Module):
+    def run(self, x: torch.Tensor):
+        return self.attend(self.proj(x))
+
+class Layer(Template):
+    def __init__(self, size):
+        super().__init__()
+        self.proj = nn.Linear(size, size)
+        if arguments().fast:
+            self.attend = partial(Layer.fast, self)
+        else:
+            self.attend = self.slow
+
+    def fast(self, x):
+        return x.relu()
+
+    def slow(self, x):
+        return x.sigmoid()
+"""
+
+
+def test_a_method_that_a_class_inherits_runs_on_its_object(tmp_path: Path) -> None:
+    graph = graph_of(tmp_path, TEMPLATE, "Layer.run")
+    assert [b.lines for b in graph.boxes if not b.kind.endswith("put")] == [("Linear", "proj"), ("fast",)]
+
+
+def test_which_of_several_methods_is_drawn_is_said_where_some_are_partials(tmp_path: Path) -> None:
+    assert box(graph_of(tmp_path, TEMPLATE, "Layer.run"), "fast").notes == ("one of 2",)

@@ -17,6 +17,28 @@ from kernelscope.workspace.files import Files
 Workspace = Callable[[str], Files]
 
 CASES = {
+    "a method that a class inherits": (
+        "models.py::Model.step",
+        """
+## kernels.py
+import triton
+@triton.jit
+def add_kernel(x): ...
+## base.py
+from kernels import add_kernel
+class Base:
+    def step(self, x):
+        add_kernel[(1,)](x)
+## models.py
+from base import Base
+class Model(Base): ...
+""",
+        """
+Python Base.step()
+└─ launch of add_kernel over (1,)
+   └─ Triton kernel add_kernel
+""",
+    ),
     "a method that a class leaves to those below, which keep others in its place": (
         "layer.py::Layer.step",
         """

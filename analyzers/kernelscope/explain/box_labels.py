@@ -256,7 +256,7 @@ class BoxLabels:
             yield f"by {self.attribute(node)}"
         if step.kind == "call" and node not in self.choice.opened:
             inside = (inner for inner in node.walk() if inner.step.ways > 1 and inner.all_tests == node.all_tests)
-            yield from dict.fromkeys(_one_way(inner.step) for inner in inside)
+            yield from dict.fromkeys(_one_way(inner.step, inner is node) for inner in inside)
             kernels = dict.fromkeys(k for inner in node.walk() if (k := launched(inner.step)))
             yield from (f"kernel {kernel}" for kernel in kernels)
             if node not in self.patterns and (count := ways(self.choice.flow.trace, node.step.result)) > MOST_WAYS:
@@ -369,9 +369,9 @@ def _last_operand(text: str, sign: str) -> str:
     return ""
 
 
-def _one_way(step: Step) -> str:
-    """Which of the functions that may be called is drawn."""
-    return f"{step.name}, one of {step.ways}"
+def _one_way(step: Step, is_named: bool) -> str:
+    """Which of the functions that may be called is drawn, unless the box says so."""
+    return f"one of {step.ways}" if is_named else f"{step.name}, one of {step.ways}"
 
 
 def launched(step: Step) -> str:

@@ -13,6 +13,7 @@ from kernelscope.kernels.triton.recognition import written_as_text
 from kernelscope.results import LeftOut, Location, Target, UserError
 from kernelscope.syntax.python import tree as t
 from kernelscope.syntax.python.lower import Module, Scope
+from kernelscope.workspace.classes import is_class
 from kernelscope.workspace.files import PYTHON_SUFFIXES, SOURCE_SUFFIXES
 from kernelscope.workspace.modules import MAX_LOWERED_BYTES, Definition
 from kernelscope.workspace.workspace import Workspace
@@ -91,6 +92,8 @@ def python_target(workspace: Workspace, target: Target) -> PythonTarget:
         for scope in module.scopes:
             if list(scope.path[-len(wanted) :]) == wanted:
                 return PythonTarget(target.path, module, scope)
+        if (held := _inherited_method(workspace, target.path, target.symbol)) is not None:
+            return held
         raise UserError(_written(module, target) or f"{target.path.name} defines no {target.symbol}")
     if target.offset is not None:
         return PythonTarget(target.path, module, module.scope_at(target.offset))
@@ -131,13 +134,31 @@ def _made(workspace: Workspace, found: PythonTarget, constructor: Scope) -> Pyth
 def _inherited(workspace: Workspace, cls: Definition) -> Iterator[PythonTarget]:
     """The forward of a base class of the workspace; one that takes anything only hands it on to another method."""
     for name in FORWARDS:
-        held = workspace.classes.attribute(cls, name)
-        if not isinstance(held, Definition) or not isinstance(held.node, t.FunctionDef):
-            continue
-        module = workspace.modules.module(held.path)
-        if module is not None and any(param.kind not in ("args", "kwargs") for param in held.node.args[1:]):
-            scope = next(scope for scope in module.scopes if scope.node is held.node)
-            yield PythonTarget(Path(held.path), module, scope, cls)
+        found = _of_base(workspace, cls, name)
+        if found is not None and any(p.kind not in ("args", "kwargs") for p in _parameters(found)[1:]):
+            yield found
+
+
+def _inherited_method(workspace: Workspace, path: Path, symbol: str) -> PythonTarget | None:
+    """What `Class.method` means where a base of the class has the method."""
+    holder, _, name = symbol.rpartition(".")
+    cls = workspace.modules.definition(str(path), holder) if holder else None
+    return _of_base(workspace, cls, name) if cls is not None and is_class(cls) else None
+
+
+def _of_base(workspace: Workspace, cls: Definition, name: str) -> PythonTarget | None:
+    """A method as an object of a class inherits it."""
+    held = workspace.classes.attribute(cls, name)
+    if not isinstance(held, Definition) or not isinstance(held.node, t.FunctionDef):
+        return None
+    module = workspace.modules.module(held.path)
+    scope = next((scope for scope in module.scopes if scope.node is held.node), None) if module is not None else None
+    return PythonTarget(Path(held.path), module, scope, cls) if module is not None and scope is not None else None
+
+
+def _parameters(found: PythonTarget) -> list[t.Param]:
+    node = found.scope.node if found.scope is not None else None
+    return node.args if isinstance(node, t.FunctionDef) else []
 
 
 def class_of(found: PythonTarget) -> Scope:

@@ -18,6 +18,7 @@ from kernelscope.graph.links import Links, python_files_calling
 from kernelscope.graph.python_calls import PythonCalls
 from kernelscope.graph.receivers import Receivers
 from kernelscope.graph.registrations import ANY_LIBRARY
+from kernelscope.syntax.python.tree import FunctionDef
 from kernelscope.workspace.classes import is_class, own_attribute
 from kernelscope.workspace.facts import TOP, Call, DefKind, FileFacts
 from kernelscope.workspace.files import PYTHON_SUFFIXES
@@ -315,7 +316,8 @@ class OperatorGraph:
         return self.function(path, facts, around) if around is not None else None
 
     def named(self, path: str, symbol: str) -> Node | None:
-        """A function, method or kernel of a file by its name or `Class.method`; of a class what runs: `forward`."""
+        """A function, method or kernel of a file by its name or `Class.method`, which may be inherited; of a class what
+        runs: `forward`."""
         facts = self._workspace.index.facts(path)
         if facts is None:
             return None
@@ -327,6 +329,20 @@ class OperatorGraph:
                 node = self.function(path, facts, index)
                 if wanted + suffix in (node.name.replace("::", "."), definition.name):
                     return node
+        return self._inherited(path, wanted)
+
+    def _inherited(self, path: str, symbol: str) -> Node | None:
+        """The method of a base that `Class.method` means, or the `forward` of one that is meant by `Class`."""
+        modules, classes = self._workspace.modules, self._workspace.classes
+        holder, _, method = symbol.rpartition(".")
+        for name, methods in ((symbol, RUNS), (holder, (method,))):
+            cls = modules.definition(path, name) if name else None
+            if cls is None or not is_class(cls):
+                continue
+            for each in methods:
+                held = classes.attribute(cls, each)
+                if isinstance(held, Definition) and isinstance(held.node, FunctionDef):
+                    return self._python.functions.node(held)
         return None
 
     def every_operator(self) -> list[Node]:

@@ -27,6 +27,7 @@ from kernelscope.interp.values import (
     Instance,
     Keywords,
     Opaque,
+    Partial,
     PlainMethod,
     Sequential,
     TensorMethod,
@@ -238,7 +239,8 @@ class Trace(Origins):
 
     def settled(self, attempt: Attempt, choice: Choice, result: Value, own: Value) -> Value:
         """One of several attempts stands for all: `result` is what all give, `own` what this one does."""
-        if len({id(entry.definition.node) for entry in choice.entries if isinstance(entry, Function)}) > 1:
+        functions = [entry.target if isinstance(entry, Partial) else entry for entry in choice.entries]
+        if len({id(each.definition.node) for each in functions if isinstance(each, Function)}) > 1:
             for step in attempt.steps[-1:]:
                 step.ways = len(choice.entries)
         if self.changes is not None:
