@@ -31,7 +31,14 @@ from kernelscope.kernels.cuda.intrinsics import (
 )
 from kernelscope.kernels.cuda.library_objects import objects_of
 from kernelscope.kernels.cuda.lookup import functions_meant
-from kernelscope.kernels.cuda.overloads import has_pack, is_compilers_own, takes_arguments, takes_pointers
+from kernelscope.kernels.cuda.overloads import (
+    aliased,
+    has_pack,
+    is_compilers_own,
+    specialised,
+    takes_arguments,
+    takes_pointers,
+)
 from kernelscope.kernels.cuda.units import Unit
 from kernelscope.results import Location
 from kernelscope.syntax.cuda.expressions import split_arguments
@@ -275,7 +282,7 @@ class _Walk:
         declared = self.unit.declarations.at(written, offset) if parameter is None else parameter
         if declared is None:
             return None
-        name, given = _without_arguments(types.bare(declared.type).rstrip("&* "))
+        name, given = _without_arguments(aliased(self.unit, types.bare(declared.type).rstrip("&* ")))
         return name.rpartition("::")[2] + (f"<{', '.join(given)}>" if given else "")
 
     def _object(self, written: str, offset: int) -> str | None:
@@ -361,13 +368,8 @@ class _Walk:
         given = [self._argument(text, offset) for text in templates] if any(made_for) else []
         if not given or None in given:
             return found
-        special = [
-            one
-            for one, wanted in zip(found, made_for, strict=True)
-            if wanted and all(self._argument(w, offset) == g for w, g in zip(wanted, given, strict=False))
-        ]
         general = [one for one, wanted in zip(found, made_for, strict=True) if not wanted]
-        return special or general or found
+        return specialised(found, made_for, given, lambda text: self._argument(text, offset)) or general or found
 
     def _argument(self, text: str, offset: int) -> str | None:
         """A template argument as it may be compared; None for a parameter of which nothing is known."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from kernelscope.kernels.cuda import types
 from kernelscope.kernels.cuda.launch import Launch
@@ -12,6 +12,8 @@ from kernelscope.syntax.cuda.functions import Function, TemplateParameter
 
 _BASED = re.compile(r"(?:&\s*)?([A-Za-z_]\w*)\s*(?:[-+\[].*)?", re.DOTALL)
 """A pointer, one some elements away from it, or the address of an element."""
+
+MAX_ALIASES = 4
 
 _CACHED = frozenset(("__ldg", "__ldca", "__ldcg", "__ldcs", "__ldcv", "__ldlu", "__stcg", "__stcs", "__stwb", "__stwt"))
 
@@ -139,3 +141,35 @@ def _is_of_another_kind(parameter: TemplateParameter, text: str, caller: Functio
     if "auto" in (kind, parameter.type):
         return False
     return (types.layout(kind) is None) != (types.layout(parameter.type) is None)
+
+
+def specialised(
+    found: Sequence[tuple[Unit, Function]],
+    made_for: Sequence[tuple[str, ...]],
+    given: Sequence[str | None],
+    argument: Callable[[str], str | None],
+) -> list[tuple[Unit, Function]]:
+    """Those made for such template arguments that leave the fewest of them open, as `Sum<T, 1>` leaves one."""
+    fitting: list[tuple[int, tuple[Unit, Function]]] = []
+    for one, wanted in zip(found, made_for, strict=True):
+        is_open = [argument(text) == text and _may_be_any(one[0], text) for text in wanted]
+        if wanted and all(o or argument(w) == g for o, w, g in zip(is_open, wanted, given, strict=False)):
+            fitting.append((sum(is_open), one))
+    least = min((count for count, _ in fitting), default=0)
+    return [one for count, one in fitting if count == least]
+
+
+def _may_be_any(unit: Unit, name: str) -> bool:
+    """Whether a template argument that a class is made for may be a parameter of its own."""
+    return name.isidentifier() and types.layout(name) is None and not unit.declarations.structs.get(name)
+
+
+def aliased(unit: Unit, written: str) -> str:
+    """The type that a name without template arguments stands for, where it has one meaning."""
+    for _ in range(MAX_ALIASES):
+        tail = written.rpartition("::")[2]
+        meanings = [a for one in unit.with_name(tail) for a in one.declarations.aliases.get(tail, ())]
+        if len(meanings) != 1:
+            break
+        written = types.bare(meanings[0].aliased)
+    return written
