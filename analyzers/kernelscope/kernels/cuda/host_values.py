@@ -34,6 +34,8 @@ from kernelscope.syntax.cuda.expressions import (
     walk_expression,
 )
 from kernelscope.syntax.cuda.functions import Function
+from kernelscope.syntax.cuda.macros import Expansion
+from kernelscope.syntax.cuda.mapped import Mapped
 from kernelscope.syntax.cuda.nodes import one_line
 
 MAX_FOLLOWED = 16
@@ -46,6 +48,7 @@ _CONFIG_FIELDS = ("gridDim", "blockDim", "dynamicSmemBytes", "stream")
 _CLUSTER_FIELDS = ("grid_dims", "block_dims", "cluster_dims", "dynamic_smem_size_in_bytes", "cuda_stream")
 """Members of `cudaLaunchConfig_t` and of CUTLASS's `ClusterLaunchParams`, in their order."""
 
+_CALLED = re.compile(rb"[A-Za-z_]\w*(?=\s*\()")
 _INITIAL = re.compile(rb"\s*(?:=|\(|\{)")
 """What follows a declared name and gives it its first value."""
 
@@ -91,11 +94,19 @@ class HostValues:
 
     def value(self, text: str, offset: int) -> Dim | None:
         """An integer expression; None where it holds what cannot be told."""
-        return self.constants.evaluate(text, offset)
+        return self.constants.evaluate(self._expanded(text), offset)
 
     def extent(self, text: str, offset: int) -> Extent:
         """A grid or block: three numbers of blocks or threads."""
-        return self._extent(parse_expression(text), offset, 0) if text.strip() else UNKNOWN_EXTENT
+        return self._extent(parse_expression(self._expanded(text)), offset, 0) if text.strip() else UNKNOWN_EXTENT
+
+    def _expanded(self, text: str) -> str:
+        """With what macros that take arguments stand for: a launch is told as the user wrote it."""
+        macros, data = self.unit.source.macros, text.encode()
+        if not any(macro.params is not None for name in _CALLED.findall(data) for macro in macros.get(name, ())):
+            return text
+        expanded = Expansion(macros, self.unit.path).expand(Mapped.of_file(data))
+        return expanded.data.decode("utf-8", "replace")
 
     def configuration(self, name: str, offset: int) -> tuple[str, ...]:
         """Grid, block, bytes and stream that a launch configuration holds, as written."""
