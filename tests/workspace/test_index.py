@@ -369,6 +369,17 @@ def test_only_a_large_workspace_that_is_read_for_the_first_time_is_young(
     assert not any(known)
 
 
+def test_nobody_waits_for_the_files_of_a_known_workspace_to_be_counted_again(
+    workspace: Workspace, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    index = Index(workspace(SOURCE), cache)
+    index.run()
+    waited: list[bool] = []
+    monkeypatch.setattr(index._count, "wait", lambda: waited.append(True))
+    index.run(lambda _: index.await_count())
+    assert not waited
+
+
 def test_abandoning_a_scan_leaves_no_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for i in range(40):
         (tmp_path / f"m{i}.py").write_text("def f(): ...\n" * 200)

@@ -100,7 +100,7 @@ class Index:
 
     def await_count(self) -> None:
         """Waits until it is known whether the workspace is young, which is soon."""
-        if not self._is_loaded:
+        if self.stage is Stage.EMPTY and not self._is_loaded:
             self._count.wait()
 
     # -- filling --------------------------------------------------------------------------------------------
