@@ -131,10 +131,21 @@ def operator_name(op: str) -> str:
     return f"torch.{OPERATORS[op]}" if op in OPERATORS else op
 
 
+def _has_axis_twice(one: Shape, other: Shape) -> bool:
+    """Whether a number for each of a batch, `scale[:, None, None]`, meets a tensor over the same batch with fewer dims:
+    the result would have the batch twice, so that tensor has another axis than is believed."""
+    low, high = sorted((one, other), key=lambda shape: shape.rank or 0)
+    if low.rank is None or high.rank is None or not 1 < low.rank < high.rank or low.head[0] != high.head[0]:
+        return False
+    return isinstance(low.head[0], Dim) and low.head[0].name is not None and set(high.head[1:]) == {dim(1)}
+
+
 def _tensor_operator(run: Interpreter, op: str, left: Value, right: Value) -> Value:
     """An operator of which one side at least is a tensor; a number that is not known changes no shape."""
     if run.symbols.trial is not None and isinstance(left, Tensor) and isinstance(right, Tensor) and op != "@":
         run.symbols.trial.combined(left.shape, right.shape)
+    if isinstance(left, Tensor) and isinstance(right, Tensor):
+        run.doubts += _has_axis_twice(left.shape, right.shape)
     if not any(isinstance(v, Number | Flag | Quotient) for v in (left, right)):
         if (as_beside := _beside_number(op, left, right)) is not None:
             return as_beside

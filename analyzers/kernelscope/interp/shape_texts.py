@@ -34,6 +34,10 @@ ONE_SIZE = re.compile(r"`*[(\[](#?\w+),?[)\]]`*\W*$")
 COMMA = re.compile(r",(?![^(]*\))")
 """Between two sizes, not within one: `max(a, b)`."""
 TIMES = re.compile(r"\s*(?<![A-Za-z])[xX×](?![A-Za-z])\s*")
+TIMES_WORDS = re.compile(r"`*\s+[x×]\s+(?!\w+\s*[=:])\w")
+"""Behind brackets with the first sizes: ``(batch * length)`` x size of the vocabulary`."""
+PRODUCT = re.compile(r"[(\[]\s*(\w+)\s*(?:\*\s*(\w+)|\s[x×]\s+(\w+)\s*(?=,))")
+"""Two sizes that are told to be one, `(batch * length)` or `(batch x length, width)`."""
 SEVERAL = re.compile(
     r"\b(?:tuples?|lists?|dict\w*|mapping|iterable)\b|\b(?:sequences?|pairs?) of (?:\w+ )?(?:tensors|arrays)",
     re.IGNORECASE,
@@ -118,7 +122,7 @@ class PerhapsOne(Unknown):
 
 def in_docstring(text: str, name: str, is_tensor: bool = False) -> Shape | None:
     """The shape that a docstring gives for a parameter, of which it may be known that it is a tensor."""
-    text = with_colons(in_plain_words(text))
+    text = _with_products(with_colons(in_plain_words(text)))
     for entry in re.finditer(ENTRY % re.escape(name), text, re.MULTILINE):
         own, kind = entry["rest"], entry["type"] or ""
         more = _continued(text[entry.end() :], len(entry["indent"].expandtabs()))
@@ -140,6 +144,14 @@ def in_docstring(text: str, name: str, is_tensor: bool = False) -> Shape | None:
         rf"(?<![\w.]){re.escape(name)}`?\s*(?:\([^\n]*?|:[^\n]*?)" + OF_SHAPE.pattern, text, re.IGNORECASE
     )
     return None if within is None else _only(within, text)
+
+
+def _with_products(text: str) -> str:
+    """A docstring in which `(batch x length)` is one size where the same docstring tells elsewhere that it is."""
+    for first, second in {(found[1], found[2] or found[3]) for found in PRODUCT.finditer(text)}:
+        axes = re.compile(rf"(?<=[(\[])\s*{re.escape(first)}\s+[x×]\s+{re.escape(second)}\s*(?=[)\]])")
+        text = axes.sub(f"{first}*{second}", text)
+    return text
 
 
 def _of_cases(text: str) -> Shape | None:
@@ -321,6 +333,8 @@ def _names_sizes(shape: Shape, is_tensor: bool) -> bool:
 def _only(found: re.Match[str], text: str) -> Shape | None:
     """The shape in brackets; where another one may be meant as well, what they have in common."""
     shape, other = shape_in_brackets(found[found.lastindex or 0]), OR.match(text, found.end())
+    if shape is not None and shape.dims is not None and TIMES_WORDS.match(text, found.end()):
+        shape = Shape((*shape.dims, Unknown(LEFT_OUT)))
     return shape if other is None or shape is None else either(shape, shape_in_brackets(other[1] or ""))
 
 
