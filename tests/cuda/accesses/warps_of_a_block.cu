@@ -40,3 +40,14 @@ __global__ void by_library_constants(const float *x, float *y) {
   const int lane = threadIdx.x % cutlass::NumThreadsPerWarp, group = threadIdx.x / cutlass::NumThreadsPerWarpGroup;
   y[group * cutlass::NumThreadsPerWarp + lane] = x[lane];  //: x load: coalesced (stride 1, 4 bytes/lane) | y store: coalesced (stride 1, 4 bytes/lane)
 }
+
+//@ block 1
+__global__ void alone(long *offsets, const long *sizes, int n) {
+  offsets[0] = 0;  //: offsets store: uniform (one lane, 8 bytes)
+  for (int i = 0; i < n; i++) offsets[i + 1] = offsets[i] + sizes[i];  //: offsets load: uniform (one lane, 8 bytes) | sizes load: uniform (one lane, 8 bytes) | offsets store: uniform (one lane, 8 bytes)
+}
+
+//@ block 16
+__global__ void half_a_warp(float *out, const float *in, int row) {
+  out[threadIdx.x] = in[threadIdx.x] + in[row];  //: in load: coalesced (stride 1, 4 bytes/lane) | in load: broadcast (4 bytes) | out store: coalesced (stride 1, 4 bytes/lane)
+}

@@ -342,7 +342,10 @@ class _Judge:
             lanes = self.masks[key]
             if lanes is not None and not all(lanes):
                 mask = lanes if mask is None else tuple(a and b for a, b in zip(mask, lanes, strict=True))
-        return None if mask is None else (*mask, *[0] * (WARP - len(mask)))  # lanes beyond a small block do nothing
+        there = min(WARP, shape[0] * shape[1] * shape[2] - warp * WARP)
+        if mask is None and there == WARP:
+            return None
+        return (*(mask or [1] * there), *[0] * (WARP - there))  # lanes beyond a small block do nothing
 
     def _condition(self, condition: Dim, shape: tuple[int, int, int], warp: int) -> Numbers | None:
         """Which lanes pass; None where that does not follow, as for bounds of the data."""
