@@ -10,8 +10,6 @@ from kernelscope.explain.report_layout import MOST_ENTRIES, cut_to_size
 from kernelscope.explain.section_settings import is_offered
 from kernelscope.serving import caches, free_arrays, lifecycle, service
 from kernelscope.serving.balancing import balancing
-from kernelscope.serving.c_functions import CSource
-from kernelscope.serving.c_waits import c_syncs
 from kernelscope.serving.claims import PythonSource
 from kernelscope.serving.collectives import collectives
 from kernelscope.serving.constraints import constraints
@@ -21,16 +19,12 @@ from kernelscope.serving.giving_up import given_up
 from kernelscope.serving.layers import orders
 from kernelscope.serving.parameters import parameters
 from kernelscope.serving.preferences import preferences
-from kernelscope.serving.procedures import Procedure, is_aside
+from kernelscope.serving.procedures import is_aside
 from kernelscope.serving.reaching import reaches, wrapped_collectives
-from kernelscope.serving.reading import read_c
 from kernelscope.serving.registries import registries
 from kernelscope.serving.roles import roles
-from kernelscope.serving.task_structs import task_structs
 from kernelscope.serving.victims import victims
-from kernelscope.serving.warp_roles import warp_roles
 from kernelscope.serving.work import tables
-from kernelscope.syntax.text import SourceText
 
 Source = Callable[[str], PythonSource]
 
@@ -90,20 +84,6 @@ def test_two_bounds_of_one_assert_are_a_range(source: Source) -> None:
     assert found == ["a.share > 0 and a.share < 1", "n > 2"]
     other = [c.condition for c in constraints(source("def f(a, n):\n    assert a.share > 0 and n < 1\n"))]
     assert other == ["a.share > 0", "n < 1"]
-
-
-@pytest.mark.parametrize("refused", ['throw std::runtime_error("too few");', 'return Result::Error("too few");'])
-def test_host_code_refuses_by_throwing_or_by_an_error_that_it_returns(refused: str) -> None:
-    text = f"""
-    void Desk::add(Letter letter) {{
-        if (letter->copies <= 0) {{
-            {refused}
-        }}
-        letters_.push_back(letter);
-    }}
-    """
-    reading = read_c(CSource(Path("/w/desk.cc"), SourceText(text.encode()), False))
-    assert [c.condition for c in reading.constraints] == ["letter->copies > 0"]
 
 
 LEAST = """
@@ -225,90 +205,6 @@ def test_an_order_that_is_turned_round_serves_the_newest_first(source: Source) -
     asker = "\ndef choose(way, some):\n    return way.ordering(some)\n"
     (asked,) = victims(source(text.format("reqs[::-1]") + asker))
     assert asked.value.endswith("the last (newest) first, as choose asks for it")
-
-
-def native(text: str) -> CSource:
-    return CSource(Path("/w/desk.cu"), SourceText(text.encode()), False)
-
-
-TASK = """
-template <typename Config, typename Globals> struct fold_letters {
-    static constexpr int opcode = OPCODE_Fold;
-    static constexpr int prev_opcode = OPCODE_Read;
-    static constexpr int EXPECTED = Globals::letters / Globals::per_desk;
-    struct parsed {
-        __device__ parsed(int *instruction) {
-            layer = instruction[1];
-            pages = 2 * instruction[2];
-            rest = instruction + 3;
-        }
-    };
-    struct loader {
-        static __device__ void run(const Globals &g, State &s) {
-            while (*(volatile int *)&g.Bar[{s.layer, prev_opcode - 1, 0}] < EXPECTED) {
-                __nanosleep(20);
-            }
-        }
-    };
-};
-struct sizes {
-    static constexpr int INSTRUCTION_WIDTH = 32;
-};
-"""
-
-
-def test_a_struct_with_a_number_of_work_is_a_task() -> None:
-    (claim,) = task_structs(native(TASK))
-    assert claim.value.startswith("fold_letters is a kind of work: opcode = OPCODE_Fold, prev_opcode = OPCODE_Read")
-    assert "; its instruction holds layer = [1], pages = 2 * [2], rest = [from 3 on]" in claim.value
-    assert claim.value.endswith("; parts that run by themselves: loader")
-    (wait,) = (s for s in c_syncs(native(TASK)) if s.role == "wait")
-    assert wait.text.startswith("fold_letters::run waits by spinning")
-    assert wait.text.endswith("until the counter is EXPECTED, which is letters / per_desk")
-
-
-def test_a_sum_that_is_put_into_a_product_stays_one_factor() -> None:
-    text = """
-    struct fold {
-        static constexpr int opcode = 3;
-        static constexpr int each = sizeof(A) + sizeof(B);
-        static constexpr int all = HEADS * each;
-        static constexpr int next = each + 1;
-    };
-    """
-    (claim,) = task_structs(native(text))
-    assert "all = HEADS * (sizeof(A) + sizeof(B)), next = sizeof(A) + sizeof(B) + 1" in claim.value
-
-
-ROLES = """
-__device__ void loop(const G &g, S &s) {
-    if (warpid() < config::READERS) {
-        warpgroup::increase_registers<104>();
-        ::desk::reader::main_loop<config, G>(g, s);
-    } else {
-        warpgroup::decrease_registers<64>();
-        switch (warpgroup::warpid()) {
-        case 0:
-            ::desk::loader::main_loop<config, G>(g, s);
-            break;
-        case 1:
-            ::desk::storer::main_loop<config, G>(g, s);
-            break;
-        default:
-            asm volatile("trap;");
-        }
-    }
-}
-"""
-
-
-def test_warps_that_a_switch_gives_roles() -> None:
-    (claim,) = warp_roles(native(ROLES))
-    assert claim.value == (
-        "the warps of loop have roles: 0 runs desk::loader::main_loop, 1 runs desk::storer::main_loop "
-        "(by warpgroup::warpid()), while warpid() < config::READERS runs desk::reader::main_loop"
-    )
-    assert not list(warp_roles(native(ROLES.replace("warpgroup::warpid()", "kind"))))
 
 
 def test_of_cases_that_return_one_is_all_that_runs(source: Source) -> None:
@@ -495,44 +391,6 @@ def test_what_is_pending_of_weights_are_no_requests(source: Source) -> None:
     """
     assert not list(service.orders(source(text.format("weights_iterator"))))
     assert [c.name for c in service.orders(source(text.format("serve")))] == ["serve order"]
-
-
-def host(text: str, name: str = "desk.cc") -> list[Procedure]:
-    return read_c(CSource(Path("/w") / name, SourceText(text.encode()), False)).procedures
-
-
-def test_a_host_function_is_placed_by_its_class_and_by_what_it_does() -> None:
-    text = """
-    class Scheduler {
-      bool fits(const Letter& letter) {
-        if (letter.pages() > most_pages_) { return false; }
-        return letter.length() <= longest_;
-      }
-    };
-    bool fits(const Letter& letter) {
-      if (waiting_queue_.empty() || running_queue_.size() > most_) { return false; }
-      return schedule(letter, waiting_queue_);
-    }
-    """
-    found = host(text)
-    assert [(p.name, p.section) for p in found] == [("fits", "serving.scheduling"), ("fits", "serving.scheduling")]
-    assert not host(
-        "int twice(int number) {\n  int other = number + number;\n  other += 1;\n  return other * 2;\n}\n" * 2
-    )
-
-
-def test_a_persistent_kernel_that_admits_requests_serves_them() -> None:
-    text = """
-    __device__ bool prepare_next_batch(Config const &config) {
-      int tokens = 0;
-      while (config.num_{0} < MOST && tokens < MOST_TOKENS) { tokens += config.length[tokens]; }
-      return tokens > 0;
-    }
-    """
-    (found,) = host(text.replace("{0}", "requests"), "run.cuh")
-    assert found.section == "serving.batching"
-    (other,) = host(text.replace("{0}", "tiles"), "run.cuh")
-    assert other.section == "components"
 
 
 STATED = """

@@ -46,7 +46,8 @@ _LIMITED = re.compile(r"\s[<>]=?\s")
 _COUNTED = re.compile(r"(?:\.|->)(?:size|empty)\(\)")
 RANKS = re.compile(r"tensor_parallel|\btp_size|world_size", re.IGNORECASE)
 _MANY_RANKS = (
-    r"(?:group|comm|mesh)\w*\.size\(\)|\b(?:\w*world_size|(?:tp|pp|ep|cp|dp|sp)_size|num_ranks|n_ranks|num_shards)\b"
+    r"(?:group|comm|communicator|mesh)(?:s|_\w*)?\.size\(\)"
+    r"|\b(?:\w*world_size|(?:tp|pp|ep|cp|dp|sp)_size|num_ranks|n_ranks|num_shards)\b"
 )
 _SEVERAL_RANKS = re.compile(r"[\w.]+(?:\(\))? ?(?:> ?1|>= ?2|!= ?1)")
 """A test that there is more than one."""

@@ -34,6 +34,8 @@ _LISTED = re.compile(rb"\b(\w*[cC]ache\w*)(?:\s*=[^;{}=]{0,120}|\s*)\{")
 """What a list of sizes in braces is stored in: `shape = {…}`, `cache = tensor({…}, dtype)`, `shape{…}`."""
 _PLAIN = re.compile(r"[\w\s.:>()<*/+-]+")
 """A size: names, numbers and what is worked out of them."""
+_NEGATIVE = re.compile(r"\s*-\s*\d")
+"""What no size of a cache is: an entry that is left out."""
 MIN_RANK = 4
 LONGEST_LIST = 500
 """Longest list of sizes, in bytes."""
@@ -82,7 +84,7 @@ def c_layouts(source: CSource) -> Iterator[Claim]:
             continue
         opened = match.end() - 1
         sizes = _sizes(source, opened)
-        if len(sizes) < MIN_RANK or not all(_PLAIN.fullmatch(size) for size in sizes):
+        if len(sizes) < MIN_RANK or not all(_PLAIN.fullmatch(size) and not _NEGATIVE.match(size) for size in sizes):
             continue
         said = {word for size in sizes for word in words(size)}
         if len(SIZES & said) < 2:
