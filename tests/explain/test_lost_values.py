@@ -319,3 +319,33 @@ def test_layers_of_a_list_are_told_apart_by_the_class_that_is_asked_for(tmp_path
     assert "not followed" not in text.lower()
     assert "LSTM or" not in text and "[dim, wide]" in text
     assert any(target == "LSTM" for _, target in joined)
+
+
+SHARDED = """
+import flax.linen as nn
+import jax
+from jax.experimental.pjit import with_sharding_constraint as constrained
+
+
+def sharded(x, spec):
+    if spec is not None:
+        x = constrained(x, spec)
+    return x
+
+
+class Tokens(nn.Module):
+    words: int
+    dim: int
+
+    def setup(self):
+        self.table = nn.Embed(self.words, self.dim)
+
+    def __call__(self, ids, spec):
+        return jax.nn.relu(sharded(self.table(ids), spec))
+"""
+
+
+def test_how_an_array_is_sharded_is_no_step_and_an_only_weight_is_told(tmp_path: Path) -> None:
+    joined, text = picture(tmp_path, SHARDED, "Tokens")
+    assert ("Embed", "ReLU") in joined
+    assert "← embedding: [W, dim]" in text

@@ -248,6 +248,8 @@ class BoxLabels:
             if "weight" in weights:
                 shape = self.names.shape(weights["weight"].shape)
                 yield shape if multiplies(node) else f"weight: {shape}"
+            elif len(weights) == 1:
+                yield from (f"{name}: {self.names.shape(weight.shape)}" for name, weight in weights.items())
             elif weights:
                 yield f"{len(weights)} weights"
         if isinstance(step.target, Choice):
@@ -287,7 +289,7 @@ class BoxLabels:
         if node.is_source and (not node.step.bound or "[" not in node.step.name):
             name = node.step.name
         shape = self.names.tensor(use.value)
-        return name + ("" if shape in ("?", "[...]") else f": {shape}")
+        return name + ("" if shape in ("?", "[...]", "[..., ?]") else f": {shape}")
 
     def _unnamed(self, node: Node) -> str:
         """A side value that no variable holds: as the source spells it where that is short, else what it is made of."""

@@ -22,6 +22,7 @@ from kernelscope.interp.operators import Quotient
 from kernelscope.interp.records import fields_of, is_record
 from kernelscope.interp.registered_ops import registered
 from kernelscope.interp.sequences import as_alike
+from kernelscope.interp.trace import PLACED
 from kernelscope.interp.trials import Trial
 from kernelscope.interp.uses import SIZED
 from kernelscope.interp.values import (
@@ -58,12 +59,9 @@ TRANSPARENT = {
     "torch.jit.annotate", "typing.cast", "torch.jit.export",
     "torch.nn.utils.weight_norm", "torch.nn.utils.spectral_norm", "torch.nn.utils.parametrizations.weight_norm",
     "torch.nn.utils.parametrizations.spectral_norm", "torch.nn.utils.parametrizations.orthogonal",
-    "jax.jit", "jax.checkpoint", "jax.remat", "jax.ad_checkpoint.checkpoint", "jax.named_call", "jax.device_put",
-    "jax.device_get", "jax.block_until_ready", "jax.lax.stop_gradient", "jax.lax.with_sharding_constraint",
-    "jax.sharding.reshard", "jax.reshard", "jax.lax.pvary", "jax.lax.pcast", "jax.lax.optimization_barrier",
+    *PLACED, "jax.jit", "jax.checkpoint", "jax.remat", "jax.ad_checkpoint.checkpoint", "jax.named_call",
     "jax.custom_vjp", "jax.custom_jvp", "equinox.filter_jit",
-    "equinox.filter_checkpoint", "flax.nnx.jit", "flax.nnx.remat", "jax.ad_checkpoint.checkpoint_name",
-    "flax.linen.with_logical_constraint",
+    "equinox.filter_checkpoint", "flax.nnx.jit", "flax.nnx.remat",
     "flax.linen.with_logical_partitioning", "flax.linen.with_partitioning", "flax.nnx.with_partitioning",
 }  # fmt: skip
 """Functions that give, or call, their first argument (of `cast` and `annotate` the last)."""

@@ -49,8 +49,16 @@ MOST_ELEMENTS = 4
 """Sequences up to this length, such as q, k and v, have a step for each element."""
 CONTENTS = {"items", "keys", "values"}
 """Methods that give what is in an object: nothing happens there."""
-TRANSPARENT = {"torch.utils.checkpoint.checkpoint", "torch.jit.annotate", "typing.cast", "collections.namedtuple",
-               "typing.NamedTuple", "collections.OrderedDict", "itertools.chain", "itertools.islice"}  # fmt: skip
+PLACED = {
+    "jax.device_put", "jax.device_get", "jax.block_until_ready", "jax.lax.stop_gradient",
+    "jax.lax.with_sharding_constraint", "jax.experimental.pjit.with_sharding_constraint",
+    "flax.linen.with_logical_constraint", "jax.sharding.reshard", "jax.reshard", "jax.lax.pvary", "jax.lax.pcast",
+    "jax.lax.optimization_barrier", "jax.ad_checkpoint.checkpoint_name",
+}  # fmt: skip
+"""Functions that give the array that they are given: where it lies, or what may be done with it, is all they change."""
+TRANSPARENT = {*PLACED, "torch.utils.checkpoint.checkpoint", "torch.jit.annotate", "typing.cast",
+               "collections.namedtuple", "typing.NamedTuple", "collections.OrderedDict",
+               "itertools.chain", "itertools.islice"}  # fmt: skip
 """Functions that give, or call, one of their arguments, or hold them together."""
 OF_PYTHON = {"sys", "gc", "os", "time", "warnings", "logging", "traceback", "inspect", "weakref"}
 """Modules of the standard library that look at objects, or tell of them, and do nothing to tensors."""
