@@ -18,7 +18,6 @@ from kernelscope.interp.families import held_under
 from kernelscope.interp.interpreter import Interpreter
 from kernelscope.interp.kernel_writes import launch
 from kernelscope.interp.open_shapes import last_of, part_of
-from kernelscope.interp.outside_names import external
 from kernelscope.interp.overridden import overridden
 from kernelscope.interp.prepared_objects import prepare, stored_elsewhere
 from kernelscope.interp.promised_objects import promised_attribute
@@ -129,7 +128,7 @@ def attribute(run: Interpreter, value: Value, name: str, span: Any) -> Value:
             number = None if bound is None else bound.number(written.name) or bound.number(held.name)
             return held if number is None else number
         case External():
-            return external(f"{value.name}.{name}")
+            return run.outside_name(f"{value.name}.{name}")
         case ModuleRef():
             return run.member(value, name)
         case Module():

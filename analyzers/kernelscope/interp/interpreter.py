@@ -398,7 +398,7 @@ class Interpreter:
         """What was found for a name; one that is given anew of what it was, `again` times so far, is followed back."""
         match found:
             case OutsideName():
-                return external(found.dotted)
+                return self.outside_name(found.dotted)
             case Definition(node=t.Assign() | t.AnnAssign() as stored) if (value := stored.value) is not None:
                 from kernelscope.interp.annotations import as_reassigned, declared
                 from kernelscope.interp.expressions import evaluate
@@ -436,6 +436,15 @@ class Interpreter:
                 return Class(definition)
             case _:
                 return Unknown(f"{definition.name} is not followed")
+
+    def outside_name(self, dotted: str) -> Value:
+        """A name outside the workspace; one of a module that is described is what is said there."""
+        packages = self.workspace.modules.packages
+        if (module := packages.described(dotted)) is not None:
+            return module
+        holder, _, name = dotted.rpartition(".")
+        module = packages.described(holder)
+        return external(dotted) if module is None else self.member(module, name)
 
     def member(self, module: ModuleRef, name: str) -> Value:
         """`module.name`."""

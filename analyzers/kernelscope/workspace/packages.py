@@ -83,14 +83,14 @@ class Packages:
         key = (folder, dotted)
         if key not in self._found:
             found = self._on_added_path(dotted, importer) or self._search(dotted, importer)
-            self._found[key] = found or self._described(dotted)
+            self._found[key] = found or self.described(dotted)
         return self._found[key]
 
     def is_described(self, module: ModuleRef) -> bool:
         """Whether a module only says what some of a library's layers are like."""
         return (module.path or "").startswith(LIBRARIES + os.sep)
 
-    def _described(self, dotted: str) -> ModuleRef | None:
+    def described(self, dotted: str) -> ModuleRef | None:
         """A module of a library that the workspace does not hold, if we describe it."""
         if dotted.partition(".")[0] not in self._names(LIBRARIES):
             return None
