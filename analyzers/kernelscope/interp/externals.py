@@ -110,6 +110,8 @@ def call_tensor_method(run: Interpreter, target: TensorMethod, args: Arguments, 
         return _tensor_of(args[0], {"dtype": target.value.dtype})
     if target.name == "tolist" and target.value.shape.dims:
         return _listed(target.value.shape.dims, target.value.dtype)
+    if target.name == "item" and not args:
+        return _of_kind(target.value.dtype)
     op = ops.find(name)
     if op is None:
         name = f"{ARRAY}.{target.name}"
@@ -365,11 +367,14 @@ def _tensor_of(values: Alike, kwargs: Keywords) -> Value:
     return Tensor(Shape(tuple(sizes)), dtype if isinstance(dtype, DType) else kind)
 
 
+def _of_kind(dtype: DType | Unknown) -> Number:
+    """A number in a tensor of a dtype."""
+    return Number("the values of a tensor depend on the data", isinstance(dtype, Unknown) or not dtype.is_float)
+
+
 def _listed(sizes: Sequence[Size], dtype: DType | Unknown) -> Value:
     """The numbers in a tensor as nested lists."""
-    values: Value = Number(
-        "the values of a tensor depend on the data", isinstance(dtype, Unknown) or not dtype.is_float
-    )
+    values: Value = _of_kind(dtype)
     for size in reversed(sizes):
         values = Alike(values, size if isinstance(size, Dim) else None)
     return values
