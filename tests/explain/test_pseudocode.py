@@ -176,3 +176,21 @@ def test_sizes_without_names_have_the_letters_that_the_picture_gives_them(tmp_pa
     )
     text = to_text(Analysis([tmp_path]).document("pseudocode", Target(path, None, "M.forward"))).text
     assert "# x [B, dim, H, W]" in text
+
+
+def test_what_a_decorator_runs_at_once_is_a_branch_or_a_loop() -> None:
+    source = (
+        "def kernel(x_ref, o_ref):\n"
+        "    @pl.when(pl.program_id(0) == 0)\n    def start():\n        o_ref[...] = 0\n\n"
+        "    @pl.loop(0, 8, step=2)\n    def rows(i):\n        o_ref[i] += x_ref[i]\n\n"
+        "    @pl.when(1, 2)\n    def other():\n        o_ref[0] = 0\n"
+    )
+    assert [line.text.rstrip() for line in lines(source)] == [
+        "kernel(x_ref, o_ref):",
+        "    if pl.program_id(0) == 0:",
+        "        o_ref[…] = 0",
+        "    for i in range(0, 8, 2):",
+        "        o_ref[i] += x_ref[i]",
+        "    def other():",
+        "        o_ref[0] = 0",
+    ]

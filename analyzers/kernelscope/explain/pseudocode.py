@@ -10,6 +10,7 @@ from pathlib import Path
 
 from kernelscope.explain.document import Line
 from kernelscope.syntax.python import tree as t
+from kernelscope.syntax.python.at_once import at_once
 from kernelscope.syntax.text import SourceText
 
 MAX_LINE = 92
@@ -128,6 +129,8 @@ class CodeWriter:
                     text = f"case {self.expr(node.subject)} is {self.expr(case.pattern)}:"
                     self.line(indent, text, case)
                     self.block(case.body, indent + 1)
+            case t.FunctionDef() if (run_here := at_once(node)) is not None:
+                self.statement(run_here, indent)
             case t.FunctionDef():
                 self.line(indent, f"def {node.name}({', '.join(p.name for p in node.args)}):", node)
                 self.block(node.body, indent + 1)

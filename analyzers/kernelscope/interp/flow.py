@@ -34,6 +34,7 @@ from kernelscope.interp.ways import Way, differ, differing, meet, take, with_fac
 from kernelscope.ops import ShapeError
 from kernelscope.results import Span
 from kernelscope.syntax.python import tree as t
+from kernelscope.syntax.python.at_once import at_once
 from kernelscope.tensor import Shape, Tensor, Unknown
 from kernelscope.workspace.modules import Definition
 
@@ -244,6 +245,9 @@ def _statement(run: Interpreter, scope: Scope, node: t.Stmt, returns: Returns) -
             elif not test.known and run.strict and _asks_for_dims(node.test):
                 raise ShapeError("assert", "an assertion does not hold")
         case t.FunctionDef():
+            if (run_here := at_once(node)) is not None:
+                run.record(scope.path, node.name_span, None)
+                return execute(run, scope, [run_here], returns)
             _define(scope, node)
         case t.Import() | t.ImportFrom():
             _import(run, scope, node)
