@@ -17,6 +17,68 @@ from kernelscope.workspace.files import Files
 Workspace = Callable[[str], Files]
 
 CASES = {
+    "the address of a function that an element of a table is set to": (
+        "table.cu::go",
+        """
+## table.cu
+__global__ void k(float* x, int n) { x[threadIdx.x] = n; }
+template <int N>
+void run(float* x, int n) { k<<<1, 32>>>(x, n); }
+__global__ void unused(float* x) { x[threadIdx.x] = 0; }
+void other(float* x) { unused<<<1, 32>>>(x); }
+using F = void (*)(float*, int);
+template <int N>
+struct Fill {
+  static void populate(std::array<F, 8>* table) {
+    (*table)[N] = &run<N>;
+  }
+};
+void go(float* x, int n, int which) {
+  static std::array<F, 8> table;
+  int other = 3;
+  state.at = &other;
+  Fill<7>::populate(&table);
+  table[which](x, n);
+}
+""",
+        """
+C++ go()
+└─ C++ Fill::populate()
+   └─ ? C++ run()
+      └─ launch of k over 1
+         └─ CUDA kernel k
+""",
+    ),
+    "a tensor of torch is none of a class of the program that has its name": (
+        "engine.cu::go",
+        """
+## engine.cu
+__global__ void k(float* x) { x[threadIdx.x] = 1; }
+__global__ void fill(float* x) { x[threadIdx.x] = 0; }
+namespace engine {
+struct Tensor {
+  Tensor(int n) { fill<<<1, 32>>>(nullptr); }
+  void touch() { k<<<1, 32>>>(data); }
+  float* data;
+};
+}
+void theirs(const at::Tensor& t, std::vector<torch::Tensor> all) {
+  torch::Tensor other(t.size(0));
+  t.touch();
+  all[0].touch();
+}
+void go(at::Tensor t, engine::Tensor own) {
+  theirs(t, {});
+  own.touch();
+}
+""",
+        """
+C++ go()
+└─ C++ Tensor::touch()
+   └─ launch of k over 1
+      └─ CUDA kernel k
+""",
+    ),
     "a method that a class inherits": (
         "models.py::Model.step",
         """

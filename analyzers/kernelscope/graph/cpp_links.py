@@ -21,6 +21,7 @@ from kernelscope.workspace.cuda_templates import fits
 from kernelscope.workspace.facts import (
     DISPATCHED,
     GLOBAL,
+    LIBRARY_NAMESPACES,
     RECEIVER,
     TOP,
     VARIABLE,
@@ -34,12 +35,6 @@ from kernelscope.workspace.facts import (
 )
 from kernelscope.workspace.files import PYTHON_SUFFIXES
 
-LIBRARY_NAMESPACES = frozenset(
-    {"std", "at", "c10", "torch", "cub", "thrust", "cute", "nvcuda", "py", "pybind11"}
-    | {"spdlog", "fmt", "absl", "boost", "nlohmann"}
-)
-"""Qualified names of the language's, the frameworks' and widely used host libraries, which are not looked for in the
-workspace; the last start nothing on a device."""
 NAMED = "named here, started where it is passed to"
 CHOSEN = "offered under this name; which one runs is chosen at run time"
 APPLIED = "apply of an autograd function runs its forward"
@@ -208,6 +203,8 @@ class CppLinks:
         A function of that name in the namespace that is asked for is meant rather than a class of another.
         """
         qualifier, _, tail = without_arguments(called).rpartition("::")
+        if qualifier.partition("::")[0] in LIBRARY_NAMESPACES:
+            return []
         name = self._meant(tail, near)
         made = self._classes.own(name, name, near) if name in self._classes.names else []
         if made and qualifier and name == tail:
@@ -218,6 +215,8 @@ class CppLinks:
 
     def _object_called(self, kind: str, source: Node, path: str, line: int) -> Iterator[Edge]:
         """`f(x)` where `f` is a variable of a class: its `operator()` runs."""
+        if kind.partition("::")[0] in LIBRARY_NAMESPACES:
+            return
         for place, is_sure, note in self._classes.run_by(self._class_of(kind, path), "operator()", path):
             if (target := self._node(place)) != source:
                 yield Edge(EdgeKind.CALLS, source, target, path, line, is_sure, note)

@@ -13,14 +13,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import IntEnum
 
-from kernelscope.graph.cpp_links import LIBRARY_NAMESPACES
 from kernelscope.graph.function_nodes import own_scopes
 from kernelscope.graph.kinds import Edge, EdgeKind, Node, NodeKind
 from kernelscope.graph.library_kernels import ASKING
 from kernelscope.graph.operator_graph import OperatorGraph
 from kernelscope.graph.paths import Reached
 from kernelscope.graph.tensor_methods import TENSOR_METHODS
-from kernelscope.workspace.facts import GLOBAL, INCLUDED, RECEIVER
+from kernelscope.workspace.facts import GLOBAL, INCLUDED, LIBRARY_NAMESPACES, RECEIVER
 from kernelscope.workspace.files import CUDA_SUFFIXES, PYTHON_SUFFIXES
 
 MAX_GAPS = 6

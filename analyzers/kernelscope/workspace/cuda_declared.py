@@ -10,7 +10,7 @@ from bisect import bisect_left, insort
 from collections.abc import Iterator, Sequence
 
 from kernelscope.workspace.cuda_text import KEYWORDS, decoded
-from kernelscope.workspace.facts import Def, DefKind, Member
+from kernelscope.workspace.facts import LIBRARY_NAMESPACES, Def, DefKind, Member
 
 _RECEIVER = re.compile(rb"(?<![\w.>])(\w+)\s*(?:\.|->)\s*\Z")
 _INDEX = rb"(?:\[[^\[\];{}]{0,80}\]|\.\s*(?:at\s*\([^();{}]{0,80}\)|front\s*\(\)|back\s*\(\)))"
@@ -19,21 +19,21 @@ _CHAIN = re.compile(rb"(?<![\w.>)\]])((?:\w++\s*+%b?\s*+(?:\.|->)\s*+){1,4})\Z" 
 _LINK = re.compile(rb"(\w++)\s*+(%b)?\s*+(?:\.|->)\s*+" % _INDEX)
 _BEFORE_MEMBER = re.compile(rb"(?:[;{}:]|\b(?:const|mutable|static|inline|volatile|struct|class))\s*\Z")
 _PLAIN_TYPES = re.compile(
-    rb"(?:\w*_t|string|string_view|mutex|thread|using|namespace|(?:unordered_)?(?:map|set)|vector|array|pair|tuple)\Z"
+    rb"(?:std::)?(?:\w*_t|string|string_view|mutex|thread|using|namespace|(?:unordered_)?(?:map|set)|vector|array|pair|tuple)\Z"
 )
 """Types that nothing is followed into, and words that only look like one."""
 _DECLARED = re.compile(
     rb"\b(?!(?:auto|return|const|new|else|case|goto|delete|throw|typename)\b)"
-    rb"(?:(?:std::)?(?:unique_ptr|shared_ptr)\s*+<\s*+)?(?>(?:\w++::)*)([A-Za-z_]\w*+)(?:<[^<>;{}()]{0,200}>)?"
-    rb"(?:\s++const\b)?\s*+(?:>\s*+)?(?:[*&]++\s*+|(?<=\s))(\w++)\s*+(?=[;=,)({])"
-    rb"|\b(\w++)\s*+=\s*+(?:new\s++|(?:std::)?make_(?:unique|shared)\s*+<\s*+)(?>(?:\w++::)*)(\w++)"
-    rb"|\bauto\s*+[&*]?\s*+(\w++)\s*+=\s*+((?>(?:\w++::)*)(?!make_(?:unique|shared)\b)[A-Za-z_]\w*+)(?:<[^;{}()]{0,200}>)?\s*+[({]"
+    rb"(?:(?:std::)?(?:unique_ptr|shared_ptr)\s*+<\s*+)?(?P<space>(?>(?:\w++::)*))(?P<kind>[A-Za-z_]\w*+)(?:<[^<>;{}()]{0,200}>)?"
+    rb"(?:\s++const\b)?\s*+(?:>\s*+)?(?:[*&]++\s*+|(?<=\s))(?P<name>\w++)\s*+(?=[;=,)({])"
+    rb"|\b(?P<pointer>\w++)\s*+=\s*+(?:new\s++|(?:std::)?make_(?:unique|shared)\s*+<\s*+)(?>(?:\w++::)*)(?P<target>\w++)"
+    rb"|\bauto\s*+[&*]?\s*+(?P<taken>\w++)\s*+=\s*+(?P<giver>(?>(?:\w++::)*)(?!make_(?:unique|shared)\b)[A-Za-z_]\w*+)(?:<[^;{}()]{0,200}>)?\s*+[({]"
 )
 _CONTAINER = re.compile(
     rb"\b(?:std::)?(unordered_map|map|vector|array|deque|list|optional)\s*+<([^;{}()]{1,300}?)>\s*+[&*]?\s*+(\w++)\s*+(?=[;=,)({])"
 )
 _POINTER = re.compile(rb"(?:std::)?(?:unique_ptr|shared_ptr)\s*<(.*)>\s*\Z", re.DOTALL)
-_CLASS = re.compile(rb"\s*(?:const\s+)?(?>(?:\w++::)*)([A-Za-z_]\w*+)")
+_CLASS = re.compile(rb"\s*(?:const\s+)?((?>(?:\w++::)*))([A-Za-z_]\w*+)")
 _TAKEN = re.compile(
     rb"\bauto\s*+(?:const\s*+)?[&*]*\s*+(\w++)\s*+(?:=\s*+\*?\s*+(\w++)\s*+(->\s*second|\.\s*second|\.\s*find\b|\.\s*c?begin\b"
     rb"|\.\s*at\b|\.\s*front\b|\.\s*back\b|\[)|:\s*+(\w++)\s*+\))"
@@ -122,12 +122,14 @@ class DeclaredTypes:
         if self._declared is None:
             self._declared = {}
             for match in _DECLARED.finditer(self._text):
-                kind, name = (match[1] or match[4] or match[6], match[2] or match[3] or match[5])
+                kind = match["kind"] or match["target"] or match["giver"]
+                name = match["name"] or match["pointer"] or match["taken"]
                 if kind not in KEYWORDS:
+                    kind = _named(match["space"] or b"", kind)
                     self._declared.setdefault(name, []).append((match.start(), kind))
                     self._ends[match.start()] = match.end()
-                    if match[2]:
-                        self._made[match.start(2)] = kind
+                    if match["name"]:
+                        self._made[match.start("name")] = kind
             self._read_containers(self._declared)
         return self._declared
 
@@ -197,4 +199,9 @@ def _held(arguments: bytes, is_map: bool) -> bytes:
     if pointer := _POINTER.match(kind):
         kind = pointer[1]
     found = _CLASS.match(kind)
-    return found[1] if found and found[1] not in KEYWORDS else b""
+    return _named(found[1], found[2]) if found and found[2] not in KEYWORDS else b""
+
+
+def _named(space: bytes, name: bytes) -> bytes:
+    """The name of a class, of a library's with its namespace: `at::Tensor` is none of the program's own."""
+    return space + name if space.partition(b"::")[0].decode("ascii", "replace") in LIBRARY_NAMESPACES else name

@@ -20,10 +20,12 @@ from kernelscope.workspace.cuda_text import MACRO_NAME, TOKEN
 from kernelscope.workspace.facts import TOP, DefKind
 
 _PASSED = re.compile(
-    rb"(?:[(,?]|\{(?=\s*+[(&])|(?<!:):|\breturn\b)\s*+(?:\(\s*+(?:const\s++)?void\s*+\*\s*+\)\s*+)?&?\s*+"
+    rb"(?:[(,?]|=(?=\s*+&)|\{(?=\s*+[(&])|(?<!:):|\breturn\b)\s*+(?:\(\s*+(?:const\s++)?void\s*+\*\s*+\)\s*+)?&?\s*+"
     rb"((?>(?:\w++::)*))(?:template\s++)?([A-Za-z_]\w*+)\s*+(?=[,)<;:\[])(?!<<<|::)"
 )
 
+_PART = re.compile(rb"(?:\]|(?:\.|->)\s*+\w++)\s*+\Z")
+"""The end of an element or a member, before the `=` that sets it."""
 _MEMBER = re.compile(
     rb"\bstatic\s++(?:inline\s++)?(?:constexpr|const)\s++auto\s++(\w++)\s*+=\s*+&?\s*+"
     rb"((?>(?:\w++::)*)[A-Za-z_]\w*+)\s*+(?=[<;(])"
@@ -72,6 +74,9 @@ def _passed(found: Findings, held: frozenset[int]) -> None:
         {(launch.kernel.encode(), launch.scope) for launch in found.launches} if names else set[tuple[bytes, int]]()
     )
     names -= {name for name, scope in launched if scope != TOP and found.defs[scope].kind is DefKind.MACRO}
+    functions = {
+        d.name.rpartition("::")[2].encode() for d in found.defs if d.kind is DefKind.CUDA_FUNCTION
+    } - found.variables
     imported = {name.rpartition("::")[2].encode() for name in used_names(found.text)} - {b"*"}
     for match in _PASSED.finditer(text):
         name, last = match[1] + match[2], match[2]
@@ -88,6 +93,11 @@ def _passed(found: Findings, held: frozenset[int]) -> None:
         is_address = b"&" in match[0] or (b"::" in name and match[0][:1] in b"(,")
         if not is_known and not is_address:
             continue
+        if match[0][:1] == b"=" and not _PART.search(text, max(0, match.start() - 80), match.start()):
+            continue  # what a variable holds is told with it
+        is_instance = text[match.end() : match.end() + 1] == b"<"
+        if match[0][:1] == b"=" and not is_instance and last not in functions:
+            continue  # the address of a variable
         if (scope := found.owner_at(match.start(1))) != TOP:
             found.refer(b"", name, match.start(1), scope)
 

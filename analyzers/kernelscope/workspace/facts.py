@@ -37,6 +37,14 @@ class DefKind(IntEnum):
     """A C++ function without a name that implements an operator."""
 
 
+LIBRARY_NAMESPACES = frozenset(
+    {"std", "at", "c10", "torch", "cub", "thrust", "cute", "nvcuda", "py", "pybind11"}
+    | {"spdlog", "fmt", "absl", "boost", "nlohmann"}
+)
+"""Qualified names of the language's, the frameworks' and widely used host libraries, which are not looked for in the
+workspace; the last start nothing on a device."""
+
+
 class Record(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """Base of all facts: stored as arrays, without field names."""
 
