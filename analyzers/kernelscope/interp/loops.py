@@ -11,14 +11,16 @@ from kernelscope.dims import Dim
 from kernelscope.interp.interpreter import Interpreter
 from kernelscope.interp.joins import Join
 from kernelscope.interp.sequences import is_callable
-from kernelscope.interp.values import Alike, Scope, Unpacked, Value, as_size
+from kernelscope.interp.values import Alike, Scope, Unpacked, Value, as_size, present
+from kernelscope.tensor import Tensor
 
 
 def any_number_of_rounds(run: Interpreter, scope: Scope, go: Callable[[], bool], count: Value = None) -> None:
     """A loop that may run any number of times: one round finds what changes, the next sees it as any round does.
 
-    What the first round says of sizes holds at the start only, so it is not kept. A list that is one longer behind a
-    round has as many more elements as there are rounds, if there are `count` and none is cut short.
+    What the first round says of sizes holds at the start only, so it is not kept; nor is what the second says if it is
+    the first that finds what was None before the loop: `cache = None`, which every round makes longer. A list that is
+    one longer behind a round has as many more elements as there are rounds, if there are `count` and none is cut short.
     """
     known, outside = run.known, run.outside
     join = Join(run.symbols, scope, facts=(known.facts, known.facts), is_of_rounds=True)
@@ -28,16 +30,17 @@ def any_number_of_rounds(run: Interpreter, scope: Scope, go: Callable[[], bool],
     """How long the lists of layers were that have names."""
     behind: dict[str, Value] = {}
     """How long lists are behind the loop that grow in it."""
-    for number in range(2):
+    number, last = 0, 1
+    while number <= last:
         before, mark, findings = dict(scope.names), run.changes.mark(), len(run.findings)
         lengths = {name: len(value) for name, value in before.items() if isinstance(value, list)}
-        run.quiet += number == 0
-        if run.trace is not None and number == 0 and run.quiet == 1:  # a picture shows what is far down, too
+        run.quiet += number < last
+        if run.trace is not None and number < last and run.quiet == 1:  # a picture shows what is far down, too
             run.outside = run.calls
         try:
             one_round(run, scope, go, join)
         finally:
-            if number == 0:
+            if number < last:
                 run.quiet, run.outside = run.quiet - 1, outside
                 run.known = known
                 run.doubtful_rounds += len(run.findings) > findings
@@ -72,6 +75,9 @@ def any_number_of_rounds(run: Interpreter, scope: Scope, go: Callable[[], bool],
             if isinstance(held, list) and len(held) > len(was):
                 total = None if key in run.changes.uneven else count
                 held[first:] = [_any_number_of(held[len(was) :], join, total)]
+        if number == 0 and any(before.get(name, 0) is None and _is_tensor(v) for name, v in scope.names.items()):
+            last = 2
+        number += 1
     for name, total in behind.items():  # in a round nobody knows how many there were
         if isinstance(grown := scope.names.get(name), Alike):
             scope.names[name] = Alike(grown.element, total)
@@ -89,6 +95,10 @@ def is_of_other_length(before: Value, value: Value) -> bool:
     """Whether a round makes of several values another number of them: `args = layer(*args)`. What follows takes what
     some round gave, for there is one."""
     return type(before) is tuple and type(value) is tuple and len(before) != len(value)
+
+
+def _is_tensor(value: Value) -> bool:
+    return isinstance(present(value), Tensor)
 
 
 def _is_layer(part: Value) -> bool:
