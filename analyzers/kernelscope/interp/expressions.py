@@ -207,7 +207,8 @@ def _called(value: Value) -> str:
 
 
 def conditional(run: Interpreter, scope: Scope, node: t.IfExp, bound_to: str = "") -> Value:
-    """`a if test else b`: a size that may be either is called what one of them is called, else what it is bound to."""
+    """`a if test else b`: a size that may be either is called what it is bound to, unless only others of them have a
+    name: `kv_heads = config.heads if config.kv_heads is None else config.kv_heads` is no `heads`."""
     from kernelscope.interp.conditions import condition, is_as_made, known_either_way
 
     test = condition(run, scope, node.test)
@@ -224,8 +225,9 @@ def conditional(run: Interpreter, scope: Scope, node: t.IfExp, bound_to: str = "
     run.learn(known_either_way(run, scope, (names_of_one, of_one), (names_of_other, of_other)))
     if (extreme := _extreme(run, scope, node, one, other)) is not None:
         return extreme
-    name = next((called for v in (one, other) if (called := _called(v)) != NAMELESS), bound_to or NAMELESS)
-    met = Join(run.symbols, scope, test.name, facts=(of_one, of_other)).values(name, one, other)
+    called = [name for v in (one, other) if (name := _called(v)) != NAMELESS]
+    name = bound_to if bound_to in called or not called else called[0]
+    met = Join(run.symbols, scope, test.name, facts=(of_one, of_other)).values(name or NAMELESS, one, other)
     return _cut_to_extremes(run, scope, node.test, (one, other), met)
 
 
