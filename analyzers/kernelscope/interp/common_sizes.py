@@ -74,6 +74,11 @@ class CommonSizes:
             self.axes[word] = axis
         return word
 
+    def shown(self, name: str) -> Dim:
+        """What a number is called that examples give for a parameter: others may be given, and for another parameter
+        another, even where the examples give both the same."""
+        return self._own(name, may_be_one=False)
+
     def agreed(self, found: Sequence[Size]) -> Dim | None:
         """A size for which there is a word already, or that is the same number in every call."""
         vector = self.vector(found)

@@ -38,6 +38,8 @@ from kernelscope.ops import Module
 from kernelscope.tensor import Shape, Size, Tensor, Unknown
 
 MAX_DEPTH = 6
+MOST_AXES = 8
+"""Numbers up to here may be axes or counts of them, which examples are no examples of."""
 
 
 @dataclass(slots=True)
@@ -76,7 +78,11 @@ class Generality(CommonSizes):
         first = solid[0]
         if all(isinstance(v, Dim) for v in solid):
             sizes = [as_size(v) for v in values]
-            return self.size(sizes, hints[0] if hints else name)
+            called = hints[0] if hints else name
+            are_shown = (
+                self.examples and not depth and all(isinstance(v, Dim) and (v.const or 0) > MOST_AXES for v in sizes)
+            )
+            return self.shown(called) if are_shown else self.size(sizes, called)
         if all(v is first for v in telling):
             return self._same(name, first, hints, depth)
         if all(isinstance(v, Tensor) for v in solid):
