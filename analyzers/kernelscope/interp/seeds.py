@@ -365,10 +365,13 @@ def _shape(run: Interpreter, function: Function, param: t.Param, uses: Seeding, 
             own[-1] = last
         return Shape(tuple(own))
     pattern = None if param.name in uses.asked else uses.patterns.get(param.name)
-    if pattern is not None and (shape := _taken_apart(run, function, uses, *pattern)) is not None:
-        return shape
+    taken = None if pattern is None else _taken_apart(run, function, uses, *pattern)
     doubted = param.name in uses.beliefs.doubted or bool(uses.moved)
     documentation = None if doubted else documented(run, function, param.name)
+    if taken is not None and (
+        documentation is None or not documentation.is_own or documentation.shape.rank != taken.rank
+    ):
+        return taken  # else the words of the function are meant: a letter is another size in another pattern
     if documentation is not None:
         uses.told[param.name] = documentation.is_own
         uses.words.update(documentation.shape.names())

@@ -48,7 +48,9 @@ PARTS = re.compile(
     re.IGNORECASE,
 )
 """What is said of every one of several tensors."""
-OR = re.compile(rf"[,;]?\s*(?:or|/|\|)\s+(?:of\s+)?(?:shape\s+)?`*(?:{BRACKETS}|[(\[])")
+OR = re.compile(rf"`*[,;]?\s*(?:or|/|\|)\s+(?:of\s+)?(?:shape\s+)?`*(?:{BRACKETS}|[(\[])")
+LISTED = re.compile(rf"`*\s*,\s*`*{BRACKETS}(?=`*\s*(?:,\s*`*{BRACKETS}`*\s*)*,?\s*or\s+`*[(\[])")
+"""One more of three or more: `(b, 1, n), (1, 1, n), or (n)`."""
 GOES_ON = re.compile(r"[)\]]`*[,;]?\s+or\s*$")
 TENSOR = re.compile(r"tensor|\barray\b|\bembeddings?\b|\bfeatures?\b|\blogits\b", re.IGNORECASE)
 TYPE = r"(?:(?:torch\.)?\w*[Tt]ensor|[Aa]n?|float|[Ii]nput|[Oo]utput)"
@@ -332,7 +334,13 @@ def _names_sizes(shape: Shape, is_tensor: bool) -> bool:
 
 def _only(found: re.Match[str], text: str) -> Shape | None:
     """The shape in brackets; where another one may be meant as well, what they have in common."""
-    shape, other = shape_in_brackets(found[found.lastindex or 0]), OR.match(text, found.end())
+    shape, place = shape_in_brackets(found[found.lastindex or 0]), found.end()
+    while shape is not None and (more := LISTED.match(text, place)) is not None:
+        shape, place = either(shape, shape_in_brackets(more[1])), more.end()
+    other = OR.match(text, place)
+    if shape is not None and place != found.end() and other is not None:
+        last = shape_in_brackets(other[1] or "")
+        return either(shape, last) if last is not None and last.rank == shape.rank else shape  # most are of that rank
     if shape is not None and shape.dims is not None and TIMES_WORDS.match(text, found.end()):
         shape = Shape((*shape.dims, Unknown(LEFT_OUT)))
     return shape if other is None or shape is None else either(shape, shape_in_brackets(other[1] or ""))
