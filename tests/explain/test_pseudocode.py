@@ -180,6 +180,7 @@ def test_sizes_without_names_have_the_letters_that_the_picture_gives_them(tmp_pa
 
 def test_what_a_decorator_runs_at_once_is_a_branch_or_a_loop() -> None:
     source = (
+        "from jax.experimental import pallas as pl\n"
         "def kernel(x_ref, o_ref):\n"
         "    @pl.when(pl.program_id(0) == 0)\n    def start():\n        o_ref[...] = 0\n\n"
         "    @pl.loop(0, 8, step=2)\n    def rows(i):\n        o_ref[i] += x_ref[i]\n\n"
@@ -193,4 +194,13 @@ def test_what_a_decorator_runs_at_once_is_a_branch_or_a_loop() -> None:
         "        o_ref[i] += x_ref[i]",
         "    def other():",
         "        o_ref[0] = 0",
+    ]
+
+
+def test_decorators_of_other_libraries_by_these_names_stay_what_they_are() -> None:
+    source = "def build(machine):\n    @machine.when(machine.idle)\n    def react():\n        machine.go()\n"
+    assert [line.text.rstrip() for line in lines(source)] == [
+        "build(machine):",
+        "    def react():",
+        "        machine.go()",
     ]

@@ -129,7 +129,7 @@ class CodeWriter:
                     text = f"case {self.expr(node.subject)} is {self.expr(case.pattern)}:"
                     self.line(indent, text, case)
                     self.block(case.body, indent + 1)
-            case t.FunctionDef() if (run_here := at_once(node)) is not None:
+            case t.FunctionDef() if (run_here := at_once(node, self.text.data)) is not None:
                 self.statement(run_here, indent)
             case t.FunctionDef():
                 self.line(indent, f"def {node.name}({', '.join(p.name for p in node.args)}):", node)

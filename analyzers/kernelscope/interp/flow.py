@@ -245,7 +245,8 @@ def _statement(run: Interpreter, scope: Scope, node: t.Stmt, returns: Returns) -
             elif not test.known and run.strict and _asks_for_dims(node.test):
                 raise ShapeError("assert", "an assertion does not hold")
         case t.FunctionDef():
-            if (run_here := at_once(node)) is not None:
+            module = run.workspace.modules.module(scope.path) if node.decorator_list else None
+            if module is not None and (run_here := at_once(node, module.text.data)) is not None:
                 run.record(scope.path, node.name_span, None)
                 return execute(run, scope, [run_here], returns)
             _define(scope, node)

@@ -1,7 +1,7 @@
 """Functions that their decorator runs where they stand, as the statement that they are.
 
-`@pl.when(test) def _(): …` of Pallas is a branch, `@pl.loop(0, n, step=2) def body(i): …` a loop. Told by their form: a
-function within another that nobody calls, behind a decorator that is given a test or bounds.
+`@pl.when(test) def _(): …` of Pallas is a branch, `@pl.loop(0, n, step=2) def body(i): …` a loop. Told by their form,
+in files that speak of Pallas: elsewhere a decorator may do anything under these names.
 Source: https://docs.jax.dev/en/latest/pallas/design/design.html and `jax.experimental.pallas.when`, `.loop`.
 """
 
@@ -10,12 +10,13 @@ from __future__ import annotations
 from kernelscope.syntax.python.tree import Call, For, FunctionDef, If, Keyword, Name, Return, dotted, walk
 
 WHEN, LOOP = "when", "loop"
+_SPOKEN_OF = b"pallas"
 
 
-def at_once(function: FunctionDef) -> If | For | None:
-    """The branch or loop that a function within another stands for; None for others."""
+def at_once(function: FunctionDef, source: bytes) -> If | For | None:
+    """The branch or loop that a function within another stands for, in a file with this source; None for others."""
     match function.decorator_list:
-        case [Call(func=func, args=args, keywords=keywords) as call]:
+        case [Call(func=func, args=args, keywords=keywords) as call] if _SPOKEN_OF in source:
             name = (dotted(func) or "").rpartition(".")[2]
         case _:
             return None
