@@ -142,11 +142,11 @@ class Callees:
         first, _, rest = rest.partition(".")
         attribute = self._classes.attribute(owner, first)
         if isinstance(attribute, Definition) and isinstance(attribute.node, FunctionDef) and not rest:
-            return [attribute, *self._kept.of(owner, first)]
+            return [attribute, *self._kept.of(owner, first, attribute)]
         parts = list(self._built(owner, first))
         if not rest:
             runs = [found for part in parts if (found := self._functions.run_by(part))]
-            return [*runs, *self._kept.of(owner, first)]
+            return [*runs, *self._kept.of(owner, first, attribute)]
         for name in rest.split(".")[:-1]:
             parts = [inner for part in parts for inner in self._built(part, name)][:MAX_ELEMENTS]
         last = rest.rpartition(".")[2]

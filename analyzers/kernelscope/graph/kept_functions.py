@@ -23,9 +23,10 @@ class KeptFunctions:
         self._modules = modules
         self._classes = classes
 
-    def of(self, cls: Definition, name: str) -> Iterator[Definition]:
-        """What objects of a class keep under a name, by its own body and methods or by those of the nearest base."""
-        yield from self._in_body(self._classes.attribute(cls, name))
+    def of(self, cls: Definition, name: str, attribute: Resolved) -> Iterator[Definition]:
+        """What objects of a class keep under a name, by its own body and methods or by those of the nearest base;
+        `attribute` is what the bodies have under it."""
+        yield from self._in_body(attribute)
         yield from self._in_methods(cls, name, self._classes.stored(cls, name))
 
     def of_itself(self, cls: Definition, name: str) -> Iterator[Definition]:
