@@ -13,7 +13,7 @@ from kernelscope.explain.tensor_hover import AWAITED
 from kernelscope.interp import file_runs
 from kernelscope.results import Span
 from kernelscope.turns import Turns
-from kernelscope.workspace.file_count import LARGE
+from kernelscope.workspace import file_count
 
 PATIENCE = 0.5
 
@@ -37,7 +37,10 @@ def test_nobody_waits_for_what_comes_behind_work_that_is_late(tmp_path: Path, mo
         assert analysis.runs.soon_at(str(path), first) is analysis.runs.soon_at(str(path), second) is not None
 
 
-def test_hovers_in_a_large_workspace_that_is_read_for_the_first_time_wait_for_no_interpretation(tmp_path: Path) -> None:
+def test_hovers_in_a_large_workspace_that_is_read_for_the_first_time_wait_for_no_interpretation(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(file_count, "LARGE", 0)
     path = tmp_path / "m.py"
     path.write_text("import torch\n\ndef f(x):\n    y = x.view(2, 3)\n    return y\n")
     analysis = Analysis([tmp_path])
@@ -45,7 +48,6 @@ def test_hovers_in_a_large_workspace_that_is_read_for_the_first_time_wait_for_no
     analysis.beside = later.append
     place = path.read_text().index("y =")
     with Turns().turn(0):
-        analysis.workspace.index._count.files = LARGE  # pyright: ignore[reportPrivateUsage]
         with analysis.workspace.index._running:  # pyright: ignore[reportPrivateUsage]
             assert analysis.is_young
             early = analysis.hover(path, place)
@@ -67,7 +69,7 @@ def test_a_hover_waits_until_the_files_are_counted(tmp_path: Path) -> None:
             with index._count.counting():  # pyright: ignore[reportPrivateUsage]
                 counting.set()
                 with turns.turn(0):  # while others wait for it
-                    index._count.files = LARGE  # pyright: ignore[reportPrivateUsage]
+                    index._count.files = file_count.LARGE  # pyright: ignore[reportPrivateUsage]
             done.wait()
 
     done, reader = threading.Event(), threading.Thread(target=read)
