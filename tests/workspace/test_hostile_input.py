@@ -132,6 +132,11 @@ HOSTILE: dict[str, bytes] = {
     "templates": b"template <" * 4_000 + b"int N> void f();",
     "long words": b"void f() { x = " + b" + ".join([b"a" * 5_000] * 60) + b"; }",
     "strings that never end": b'"""' + b"a\\" * 100_000,
+    "documentation of thousands of shapes": b'import torch\ndef f(x: torch.Tensor, y: torch.Tensor):\n    """\n    x: '
+    + b"`(batch, n)`, " * 3_000
+    + b"or `(n, m)`\n    y: "
+    + b", ".join(b"(a%d * b%d)" % (i, i) for i in range(3_000))
+    + b'\n    """\n    z = x + y\n    return z\n',
     "thousands of kernels": b"".join(
         b"__global__ void k%d(float* x) { x[%d] = 1; }\nvoid h%d(float* x) { k%d<<<1, 32>>>(x); }\n" % (i, i, i, i)
         for i in range(5_000)
@@ -150,6 +155,9 @@ def test_hostile_files_take_little_time(tmp_path: Path, name: str, suffix: str) 
     analysis.hover(path, 5)
     analysis.problems(path)
     analysis.lenses(path)
+    if suffix == ".py":
+        with contextlib.suppress(UserError):
+            analysis.document("shapes", Target(path))
     assert time.process_time() - started < 20
 
 

@@ -38,6 +38,7 @@ TIMES_WORDS = re.compile(r"`*\s+[x×]\s+(?!\w+\s*[=:])\w")
 """Behind brackets with the first sizes: ``(batch * length)`` x size of the vocabulary`."""
 PRODUCT = re.compile(r"[(\[]\s*(\w+)\s*(?:\*\s*(\w+)|\s[x×]\s+(\w+)\s*(?=,))")
 """Two sizes that are told to be one, `(batch * length)` or `(batch x length, width)`."""
+MOST_PRODUCTS = 8
 SEVERAL = re.compile(
     r"\b(?:tuples?|lists?|dict\w*|mapping|iterable)\b|\b(?:sequences?|pairs?) of (?:\w+ )?(?:tensors|arrays)",
     re.IGNORECASE,
@@ -49,8 +50,11 @@ PARTS = re.compile(
 )
 """What is said of every one of several tensors."""
 OR = re.compile(rf"`*[,;]?\s*(?:or|/|\|)\s+(?:of\s+)?(?:shape\s+)?`*(?:{BRACKETS}|[(\[])")
-LISTED = re.compile(rf"`*\s*,\s*`*{BRACKETS}(?=`*\s*(?:,\s*`*{BRACKETS}`*\s*)*,?\s*or\s+`*[(\[])")
-"""One more of three or more: `(b, 1, n), (1, 1, n), or (n)`."""
+BLANKS = r"\s{0,40}"
+LISTED = re.compile(
+    rf"`*{BLANKS},{BLANKS}`*{BRACKETS}(?=`*{BLANKS}(?:,{BLANKS}`*{BRACKETS}`*{BLANKS}){{0,3}},?{BLANKS}or\s+`*[(\[])"
+)
+"""One more of three or more: `(b, 1, n), (1, 1, n), or (n)`. Of longer lists each is looked at a few times only."""
 GOES_ON = re.compile(r"[)\]]`*[,;]?\s+or\s*$")
 TENSOR = re.compile(r"tensor|\barray\b|\bembeddings?\b|\bfeatures?\b|\blogits\b", re.IGNORECASE)
 TYPE = r"(?:(?:torch\.)?\w*[Tt]ensor|[Aa]n?|float|[Ii]nput|[Oo]utput)"
@@ -150,7 +154,8 @@ def in_docstring(text: str, name: str, is_tensor: bool = False) -> Shape | None:
 
 def _with_products(text: str) -> str:
     """A docstring in which `(batch x length)` is one size where the same docstring tells elsewhere that it is."""
-    for first, second in {(found[1], found[2] or found[3]) for found in PRODUCT.finditer(text)}:
+    pairs = dict.fromkeys((found[1], found[2] or found[3]) for found in PRODUCT.finditer(text))
+    for first, second in itertools.islice(pairs, MOST_PRODUCTS):
         axes = re.compile(rf"(?<=[(\[])\s*{re.escape(first)}\s+[x×]\s+{re.escape(second)}\s*(?=[)\]])")
         text = axes.sub(f"{first}*{second}", text)
     return text
