@@ -118,16 +118,22 @@ class CppClasses:
                 if is_virtual or _OVERRIDE.search(self._detail(place)):
                     yield place, False, OVERRIDES
             return
+        inherited, hooks = self.inherited(name, method, near)
+        yield from ((place, len(hooks) == 1, HOOKED) for place in hooks)
+        if not hooks:
+            yield from ((place, len(inherited) == 1, "") for place in inherited)
+        if inherited:
+            return
+        yield from ((place, False, OVERRIDES) for place in self._overriding(name, method, near))
+
+    def inherited(self, name: str, method: str, near: str) -> tuple[list[Place], list[Place]]:
+        """What the nearest class above defines under a name, and what that calls of the classes below it."""
         between = [name]
         for base in self._above(name):
             if inherited := self.own(base, method, near):
-                hooks = [hook for place in inherited for hook in self._hooks(place, between, near)]
-                yield from ((place, len(hooks) == 1, HOOKED) for place in hooks)
-                if not hooks:
-                    yield from ((place, len(inherited) == 1, "") for place in inherited)
-                return
+                return inherited, [hook for place in inherited for hook in self._hooks(place, between, near)]
             between.append(base)
-        yield from ((place, False, OVERRIDES) for place in self._overriding(name, method, near))
+        return [], []
 
     def given_by(self, place: Place) -> str:
         """The class of the object that a function returns, or of what the pointer points to; empty where it is none."""

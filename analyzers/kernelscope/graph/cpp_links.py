@@ -116,9 +116,21 @@ class CppLinks:
         qualifier, _, tail = name.rpartition("::")
         inside = self._inside(near, scope)
         found = self._nearest(tail, qualifier, near, inside=inside)
-        if not found and (cls := self._meant(without_arguments(qualifier).rpartition("::")[2], near)):
-            found = [place for place, _, _ in self._classes.run_by(cls, tail, near)]
+        if not found and (cls := self._class_called(qualifier, near)):
+            found = self._classes.inherited(cls, tail, near)[0]
+            found = found or [place for place, _, _ in self._classes.run_by(cls, tail, near)]
         return [self._node(place) for place in found]
+
+    def hooks(self, name: str, near: str) -> list[Node]:
+        """What a method that a class inherits calls of the class itself: it runs where the method is taken of it."""
+        qualifier, _, tail = name.rpartition("::")
+        cls = self._class_called(qualifier, near)
+        if not cls or self._nearest(tail, qualifier, near):
+            return []
+        return [self._node(place) for place in self._classes.inherited(cls, tail, near)[1]]
+
+    def _class_called(self, qualifier: str, near: str) -> str:
+        return self._meant(without_arguments(qualifier).rpartition("::")[2], near)
 
     def _inside(self, path: str, scope: int) -> tuple[str, ...] | None:
         """The namespaces around a definition that uses a name."""

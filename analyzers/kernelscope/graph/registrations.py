@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 import msgspec
 
+from kernelscope.graph.cpp_classes import HOOKED
 from kernelscope.graph.cpp_links import CppLinks
 from kernelscope.graph.handed_libraries import HandedLibraries
 from kernelscope.graph.kinds import Edge, EdgeKind, Node, NodeKind, operator
@@ -32,6 +33,7 @@ _HANDED_ON = re.compile(r"lambda\b[^:]*:\s*([A-Za-z_][\w.]*)\([^()]*\)\s*")
 """A lambda that does nothing but call a function: that one implements the operator."""
 _OPENED = re.compile(r"\b\w*TORCH_LIBRARY\w*\s*\(\s*(\w+)\s*,")
 _LIBRARY_CALL = re.compile(r"=\s*(?:[\w.]+\.)?Library\(\s*[\"']([\w.]+)[\"']")
+_WITHOUT_MARK = re.compile(rb"\.__name__\b[^#]*\[1:\]")
 _OPENED_IN_PYTHON = (
     r"\b%(variable)s\s*=\s*(?:[\w.]+\.)?Library\(\s*[\"']([\w.]+)[\"']"
     r"|\b_scoped_library\(\s*[\"']([\w.]+)[\"'][^()]*\)\s*as\s+%(variable)s\b"
@@ -53,6 +55,8 @@ class Registrations:
         self._cpp = cpp
         self._python_function = python_function
         self._wrappers: dict[str, str] = {}
+        self._without_mark: set[str] = set()
+        """Those of them that take the leading underscore off the name of the function that they decorate."""
 
     def edges(self, files: Iterable[tuple[str, FileFacts]]) -> Iterator[Edge]:
         """Edges of every registration in the files, and of those made by functions that wrap `define`."""
@@ -119,6 +123,8 @@ class Registrations:
             targets = [node] if node else []
         else:
             targets = [n for n in self._cpp.functions(target, path) if n.detail != "macro"]
+            hooks = self._cpp.hooks(target, path)
+            yield from (Edge(EdgeKind.CALLS, binding, hook, path, line, len(hooks) == 1, HOOKED) for hook in hooks)
         for node in targets:
             yield Edge(EdgeKind.BINDS, binding, node, path, line, len(targets) == 1)
         if not targets:
@@ -173,14 +179,19 @@ class Registrations:
         for call in facts.calls:
             if call.scope == TOP or not call.name.endswith(".define") or not call.args:
                 continue
-            owner = facts.defs[call.scope]
-            if literal(call.args[0][1]) is None and owner.kind is DefKind.FUNCTION:
+            inner = facts.defs[call.scope]
+            if literal(call.args[0][1]) is None and inner.kind is DefKind.FUNCTION:
+                owner = _outermost(facts, call.scope)
+                owner = inner if owner.kind is DefKind.CLASS else owner  # a method is called by its own name
                 libraries = {
                     found[1]
                     for d in facts.defs
                     if d.kind is DefKind.VARIABLE and (found := _LIBRARY_CALL.match(d.detail))
                 }
                 self._wrappers[owner.name] = libraries.pop() if len(libraries) == 1 else ANY_LIBRARY
+                module = self._modules.module(path)
+                if module is not None and _WITHOUT_MARK.search(module.text.data[owner.start : owner.end]):
+                    self._without_mark.add(owner.name)
 
     def _find_outer_wrappers(self, facts: FileFacts, inner: frozenset[str]) -> None:
         """Functions and classes that hand a computed name on to such a function."""
@@ -188,11 +199,9 @@ class Registrations:
             tail = call.name.rpartition(".")[2]
             if call.scope == TOP or tail not in inner or any(literal(text) for _, text in call.args):
                 continue
-            scope = call.scope
-            while facts.defs[scope].scope != TOP:
-                scope = facts.defs[scope].scope
-            if facts.defs[scope].kind in (DefKind.FUNCTION, DefKind.CLASS):
-                self._wrappers.setdefault(facts.defs[scope].name, self._wrappers[tail])
+            owner = _outermost(facts, call.scope)
+            if owner.kind in (DefKind.FUNCTION, DefKind.CLASS):
+                self._wrappers.setdefault(owner.name, self._wrappers[tail])
 
     def _wrapped(self, path: str, facts: FileFacts, call: Call) -> Iterator[Edge]:
         """What a call of such a function registers: by name and implementation, or the function it decorates."""
@@ -201,14 +210,15 @@ class Registrations:
         wrapper = call.name.rpartition(".")[2]
         decorated = _decorated_by(facts, call)
         if decorated is not None:
-            name, target = _keyword_name(decorated.detail) or decorated.name, decorated.name
+            plain_name = decorated.name.removeprefix("_") if wrapper in self._without_mark else decorated.name
+            name, target = _keyword_name(decorated.detail) or plain_name, decorated.name
         else:
             plain = [found[1] for _, text in call.args if (found := _FUNCTION.fullmatch(text))]
             target = next((text for text in plain if text not in ("None", "True", "False")), "")
         if name is None or not target:
             return
         library, _, short = name.rpartition("::")
-        op = operator(library or self._wrappers[wrapper], short)
+        op = operator(library or self._library_given(path, facts, call) or self._wrappers[wrapper], short)
         binding = Node(NodeKind.BINDING, short, path, call.start, call.line, f"custom_op by {wrapper}")
         yield Edge(EdgeKind.REGISTERS, op, binding, path, call.line)
         if decorated is None:
@@ -220,12 +230,26 @@ class Registrations:
         yield Edge(EdgeKind.BINDS, binding, function, path, call.line)
 
 
+    def _library_given(self, path: str, facts: FileFacts, call: Call) -> str:
+        """The library among the arguments of a call: a variable of the file's that holds one; empty without."""
+        given = {text for _, text in call.args}
+        made = (_LIBRARY_CALL.match(d.detail) for d in facts.defs if d.kind is DefKind.VARIABLE and d.name in given)
+        return next((found[1] for found in made if found), "")
+
+
 def _macro_libraries(files: Iterable[tuple[str, FileFacts]]) -> Iterator[tuple[str, str]]:
     """The macros whose text opens a library, with its name."""
     for _, facts in files:
         for definition in facts.defs:
             if definition.kind is DefKind.MACRO and (found := _OPENED.search(definition.detail)):
                 yield definition.name, found[1]
+
+
+def _outermost(facts: FileFacts, scope: int) -> Def:
+    """The definition of the top level around one: only that is called by its name elsewhere."""
+    while facts.defs[scope].scope != TOP:
+        scope = facts.defs[scope].scope
+    return facts.defs[scope]
 
 
 def _decorated_by(facts: FileFacts, call: Call) -> Def | None:

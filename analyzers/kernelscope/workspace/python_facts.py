@@ -332,7 +332,8 @@ _DECORATOR = re.compile(r"(?m)^@\s*([\w.]+)(?:\(((?:[^()]|\([^()]*\))*)\))?")
 _QUOTED = re.compile(r"""(?<![\w=])[rbu]{0,2}(["'])([^"'\n]+)\1""")
 _IN_VARIABLE = re.compile(r"""\s*f["']\{(\w+)\}::([\w.]+)["']""")
 """An operator whose library a variable names: `f"{LIBRARY}::scale"`."""
-_COMPUTED = re.compile(r"""\s*[rR]?[fF][rR]?["']""")
+_COMPUTED = re.compile(r"""\s*(?:[A-Za-z_]\w*\s*,\s*)?[rR]?[fF][rR]?["']""")
+"""The name is, which stands first or behind the library."""
 _FIRST_NAME = re.compile(r"\s*([A-Za-z_]\w*)\s*,")
 _OPERATOR_NAME = re.compile(r"[\w.]+\Z")
 
