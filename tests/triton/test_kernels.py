@@ -284,41 +284,6 @@ def test_the_card_of_an_autotuned_product() -> None:
 
 
 @pytest.mark.parametrize(
-    ("configs", "told"),
-    [
-        ("[triton.Config({'BLOCK': b}, num_warps=w) for b, w in product([32, 64], range(2, 4))]", "4 autotune configs"),
-        ("[triton.Config({'BLOCK': 2**i}) for i in range(5, 8)]", "3 autotune configs; BLOCK ∈ {32, 64, 128}"),
-        ("appended()", "4 autotune configs; BLOCK ∈ {32, 64}"),
-        ("longer()", "autotuned, configs built by code; BLOCK ∈ {32, 64}"),
-    ],
-)
-def test_configurations_are_read_from_what_builds_them(tmp_path: Path, configs: str, told: str) -> None:
-    loops = "    for b in (32, 64):\n        for w in [2, 4]:\n"
-    loops += "            found.append(triton.Config({'BLOCK': b}, num_warps=w))\n    return found\n\n"
-    source = HEAD + "from itertools import product\n" + f"def appended():\n    found = []\n{loops}"
-    source += (
-        f"def longer():\n    found = [triton.Config({{'BLOCK': 16}})]\n{loops}@triton.autotune({configs}, ['n'])\n"
-    )
-    assert card(tmp_path, source + ADD.removeprefix(HEAD))["Configs"].startswith(told)
-
-
-def test_configurations_that_the_host_may_drop_are_told_so(tmp_path: Path) -> None:
-    source = HEAD + (
-        "def fitting(configs, args, **kwargs):\n    return configs[:1]\n\n"
-        "@triton.autotune(configs=[triton.Config({'B': 256}, num_stages=8)], key=['n']{pruned})\n"
-        "@triton.jit\ndef add(x, y, n, B: tl.constexpr):\n    i = tl.arange(0, B)\n"
-        "    at = i[:, None] * B + i[None, :]\n    acc = tl.zeros((B, B), tl.float32)\n"
-        "    for k in range(n):\n        acc += tl.dot(tl.load(x + k + at), tl.load(y + k + at))\n"
-        "    tl.store(y + at, acc)\n"
-    )
-    pruned = card(tmp_path, source.replace("{pruned}", ", prune_configs_by={'early_config_prune': fitting}"))
-    assert pruned["Configs"].endswith("key: n; the host may drop some before they are tried")
-    assert "over the 227 KiB of sm_90, unless the host drops this configuration before" in pruned["Shared memory"]
-    every = card(tmp_path, source.replace("{pruned}", ""))
-    assert "drop" not in every["Configs"] + every["Shared memory"]
-
-
-@pytest.mark.parametrize(
     ("line", "is_said"),
     [
         ("s = tl.dot(a, b)", True),

@@ -14,7 +14,7 @@ from kernelscope.explain.document import Line
 from kernelscope.kernels.hardware import GPUS, generation
 from kernelscope.kernels.occupancy import occupancy, waves
 from kernelscope.kernels.triton.bodies import PRODUCTS
-from kernelscope.kernels.triton.config_lists import Config
+from kernelscope.kernels.triton.import_values import Config
 from kernelscope.kernels.triton.index_loads import index_loads
 from kernelscope.kernels.triton.kernel_facts import KernelFacts, shared_estimates
 from kernelscope.kernels.triton.shared_memory import DEFAULT_WARPS, held, pipelined, staged
@@ -67,7 +67,7 @@ def _waves(facts: KernelFacts, programs: int, gpu: str) -> Iterator[Line]:
         return
     limits = chip.generation
     sizes = shared_estimates(facts, limits.arch)
-    warps = {dict(config.options).get("num_warps", DEFAULT_WARPS) for config in facts.tuning.configs} or {
+    warps = {dict(config.options).get("num_warps", DEFAULT_WARPS) for config in facts.tuning.of_nvidia} or {
         dict(launch.options).get("num_warps", DEFAULT_WARPS) for launch in facts.launches
     }
     if len(warps) != 1 or len({size for size, _ in sizes}) > 1:
@@ -119,7 +119,7 @@ def _has_sizes(facts: KernelFacts) -> bool:
 def _intensity(facts: KernelFacts, flops: Dim, moved: Dim) -> Iterator[Line]:
     """FLOPs per byte under the first configuration, with an unknown loop or length taken as long: what remains when
     both grow together. What the compiler has to know, as the sizes of blocks, does not grow."""
-    for config in facts.tuning.configs[:1] or (Config((), ()),):
+    for config in facts.tuning.of_nvidia[:1] or (Config((), ()),):
         numbers = {**facts.fixed} | config.numbers()
         free = sorted({*flops.names(), *moved.names()} - numbers.keys())
         unknown = dict.fromkeys(free, LONG)
@@ -159,5 +159,5 @@ def shared_rows(facts: KernelFacts, gpu: str) -> Iterator[Line]:
         is_over = size > limits.block_shared
         where = f" for {named}" if named else ""
         limit = f"{'over' if is_over else 'within'} the {limits.block_shared // 1024} KiB of {limits.arch}"
-        limit += ", unless the host drops this configuration before" if is_over and facts.tuning.pruned else ""
+        limit += ", unless the host drops this configuration before" if is_over and facts.tuning.by_host else ""
         yield Line(f"≈ {size / 1024:.4g} KiB{where}: {limit} (if elements have 2 bytes where not known)")

@@ -16,6 +16,7 @@ from kernelscope.kernels.triton.algorithms import grouped_order
 from kernelscope.kernels.triton.bodies import all_calls, loops_in, nodes_of, operation
 from kernelscope.kernels.triton.bounds import Overshoot, overshoots
 from kernelscope.kernels.triton.broadcasting import numel
+from kernelscope.kernels.triton.config_lists import ConfigList, values_of
 from kernelscope.kernels.triton.dtypes import BITS
 from kernelscope.kernels.triton.host_things import HostValue, Plain, as_dim
 from kernelscope.kernels.triton.kernel_facts import HelperFacts, KernelFacts, counter
@@ -122,9 +123,10 @@ def _configs(facts: KernelFacts) -> Iterator[Line]:
         options = sorted({f"{name}={value}" for launch in facts.launches for name, value in launch.options})
         yield Line(f"not autotuned; launched with {', '.join(options)}" if options else "not autotuned")
         return
-    count = f"{len(tuned.configs)} autotune configs" if tuned.complete else "autotuned, configs built by code"
-    sets = [f"{name} ∈ {{{', '.join(map(str, tuned.choices(name)))}}}" for name in tuned.names()]
-    parts = [count, " · ".join(sets)] if sets else [count]
+    name = f"as `{tuned.name}`: " if tuned.name else ""
+    lists = [name + _listed(each) for each in tuned.lists]
+    yield from (Line(each) for each in lists[:-1])
+    parts = lists[-1:]
     if tuned.key:
         parts.append(f"key: {', '.join(tuned.key)}")
     if tuned.pruned:
@@ -133,7 +135,16 @@ def _configs(facts: KernelFacts) -> Iterator[Line]:
         parts.append(f"set to zero before each run: {', '.join(tuned.zeroed)}")
     if tuned.restored:
         parts.append(f"put back after each trial: {', '.join(tuned.restored)}")
-    yield Line((f"as `{tuned.name}`: " if tuned.name else "") + "; ".join(parts))
+    yield Line("; ".join(parts))
+
+
+def _listed(found: ConfigList) -> str:
+    """The configurations of one list with the values that they take; of several the test that chooses it."""
+    number = f"{len(found.configs)}" if found.at_most is None else f"at most {found.at_most}"
+    count = f"{number} autotune config{'s' * (number != '1')}" if found.complete else "autotuned, configs built by code"
+    names = dict.fromkeys(name for config in found.configs for name, _ in (*config.values, *config.options))
+    sets = " · ".join(f"{name} ∈ {{{', '.join(map(str, values_of(found.configs, name)))}}}" for name in names)
+    return "; ".join(part for part in (f"{count} {found.condition}".strip(), sets) if part)
 
 
 def constexpr_value(facts: KernelFacts, param: t.Param) -> str:

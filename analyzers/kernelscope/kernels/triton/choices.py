@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from kernelscope.kernels.triton.config_lists import Known
 from kernelscope.kernels.triton.host_things import Plain, as_dim
+from kernelscope.kernels.triton.import_values import Known
 from kernelscope.kernels.triton.kernel_facts import KernelFacts
 from kernelscope.kernels.triton.launches import Launch
 from kernelscope.results import Span
@@ -30,7 +30,7 @@ class Choice:
 
 def choices(facts: KernelFacts) -> Iterator[Choice]:
     """Configurations first. What is passed in a way that is not followed is left out."""
-    for config in facts.tuning.configs:
+    for config in facts.tuning.of_nvidia:
         text = ", ".join(f"{name}={value}" for name, value in config.values)
         values = {**facts.fixed, **dict(config.values), **dict(config.options)}
         yield Choice(values, f"the configuration {text}", facts.node.name_span)

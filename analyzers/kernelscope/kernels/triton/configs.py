@@ -8,7 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from kernelscope.kernels.triton.config_lists import MAX_CONFIGS, Config, ConfigReader, Known
+from kernelscope.kernels.triton.config_lists import ConfigList, config_lists, strings, values_of
+from kernelscope.kernels.triton.import_time import AMD
+from kernelscope.kernels.triton.import_values import Config, Known
 from kernelscope.kernels.triton.surroundings import functions_around, meaning
 from kernelscope.syntax.python import tree as t
 from kernelscope.workspace.modules import Definition, External, Modules
@@ -18,7 +20,8 @@ from kernelscope.workspace.modules import Definition, External, Modules
 class Tuning:
     """`complete` is False where configurations are computed in a way that is not followed."""
 
-    configs: tuple[Config, ...] = ()
+    lists: tuple[ConfigList, ...] = ()
+    """One list of configurations, or several by what the host finds."""
     key: tuple[str, ...] = ()
     heuristics: tuple[str, ...] = ()
     complete: bool = True
@@ -34,10 +37,25 @@ class Tuning:
     restored: tuple[str, ...] = ()
     """Arguments that are put back after each run that is tried."""
 
+    @property
+    def configs(self) -> tuple[Config, ...]:
+        """Those of all lists."""
+        return tuple(dict.fromkeys(config for each in self.lists for config in each.configs))
+
+    @property
+    def of_nvidia(self) -> tuple[Config, ...]:
+        """Those that are tried on a GPU of NVIDIA's."""
+        return tuple(dict.fromkeys(c for each in self.lists if not each.of_amd for c in each.configs))
+
+    @property
+    def by_host(self) -> bool:
+        """Whether the host decides when it runs which configurations are tried."""
+        tested = any(each.at_most or any(text != AMD for text, _ in each.when) for each in self.lists)
+        return self.pruned or tested
+
     def choices(self, name: str) -> tuple[Known, ...]:
         """The values that a name takes over all configurations, in order of size."""
-        found = {value for config in self.configs for n, value in (*config.values, *config.options) if n == name}
-        return tuple(sorted(found, key=lambda v: (isinstance(v, str), v if isinstance(v, int | float) else 0, str(v))))
+        return values_of(self.configs, name)
 
     def names(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys(n for c in self.configs for n, _ in (*c.values, *c.options)))
@@ -46,7 +64,7 @@ class Tuning:
 def tuning(modules: Modules, path: str, node: t.FunctionDef) -> Tuning:
     """Read the decorators of a kernel, and what its module applies to it like one, by structure: `configs=`, `key=`,
     `values=` of lambdas."""
-    configs: list[Config] = []
+    lists: tuple[ConfigList, ...] = ()
     key: tuple[str, ...] = ()
     zeroed: tuple[str, ...] = ()
     restored: tuple[str, ...] = ()
@@ -64,11 +82,14 @@ def tuning(modules: Modules, path: str, node: t.FunctionDef) -> Tuning:
         if listed is not None:
             tuned = True
             pruned = pruned or "prune_configs_by" in keywords
-            zeroed, restored = _strings(keywords.get("reset_to_zero")), _strings(keywords.get("restore_value"))
-            found, whole = ConfigReader(modules, path, around).configs(listed)
-            configs.extend(found)
-            complete = complete and whole
-            key = _strings(keywords.get("key") or (decorator.args[1] if len(decorator.args) > 1 else None))
+            placed = dict(zip(("configs", "key"), decorator.args, strict=False))
+            given = {**placed, **keywords}
+            key, zeroed, restored = (
+                strings(modules, path, given[name], around) if name in given else ()
+                for name in ("key", "reset_to_zero", "restore_value")
+            )
+            lists = config_lists(modules, path, listed, around)
+            complete = complete and all(each.complete for each in lists)
         values = keywords.get("values") or (decorator.args[0] if decorator.args else None)
         if listed is None and "heuristics" in name:
             values = _definition_of(modules, path, values, around)
@@ -77,7 +98,7 @@ def tuning(modules: Modules, path: str, node: t.FunctionDef) -> Tuning:
             heuristics += tuple(k.value for k in values.keys if isinstance(k, t.Constant) and isinstance(k.value, str))
     known_as = next((name for name, _ in applied if name != node.name), "")
     kinds = (complete, tuned, pruned, wrapped, known_as, zeroed, restored)
-    return Tuning(tuple(configs[:MAX_CONFIGS]), key, heuristics, *kinds)
+    return Tuning(lists, key, heuristics, *kinds)
 
 
 def _applied(modules: Modules, path: str, node: t.FunctionDef) -> Iterator[tuple[str, t.Call]]:
@@ -106,9 +127,3 @@ def _is_own(modules: Modules, path: str, decorator: t.Expr, around: Sequence[t.F
     name = t.dotted(decorator.func if isinstance(decorator, t.Call) else decorator)
     found = meaning(modules, path, name, around) if name is not None else None
     return isinstance(found, External) and found.dotted.startswith("triton.")
-
-
-def _strings(node: t.Expr | None) -> tuple[str, ...]:
-    if not isinstance(node, t.List | t.Tuple):
-        return ()
-    return tuple(e.value for e in node.elts if isinstance(e, t.Constant) and isinstance(e.value, str))

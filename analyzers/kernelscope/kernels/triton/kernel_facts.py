@@ -11,9 +11,9 @@ from pathlib import Path
 
 from kernelscope.kernels.triton.bodies import loops_in
 from kernelscope.kernels.triton.call import Access
-from kernelscope.kernels.triton.config_lists import Config
 from kernelscope.kernels.triton.configs import Tuning, tuning
 from kernelscope.kernels.triton.fixed_numbers import fixed_numbers
+from kernelscope.kernels.triton.import_values import Config
 from kernelscope.kernels.triton.kernel_runs import KernelRun, KernelRuns
 from kernelscope.kernels.triton.launches import Launch
 from kernelscope.kernels.triton.parameters import is_constexpr
@@ -124,7 +124,7 @@ def shared_estimates(facts: KernelFacts, arch: str, elements: Mapping[str, str] 
     arguments, where they are known or supposed."""
     found: list[tuple[int, str]] = []
     own = operands(facts.run.node)
-    for config in facts.tuning.configs or (Config((), ()),):
+    for config in facts.tuning.of_nvidia or (Config((), ()),):
         numbers = {**facts.fixed} | config.numbers()
         for launch in facts.launches:
             numbers = dict(launch.options) | numbers
