@@ -17,8 +17,8 @@ from kernelscope.explain.flow_boxes import MOST_WAYS, Boxes
 from kernelscope.explain.flow_expressions import formula
 from kernelscope.explain.shut_weights import multiplies, shut_weights
 from kernelscope.explain.untyped_inputs import untyped_inputs
-from kernelscope.interp.steps import Step, Test
-from kernelscope.interp.values import Choice, Function, Instance, Value, as_size
+from kernelscope.interp.steps import Step
+from kernelscope.interp.values import Choice, Function, Instance, Test, Value, as_size
 from kernelscope.ops import Module
 from kernelscope.patterns.flow import Node, Use
 from kernelscope.patterns.paths import ACTIVATIONS
@@ -305,7 +305,7 @@ class BoxLabels:
         head = _until_colon(module.text.slice(loop.step.span)) if module is not None else ""
         head = COUNTED.sub(r"for \1 in \2\3", SLICED.sub(r"\1[\2:\3]", " ".join(head.split())))
         head = re.sub(r"(?<=[ \[(:])self\.", "", head)
-        count = as_size(loop.step.count)
+        count = None if loop.is_apart else loop.rounds
         title = head if head.startswith(("for ", "while ")) else self.attribute(loop.parent) if loop.parent else head
         title = title if len(title) <= MAX_CONDITION else title[: MAX_CONDITION - 1] + "…"
         return title or "loop", self.names.in_full(count) if isinstance(count, Dim) else ""
@@ -373,6 +373,9 @@ def _last_operand(text: str, sign: str) -> str:
 
 def _one_way(step: Step, is_named: bool) -> str:
     """Which of the functions that may be called is drawn, unless the box says so."""
+    if isinstance(step.target, Instance):
+        which = f"one of {step.ways} with other layers"
+        return which if is_named else f"{step.name}, {which}"
     return f"one of {step.ways}" if is_named else f"{step.name}, one of {step.ways}"
 
 

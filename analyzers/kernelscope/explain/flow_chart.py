@@ -283,7 +283,7 @@ class Chart:
         outer = [n for n in box.ancestors() if n in self.choice.opened and n is not self.flow.root]
         for node in reversed([box, *outer]):
             found += [c for c in conditions_of(node) if self._sharing[c] >= FRAMED and c not in found]
-            if node.step.kind == "loop":
+            if node.step.kind == "loop" and (node.is_apart or node.rounds != 1):
                 found.append(node)
         return tuple(found)
 

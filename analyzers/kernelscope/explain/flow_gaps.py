@@ -18,7 +18,7 @@ from kernelscope.explain.alternatives import alternatives, first_of
 from kernelscope.explain.box_labels import launched
 from kernelscope.explain.document import Line
 from kernelscope.interp.steps import tensors_in
-from kernelscope.interp.values import Choice, External, Opaque
+from kernelscope.interp.values import Choice, External, Instance, Opaque
 from kernelscope.patterns.flow import Node
 from kernelscope.tensor import Tensor, Unknown
 
@@ -49,7 +49,13 @@ def _chosen(chart: Chart) -> Iterator[Line]:
     """Calls of one of several callables that are drawn as the first."""
     for node in sorted(chart.choice.opened, key=lambda node: node.number):
         target = node.step.target
-        if isinstance(target, Choice) and any(leaf in chart.boxes_live for leaf in node.leaves()):
+        if not any(leaf in chart.boxes_live for leaf in node.leaves()):
+            continue
+        if isinstance(target, Instance) and node.step.ways > 1:
+            held = f"objects of {target.cls.name} that hold different layers"
+            which = f"{chart.labels.attribute(node)} is one of {node.step.ways} {held}: one is drawn"
+            yield Line(which, chart.labels.place(node))
+        if isinstance(target, Choice):
             which = f"{chart.labels.attribute(node)} is {alternatives(target)}: {first_of(target)} is drawn"
             yield Line(which, chart.labels.place(node))
 

@@ -109,6 +109,8 @@ def _effects(flow: Flow, names: DimNames) -> Iterator[tuple[Span, str]]:
     patterns = recognise(flow)
     own = [node for node in flow.nodes if _is_own(node, flow.root)]
     for node in own:
+        if any(outer.step.span == node.step.span for outer in node.ancestors()):
+            continue  # the rounds for one kind of layers of a loop that is told itself
         said = [*_pattern(patterns.get(node)), *_changes(node)]
         if node.step.kind == "loop" and isinstance(count := as_size(node.step.count), Dim):
             said.append(f"×{names.size(count)}")

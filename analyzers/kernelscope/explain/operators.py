@@ -17,10 +17,9 @@ from kernelscope.explain.flow_links import Origin
 from kernelscope.explain.numbers import memory
 from kernelscope.explain.targets import PythonTarget, function_of
 from kernelscope.explain.traced import guesses, traced
-from kernelscope.explain.work import ELEMENT_BYTES, Work, parameter_count, size_of, work
+from kernelscope.explain.work import ELEMENT_BYTES, Work, parameter_count, product, size_of, times, work
 from kernelscope.interp.findings import Seen
 from kernelscope.interp.steps import tensors_in
-from kernelscope.interp.values import as_size
 from kernelscope.ops import Module
 from kernelscope.patterns.flow import Node
 from kernelscope.patterns.ways import together
@@ -177,14 +176,10 @@ class OperatorRows:
         for node, pattern in self.chart.patterns.items():
             if pattern.kind != "cache":
                 continue
-            outer = [n for n in node.ancestors() if n.step.kind == "loop"]
             for use in node.uses:
                 if use.nodes and all(n in self.chart.choice.main for n in use.nodes) and isinstance(use.value, Tensor):
                     size = _share(size_of(use.value, self.element_bytes), tokens)
-                    for loop in outer:
-                        count = as_size(loop.step.count)
-                        size = size * count if isinstance(count, Dim) and not isinstance(size, Unknown) else size
-                    found.append(size)
+                    found.append(product(size, times(node)))
         lost = next((size for size in found if isinstance(size, Unknown)), None)
         return lost or (total(size for size in found if isinstance(size, Dim)) if found else None)
 

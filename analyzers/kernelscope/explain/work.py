@@ -12,16 +12,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from kernelscope.dims import Dim, TooLarge, dim
+from kernelscope.dims import TooLarge, dim
 from kernelscope.interp.parameters import Parameter
 from kernelscope.interp.steps import tensors_in
-from kernelscope.interp.values import as_size
 from kernelscope.ops import Module
 from kernelscope.patterns.flow import Node
 from kernelscope.tensor import DType, Size, Tensor, Unknown
 
 ELEMENT_BYTES = 2
-LOST = Unknown("how often a loop runs is not known")
+LOST = Unknown("how many there are is not known")
 LOOKUPS = frozenset(("embedding", "nn.Embedding", "gather", "index_select", "take", "index"))
 """Operators that read as much of a table as they give."""
 TOO_LONG = Unknown("a formula of more terms than one would read")
@@ -39,7 +38,7 @@ class Work:
 
     def total(self, size: Size) -> Size:
         """A number of one run in all runs."""
-        return _product(size, self.times)
+        return product(size, self.times)
 
 
 def work(box: Node, leaves: Iterable[Node], element_bytes: int = ELEMENT_BYTES) -> Work:
@@ -58,13 +57,13 @@ def work(box: Node, leaves: Iterable[Node], element_bytes: int = ELEMENT_BYTES) 
         ):
             flops = Unknown(f"the table does not say how much {leaf.step.name} computes")
         else:
-            here = _product(cost.flops, inner)
+            here = product(cost.flops, inner)
             flops = _sum(flops, here)
             products = (
                 _sum(products, here) if leaf.step.operator is not None and leaf.step.operator.contracts else products
             )
         if not (leaf.is_source or leaf.is_view):
-            moved = _sum(moved, _product(traffic(leaf, element_bytes), inner))
+            moved = _sum(moved, product(traffic(leaf, element_bytes), inner))
     return Work(flops, products, moved, times(box))
 
 
@@ -76,9 +75,7 @@ def times(node: Node, within: Node | None = None) -> Size:
     for outer in node.ancestors():
         if outer is within:
             break
-        if outer.step.kind == "loop":
-            number = as_size(outer.step.count)
-            count = _product(count, number if isinstance(number, Dim) else LOST)
+        count = product(count, outer.rounds if outer.step.kind == "loop" else dim(outer.times))
     return count
 
 
@@ -104,7 +101,7 @@ def size_of(value: Tensor | Unknown, element_bytes: int) -> Size:
     if isinstance(value, Unknown):
         return value
     each = value.dtype.bytes if isinstance(value.dtype, DType) and not value.dtype.is_float else element_bytes
-    return _product(value.shape.numel(), dim(each))
+    return product(value.shape.numel(), dim(each))
 
 
 def parameter_count(parameters: Iterable[Parameter]) -> Size:
@@ -112,7 +109,7 @@ def parameter_count(parameters: Iterable[Parameter]) -> Size:
     total: Size = dim(0)
     for parameter in parameters:
         total = _sum(
-            total, _product(parameter.tensor.shape.numel(), LOST if parameter.count is None else parameter.count)
+            total, product(parameter.tensor.shape.numel(), LOST if parameter.count is None else parameter.count)
         )
     return total
 
@@ -126,7 +123,7 @@ def _sum(one: Size, other: Size) -> Size:
         return TOO_LONG
 
 
-def _product(one: Size, other: Size) -> Size:
+def product(one: Size, other: Size) -> Size:
     if isinstance(one, Unknown) or isinstance(other, Unknown):
         return one if isinstance(one, Unknown) else other
     try:

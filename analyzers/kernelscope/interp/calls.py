@@ -39,6 +39,7 @@ from kernelscope.interp.values import (
     Keywords,
     LambdaValue,
     LayerMethod,
+    Maybe,
     Number,
     Opaque,
     Open,
@@ -127,6 +128,9 @@ def call(run: Interpreter, target: Value, args: Arguments, kwargs: Keywords, spa
         return _call(run, target, args, kwargs, span)
     from kernelscope.interp.choices import is_one_thing, traced_choice
 
+    if isinstance(target, Maybe) and target.test is not None:
+        with run.trace.only_where(target.test):
+            return call(run, target.value, args, kwargs, span)
     target = present(target)
     if isinstance(target, Choice) and is_one_thing(target) and not run.certain:
         return traced_choice(run, run.trace, target, args, kwargs, span)

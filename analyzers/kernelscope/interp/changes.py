@@ -13,7 +13,7 @@ from typing import Any
 from kernelscope.dims import Dim
 from kernelscope.interp.joins import Join
 from kernelscope.interp.reach import Reach
-from kernelscope.interp.values import Flag, Instance, Number, Opaque, Value
+from kernelscope.interp.values import CALLABLES, Flag, Instance, Maybe, Number, Opaque, Test, Value
 from kernelscope.tensor import DType, Tensor, Unknown
 
 Container = dict[Any, Value] | list[Value]
@@ -217,11 +217,18 @@ def _put(container: Container, contents: Container) -> None:
         container.extend(contents)
 
 
+def _only_where(part: Value, test: Test | None, holds: bool) -> Value:
+    """A layer that one of two ways puts into a list."""
+    if test is None or not isinstance(part, CALLABLES):
+        return part
+    return Maybe(part, test=Test(test.path, test.span, holds))
+
+
 def _joined(one: Container, other: Container, join: Join) -> Container:
     if isinstance(one, dict) and isinstance(other, dict):
         return join.names(one, other)
     if isinstance(one, list) and isinstance(other, list):
         longer = one if len(one) >= len(other) else other
         both = [join.values(f"part_{i}", a, b) for i, (a, b) in enumerate(zip(one, other, strict=False))]
-        return [*both, *longer[len(both) :]]
+        return [*both, *(_only_where(part, join.test, longer is one) for part in longer[len(both) :])]
     return one

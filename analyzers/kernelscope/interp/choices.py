@@ -17,6 +17,7 @@ from kernelscope.dims import Dim, Facts
 from kernelscope.interp.agreement import OTHER_RANKS, agreed, joined
 from kernelscope.interp.calls import MAX_OUTCOMES, call
 from kernelscope.interp.findings import OF_ITS_KIN
+from kernelscope.interp.held_layers import layers_of
 from kernelscope.interp.interpreter import Interpreter
 from kernelscope.interp.named_layers import as_guessed
 from kernelscope.interp.prepared_objects import prepare
@@ -56,6 +57,17 @@ def is_one_thing(choice: Choice) -> bool:
         return True
     classes = [entry.cls.node for entry in choice.entries if isinstance(entry, Instance)]
     return len(classes) == len(choice.entries) and len(set(classes)) == 1
+
+
+def different_things(run: Interpreter, choice: Choice) -> int:
+    """How many different things the callables of a choice do: functions by their code, objects of one class by the
+    layers that they hold."""
+    targets = [entry.target if isinstance(entry, Partial) else entry for entry in choice.entries]
+    functions = {id(each.definition.node) for each in targets if isinstance(each, Function)}
+    if len(functions) > 1:
+        return len(choice.entries)
+    held = {layers_of(run, each) for each in targets if isinstance(each, Instance) and each.is_module}
+    return max(len(functions), len(held))
 
 
 def call_choice(run: Interpreter, choice: Choice, args: Arguments, kwargs: Keywords, span: Any) -> Value:
@@ -109,13 +121,13 @@ def traced_choice(
     """The same for what does one thing; the steps that are kept are those of the entry that is followed best."""
     found = _of_each(run, choice, args, kwargs, span, trace)
     attempt, own, _ = min(found, key=lambda entry: entry[0].lost)
-    results = [result for _, result, _ in found]
+    results, ways = [result for _, result, _ in found], different_things(run, choice)
     if isinstance(own, Instance) and (record := _common_record(run, choice, results, own)) is not None:
         held = {name: trace.as_of(value, own.attributes[name]) for name, value in record.attributes.items()}
-        return trace.settled(attempt, choice, Instance(record.cls, held, True, made_with=record.made_with), own)
+        return trace.settled(attempt, ways, Instance(record.cls, held, True, made_with=record.made_with), own)
     if all(is_callable(r) for r in results):
-        return trace.settled(attempt, choice, Choice(results), own)
-    result = trace.settled(attempt, choice, _chosen(run, choice, results), own)
+        return trace.settled(attempt, ways, Choice(results), own)
+    result = trace.settled(attempt, ways, _chosen(run, choice, results), own)
     kinds = [trace.as_of(kind, result) for kind in _kinds(run, choice, found)]
     run.outcomes = (result, kinds) if 1 < len(kinds) <= MAX_OUTCOMES else None
     return result

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
-from kernelscope.dims import Dim, Facts, dim
+from kernelscope.dims import Dim, Facts
 from kernelscope.interp.agreement import OF_SOME_RANK
 from kernelscope.interp.annotations import promised
 from kernelscope.interp.called_after import called, may_count
@@ -18,18 +18,17 @@ from kernelscope.interp.conditions import condition, is_as_made, ranks_asked_for
 from kernelscope.interp.expressions import conditional, evaluate
 from kernelscope.interp.interpreter import Interpreter
 from kernelscope.interp.joins import Join
-from kernelscope.interp.loops import any_number_of_rounds, is_of_other_length, one_round
+from kernelscope.interp.loops import any_number_of_rounds, go_through, is_of_other_length
 from kernelscope.interp.operators import binary
 from kernelscope.interp.otherwise import leave_open, name_numbers
 from kernelscope.interp.proven_ranks import of_assertion, of_unpacking
 from kernelscope.interp.remarks import believe_comment
-from kernelscope.interp.sequences import any_of, iterated
 from kernelscope.interp.several_kinds import of_several_kinds
 from kernelscope.interp.sizes_asked import of_targets
 from kernelscope.interp.targets import assign
 from kernelscope.interp.untaken import untaken
 from kernelscope.interp.uses import asked_for_dims
-from kernelscope.interp.values import Alike, Function, Instance, Maybe, Scope, Value, as_size, present
+from kernelscope.interp.values import Alike, Function, Instance, Maybe, Scope, Test, Value, as_size, present
 from kernelscope.interp.ways import Way, differ, differing, meet, take, with_facts_of
 from kernelscope.ops import ShapeError
 from kernelscope.results import Span
@@ -38,7 +37,6 @@ from kernelscope.syntax.python.at_once import at_once
 from kernelscope.tensor import Shape, Tensor, Unknown
 from kernelscope.workspace.modules import Definition
 
-MAX_UNROLLED = 8
 ENDED, GOES_ON = True, False
 
 
@@ -396,7 +394,8 @@ def _branch(run: Interpreter, scope: Scope, node: t.If, returns: Returns, rest: 
                 return execute(run, scope, rest, returns), True
         return first_ended and second_ended, False
     facts, of_any_rank = (first.known.facts, second.known.facts), ranks_asked_for_besides(node.test)
-    join = Join(run.symbols, scope, test.name, since=since, facts=facts, of_any_rank=of_any_rank)
+    asked = Test(scope.path, node.test.span, True)
+    join = Join(run.symbols, scope, test.name, since=since, facts=facts, of_any_rank=of_any_rank, test=asked)
     if scope.loops and not node.orelse:
         second.names |= {n: v for n, v in first.names.items() if is_of_other_length(second.names.get(n), v)}
     apart = differing(first.names, second.names, rest) if rest else set[str]()
@@ -417,7 +416,7 @@ def _branch(run: Interpreter, scope: Scope, node: t.If, returns: Returns, rest: 
     finally:
         run.forks -= 1
     if len(ends) == 2:
-        meet(run, scope, ends[0], ends[1], Join(run.symbols, scope, test.name, since=since), known)
+        meet(run, scope, ends[0], ends[1], Join(run.symbols, scope, test.name, since=since, test=asked), known)
     elif ends:
         ends[0].enter(run, scope)
     return not ends, True
@@ -428,17 +427,8 @@ def _for(run: Interpreter, scope: Scope, node: t.For, returns: Returns) -> None:
         assign(run, scope, node.target, item)
         return execute(run, scope, node.body, returns)
 
-    items = iterated(run, evaluate(run, scope, node.iter))
-    if isinstance(items, list) and len(items) <= MAX_UNROLLED:
-        with run.loop("loop", node.span, dim(len(items))):
-            for item in items:
-                with run.another_time(), run.loop("round", node.span):
-                    one_round(run, scope, partial(go, item), Join(run.symbols, scope))
-    else:
-        element = items.element if isinstance(items, Alike) else any_of(items)
-        count = items.count if isinstance(items, Alike) else dim(len(items))
-        with run.loop("loop", node.span, count):
-            any_number_of_rounds(run, scope, partial(go, element), None if _may_be_cut_short(node) else count)
+    values, is_whole = evaluate(run, scope, node.iter), not _may_be_cut_short(node)
+    go_through(run, scope, node.span, values, go, is_whole)
     execute(run, scope, node.orelse, returns)
 
 

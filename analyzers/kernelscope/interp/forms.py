@@ -234,7 +234,7 @@ class Copy:
             case Unknown() | Opaque() | Class() | Module() | Sequential():
                 return value
             case Maybe():
-                return Maybe(self.of(value.value, depth), value.name)
+                return Maybe(self.of(value.value, depth), value.name, value.test)
             case Fields():
                 return Fields(value.names, (self.of(v, depth) for v in value))
             case tuple():

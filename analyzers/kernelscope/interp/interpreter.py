@@ -30,6 +30,7 @@ from kernelscope.interp.values import (
     Function,
     Instance,
     Scope,
+    Test,
     Value,
     present,
 )
@@ -343,6 +344,10 @@ class Interpreter:
     def where(self, test: Span, holds: bool) -> AbstractContextManager[None]:
         """Steps inside are taken only where a test holds, or does not."""
         return nullcontext() if self.trace is None else self.trace.where(test, holds)
+
+    def only_where(self, test: Test) -> AbstractContextManager[None]:
+        """The same for a test that is made elsewhere."""
+        return nullcontext() if self.trace is None else self.trace.only_where(test)
 
     def loop(self, kind: str, span: Span, count: Value = None) -> AbstractContextManager[None]:
         """Steps inside are those of a loop, or of a round of it."""

@@ -28,6 +28,7 @@ from kernelscope.interp.values import (
     Number,
     Opaque,
     Scope,
+    Test,
     Unpacked,
     Value,
     as_size,
@@ -61,6 +62,8 @@ class Join:
     """What is known at the end of either way."""
     is_of_rounds: bool = False
     """Whether the ways are no round of a loop, and some."""
+    test: Test | None = None
+    """What decides between the ways: it holds on the first."""
     of_any_rank: Set[str] = frozenset()
     """Names of tensors of which either way may be taken with the number of dims that one of them gives another."""
 

@@ -6,13 +6,48 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
+from functools import partial
 
-from kernelscope.dims import Dim
+from kernelscope.dims import Dim, dim
 from kernelscope.interp.interpreter import Interpreter
 from kernelscope.interp.joins import Join
-from kernelscope.interp.sequences import is_callable
-from kernelscope.interp.values import Alike, Scope, Unpacked, Value, as_size, present
+from kernelscope.interp.sequences import any_of, is_callable, iterated, kinds_of_layers
+from kernelscope.interp.values import Alike, Maybe, Scope, Unpacked, Value, as_size, present
+from kernelscope.results import Span
 from kernelscope.tensor import Tensor
+
+MAX_UNROLLED = 8
+
+
+def go_through(
+    run: Interpreter, scope: Scope, span: Span, values: Value, go: Callable[[Value], bool], is_whole: bool
+) -> None:
+    """`for item in values`: a few elements one by one, others as any of them; `go` runs the body with one.
+
+    Of a list of layers in which some stand for any number of their kind each kind has its rounds, in their order.
+    `is_whole` says that no round ends before the body does.
+    """
+
+    def alike(items: Alike) -> None:
+        with run.loop("loop", span, items.count):
+            any_number_of_rounds(run, scope, partial(go, items.element), items.count if is_whole else None)
+
+    items = iterated(run, values)
+    parts = kinds_of_layers(run, values) if isinstance(items, Alike) else items
+    if parts is None or len(parts) > MAX_UNROLLED:
+        alike(items if isinstance(items, Alike) else Alike(any_of(items), dim(len(items))))
+        return
+    with run.loop("loop", span, items.count if isinstance(items, Alike) else dim(len(items))):
+        for part in parts:
+            with run.another_time(), run.loop("round", span):
+                if isinstance(part, Unpacked) and isinstance(part.value, Alike):
+                    alike(part.value)
+                else:
+                    test = part.test if isinstance(part, Maybe) else None
+                    item = part if test is None else part.value
+                    with nullcontext() if test is None else run.only_where(test):
+                        one_round(run, scope, partial(go, item), Join(run.symbols, scope))
 
 
 def any_number_of_rounds(run: Interpreter, scope: Scope, go: Callable[[], bool], count: Value = None) -> None:

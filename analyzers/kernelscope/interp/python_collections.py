@@ -15,7 +15,7 @@ from kernelscope.interp.interpreter import (
     Interpreter,
 )
 from kernelscope.interp.operators import binary, truth
-from kernelscope.interp.sequences import MAX_ELEMENTS, Range, any_of, as_alike, iterated, sequence
+from kernelscope.interp.sequences import MAX_ELEMENTS, Range, any_of, as_alike, iterated, kinds_of_layers, sequence
 from kernelscope.interp.values import (
     Alike,
     Arguments,
@@ -68,7 +68,16 @@ def _enumerate(run: Interpreter, args: Arguments, kwargs: Keywords, span: Any) -
     items = iterated(run, args[0])
     if isinstance(items, list):
         return [(dim(i), item) for i, item in enumerate(items)]
+    if (parts := kinds_of_layers(run, args[0])) is not None:
+        return [_numbered(part, dim(i) if not has_unknown_length(parts[:i]) else None) for i, part in enumerate(parts)]
     return Alike((Opaque("index"), items.element), items.count)
+
+
+def _numbered(part: Value, number: Value) -> Value:
+    """An element, or any of several, with its number, if that is known."""
+    if isinstance(part, Unpacked) and isinstance(part.value, Alike):
+        return Unpacked(Alike((Opaque("index"), part.value.element), part.value.count))
+    return Opaque("index") if number is None else number, part
 
 
 def _zip(run: Interpreter, args: Arguments, kwargs: Keywords, span: Any) -> Value:

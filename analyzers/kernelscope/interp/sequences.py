@@ -17,6 +17,7 @@ from kernelscope.interp.interpreter import (
 from kernelscope.interp.values import (
     CALLABLES,
     Alike,
+    Choice,
     Instance,
     Number,
     Opaque,
@@ -184,6 +185,24 @@ def iterated(run: Interpreter, value: Value) -> list[Value] | Alike:
             return Alike(Number("a loop counter", True), value.stop)
         case _:
             return Alike(_part(run, value, Unknown(PART)))
+
+
+def kinds_of_layers(run: Interpreter, value: Value) -> list[Value] | None:
+    """The parts of a sequence of layers, or of tuples with one, where some stand for any number that are alike:
+    `[stem, *blocks, head]`; None where all are of one kind."""
+    value = present(value)
+    held = _contents(run, value) if isinstance(value, Instance) else value
+    parts = held.parts if isinstance(held, Sequential) else held
+    if not isinstance(parts, list | tuple) or len(parts) < 2:
+        return None
+    found: list[Value] = [Unpacked(part) if isinstance(part, Alike) else part for part in parts]
+    return found if has_unknown_length(found) and _is_of_kinds(any_of(parts_of(found))) else None
+
+
+def _is_of_kinds(part: Value) -> bool:
+    """Whether what stands for any element is one of several layers, or has one."""
+    parts = part if isinstance(part, tuple) else (part,)
+    return any(isinstance(present(each), Choice) for each in parts)
 
 
 def _contents(run: Interpreter, instance: Instance) -> Value:

@@ -11,21 +11,13 @@ from msgspec import Struct, field
 
 from kernelscope import ops
 from kernelscope.interp.autograd import FOR_BACKWARD
-from kernelscope.interp.values import Alike, Arguments, Keywords, Maybe, Value, for_op
+from kernelscope.interp.values import Alike, Arguments, Keywords, Maybe, Test, Value, for_op
 from kernelscope.ops import Cost, Module
 from kernelscope.results import Span
 from kernelscope.syntax.python import tree as t
 from kernelscope.tensor import Several, Tensor, Unknown
 
 NOWHERE = Span(0, 0)
-
-
-class Test(Struct, frozen=True):
-    """A condition under which a step is taken: the test at a place of the source, and whether it holds."""
-
-    path: str
-    span: Span
-    holds: bool
 
 
 class Given(Struct, frozen=True):
@@ -70,7 +62,7 @@ class Step(Struct, eq=False):
     own_result: bool = True
     """Whether the result was made here, and not by a step of the body."""
     ways: int = 1
-    """How many functions this one stands for, of which one is called."""
+    """How many functions, or objects with other layers, this one stands for, of which one is called."""
     is_statement: bool = False
     """Whether a call that is not followed stands by itself: nobody takes its result, it is made for what it does."""
     changes: list[Value] = field(default_factory=list[Value])

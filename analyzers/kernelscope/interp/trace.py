@@ -17,7 +17,7 @@ from kernelscope import ops
 from kernelscope.dims import NO_FACTS
 from kernelscope.interp.kernel_writes import Launch
 from kernelscope.interp.origins import Origins
-from kernelscope.interp.steps import Given, Step, Test, is_in_place, tensors_in
+from kernelscope.interp.steps import Given, Step, is_in_place, tensors_in
 from kernelscope.interp.values import (
     Arguments,
     Builtin,
@@ -27,10 +27,10 @@ from kernelscope.interp.values import (
     Instance,
     Keywords,
     Opaque,
-    Partial,
     PlainMethod,
     Sequential,
     TensorMethod,
+    Test,
     Value,
 )
 from kernelscope.ops import Module
@@ -245,12 +245,11 @@ class Trace(Origins):
             self._replaced.clear()
             self._replaced.update(before)
 
-    def settled(self, attempt: Attempt, choice: Choice, result: Value, own: Value) -> Value:
-        """One of several attempts stands for all: `result` is what all give, `own` what this one does."""
-        functions = [entry.target if isinstance(entry, Partial) else entry for entry in choice.entries]
-        if len({id(each.definition.node) for each in functions if isinstance(each, Function)}) > 1:
-            for step in attempt.steps[-1:]:
-                step.ways = len(choice.entries)
+    def settled(self, attempt: Attempt, ways: int, result: Value, own: Value) -> Value:
+        """One of several attempts, in which that many different things are done, stands for all: `result` is what all
+        give, `own` what this one does."""
+        for step in attempt.steps[-1:]:
+            step.ways = max(step.ways, ways)
         if self.changes is not None:
             self.changes.before(self._replaced)
         self._replaced.update(attempt.replaced)
@@ -359,7 +358,13 @@ class Trace(Origins):
     @contextmanager
     def where(self, span: Span, holds: bool) -> Generator[None]:
         """What happens inside happens only where the test at `span` holds, or does not."""
-        self._tests.append(Test(self.path, span, holds))
+        with self.only_where(Test(self.path, span, holds)):
+            yield
+
+    @contextmanager
+    def only_where(self, test: Test) -> Generator[None]:
+        """The same for a test that is made elsewhere."""
+        self._tests.append(test)
         try:
             yield
         finally:

@@ -17,6 +17,7 @@ from msgspec import Struct, field
 
 from kernelscope.dims import Dim, dim
 from kernelscope.ops import Module
+from kernelscope.results import Span
 from kernelscope.syntax.python import tree as t
 from kernelscope.tensor import DType, Fields, Several, Shape, Single, Tensor, Unknown
 from kernelscope.workspace.modules import Definition
@@ -104,12 +105,22 @@ class Formatted(Unknown):
     pattern: str = ""
 
 
+class Test(Struct, frozen=True):
+    """A condition under which something is done: the test at a place of the source, and whether it holds."""
+
+    path: str
+    span: Span
+    holds: bool
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class Maybe:
     """A value that may be None instead; whoever uses it as a value takes it to be there."""
 
     value: Value
     name: str = ""
+    test: Test | None = None
+    """Of a part of a list that may not be there: where it is put in."""
 
 
 class External(Struct, frozen=True):

@@ -15,7 +15,7 @@ from kernelscope.interp.values import External, as_size
 from kernelscope.ops import Module
 from kernelscope.patterns.flow import Node, Use, dependencies, words
 from kernelscope.patterns.masks import CAUSAL, WINDOW, mask_traits
-from kernelscope.patterns.paths import LINEARS, MATRIX_PRODUCTS, back, forward, given
+from kernelscope.patterns.paths import ACTIVATIONS, LINEARS, MATRIX_PRODUCTS, back, forward, given
 from kernelscope.patterns.pattern import Clue, Pattern
 
 FUSED = words(
@@ -31,6 +31,7 @@ GROUPED = "grouped heads"
 MASK_POSITION = 3
 NORMING = NORMS | {"mul"}
 """What a norm that is written out does to its input last."""
+CONVOLUTIONS = words("conv2d conv3d nn.Conv2d nn.Conv3d flax.linen.Conv flax.nnx.Conv")
 NO_WINDOW = -1
 BETWEEN = words("mul div add sub masked_fill where clamp tanh cat index maximum max amax softmax nn.Softmax exp sum")
 """What happens to scores between the two products: scale, mask, bias, cap, sinks."""
@@ -46,7 +47,7 @@ def attention(call: Node) -> Pattern | None:
         clues, traits = core
         inside = set(leaves)
         whole = not any(_is_more(n) for n in inside)
-        part = _is_part(leaves, {clue.node for clue in clues})
+        part = _is_part(leaves, {clue.node for clue in clues}) or _is_fed(leaves, clues[0].node)
         return Pattern("attention", "Attention", tuple(clues), tuple(dict.fromkeys(traits)), whole, part)
     return None
 
@@ -67,6 +68,20 @@ def _is_part(leaves: Iterable[Node], core: set[Node]) -> bool:
             else:
                 todo += node.users
     return bool(products - core - behind - dependencies(core | behind))
+
+
+def _is_fed(leaves: Iterable[Node], product: Node) -> bool:
+    """Whether queries and keys are of what a block of its own makes: two layers with an activation between them."""
+    before = _of_both(product)
+    layers = {n for n in leaves if n in before and (n.operator in LINEARS or n.operator in CONVOLUTIONS)}
+    bent = {n for n in leaves if n in before and n.operator in ACTIVATIONS and layers & dependencies([n])}
+    return any(bent & dependencies([layer]) for layer in layers)
+
+
+def _of_both(product: Node) -> set[Node]:
+    """What the first two operands of a product depend on alike."""
+    found = [{*use.nodes, *dependencies(use.nodes)} for use in product.uses[:2]]
+    return set[Node].intersection(*found) if found else set()
 
 
 def _is_more(node: Node) -> bool:

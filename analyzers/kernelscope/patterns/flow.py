@@ -16,12 +16,12 @@ from dataclasses import dataclass, field
 
 from kernelscope import ops
 from kernelscope.dims import Dim, dim
-from kernelscope.interp.steps import Step, Test, is_in_place, tensors_in
+from kernelscope.interp.steps import Step, is_in_place, tensors_in
 from kernelscope.interp.trace import Trace
-from kernelscope.interp.values import Choice, Instance, Value, as_size
+from kernelscope.interp.values import Choice, Instance, Test, Value, as_size
 from kernelscope.ops import Module
 from kernelscope.patterns.ways import alternatives, is_of_layer
-from kernelscope.tensor import Tensor, Unknown
+from kernelscope.tensor import Size, Tensor, Unknown
 
 SOURCES = ("input", "weight", "object")
 CALL_NUMBER = re.compile("(_[0-9]+)?·[0-9]+")
@@ -78,6 +78,8 @@ class Node:
     steps: list[Step] = field(default_factory=list[Step])
     times: int = 1
     """How many rounds of a loop, or parts of a sequence, it stands for beside a loop's own count."""
+    is_apart: bool = False
+    """Of a loop: whether its rounds do different things, each of which is inside as often as it is done."""
 
     @property
     def operator(self) -> str:
@@ -89,6 +91,12 @@ class Node:
     def is_atomic(self) -> bool:
         """Whether its result is its own: an operator, a source, or a call whose inside does not tell."""
         return self.step.kind not in ("call", "loop") or (self.step.kind == "call" and self.step.own_result)
+
+    @property
+    def rounds(self) -> Size:
+        """Of a loop: how often what is inside is done for one run of what is around it."""
+        count = dim(1) if self.is_apart else as_size(self.step.count)
+        return count * self.times if isinstance(count, Dim) else Unknown("how often a loop runs is not known")
 
     @property
     def is_source(self) -> bool:
@@ -255,7 +263,7 @@ class Flow:
             self._of[step] = parent
             self._children(step.body, parent, group)
         if group:
-            parent.step.count = None
+            parent.is_apart = True
             for child in parent.children:
                 child.times = max(Counter(step.span for step in child.steps).values())
 
@@ -385,7 +393,8 @@ def _knowledge(value: Value) -> int:
 def _signature(step: Step) -> tuple[object, ...]:
     """What a round does: its places in order, with the shapes of what it gives."""
     result = CALL_NUMBER.sub("", repr(step.result))
-    return (step.kind, step.path, step.span, step.name, result, *(_signature(inner) for inner in step.body))
+    count = repr(as_size(step.count))
+    return (step.kind, step.path, step.span, step.name, count, result, *(_signature(inner) for inner in step.body))
 
 
 def _settings(step: Step) -> list[tuple[str, object]]:

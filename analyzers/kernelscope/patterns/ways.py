@@ -9,8 +9,8 @@ from collections.abc import Hashable, Iterable, Mapping
 from typing import TypeVar
 
 from kernelscope.interp.origins import Origins
-from kernelscope.interp.steps import Step, Test, tensors_in
-from kernelscope.interp.values import Choice, Function, Instance, Sequential, Value
+from kernelscope.interp.steps import Step, tensors_in
+from kernelscope.interp.values import Choice, Function, Instance, Sequential, Test, Value
 from kernelscope.ops import Module
 from kernelscope.results import Span
 
