@@ -163,3 +163,13 @@ def test_configurations_that_the_host_may_drop_are_told_so(tmp_path: Path) -> No
     assert "over the 227 KiB of sm_90, unless the host drops this configuration before" in pruned["Shared memory"]
     every = card(tmp_path, source.replace("{pruned}", ""))
     assert "drop" not in every["Configs"] + every["Shared memory"]
+
+
+def test_hooks_of_configurations_that_a_function_lists_give_descriptors_their_blocks(tmp_path: Path) -> None:
+    source = HEAD + (
+        "def give(args):\n    args['d'].block_shape = [args['BLOCK'], 16]\n"
+        "def made(hook):\n    found = [triton.Config({'BLOCK': 64}, pre_hook=hook)]\n    return found\n\n"
+        "@triton.autotune(made(give), ['n'])\n@triton.jit\n"
+        "def add(d, y, n, BLOCK: tl.constexpr):\n    x = d.load([0, 0])\n    tl.store(y, x)\n"
+    )
+    assert "`x` block[BLOCK, 16]" in card(tmp_path, source)["Block tensors"]

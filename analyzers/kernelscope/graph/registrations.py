@@ -229,7 +229,6 @@ class Registrations:
             function = Node(NodeKind.FUNCTION, target, path, decorated.name_start, decorated.line, "Python")
         yield Edge(EdgeKind.BINDS, binding, function, path, call.line)
 
-
     def _library_given(self, path: str, facts: FileFacts, call: Call) -> str:
         """The library among the arguments of a call: a variable of the file's that holds one; empty without."""
         given = {text for _, text in call.args}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from kernelscope.kernels.triton.import_time import AMD, MAX_WAYS, ImportTime, Scope, Way
+from kernelscope.kernels.triton.import_time import AMD, MAX_STEPS, MAX_WAYS, ImportTime, Scope, Way
 from kernelscope.kernels.triton.import_values import Config, Known, Value
 from kernelscope.syntax.python import tree as t
 from kernelscope.workspace.modules import Modules
@@ -44,11 +44,12 @@ def config_lists(modules: Modules, path: str, node: t.Expr, around: Sequence[t.F
     out."""
     found: list[ConfigList] = []
     way: Way | None = Way()
-    while way is not None and len(found) < MAX_WAYS:
-        run = ImportTime(modules, way)
+    steps = MAX_STEPS
+    while way is not None and len(found) < MAX_WAYS and steps > 0:
+        run = ImportTime(modules, way, steps)
         configs = tuple(_configs(run, run.value(node, Scope(path, tuple(around), {}, node.span.start))))[:MAX_CONFIGS]
         found.append(ConfigList(configs, tuple(way.taken.items()), run.complete and bool(configs)))
-        way = way.next()
+        way, steps = way.next(), run.steps
     lists = _told(found)
     return lists if way is None and len(lists) <= MAX_LISTS else (_as_one(lists, way is None),)
 

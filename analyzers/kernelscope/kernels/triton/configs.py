@@ -43,6 +43,12 @@ class Tuning:
         return tuple(dict.fromkeys(config for each in self.lists for config in each.configs))
 
     @property
+    def hooks(self) -> tuple[t.FunctionDef, ...]:
+        """The functions that change arguments before runs of configurations."""
+        nodes = (config.hook.node for each in self.lists for config in each.configs if config.hook is not None)
+        return tuple(dict.fromkeys(node for node in nodes if isinstance(node, t.FunctionDef)))
+
+    @property
     def of_nvidia(self) -> tuple[Config, ...]:
         """Those that are tried on a GPU of NVIDIA's."""
         return tuple(dict.fromkeys(c for each in self.lists if not each.of_amd for c in each.configs))

@@ -9,43 +9,19 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from kernelscope.dims import Dim, dim
+from kernelscope.kernels.triton.configs import Tuning
 from kernelscope.kernels.triton.switches import Answers
 from kernelscope.kernels.triton.values import Size, Sizes
 from kernelscope.syntax.python import tree as t
-from kernelscope.workspace.modules import Definition, Modules
 
-MAX_HOPS = 2
-"""Functions and lists that lead from a decorator to a hook."""
 Block = tuple[str, Answers, Sizes]
 """The parameter, the tests on constexprs that lead there, and the shape."""
 
 
-def hooked_blocks(modules: Modules, path: str, node: t.FunctionDef, constexprs: set[str]) -> Iterator[Block]:
-    """What the hooks in the decorators of a kernel set."""
-    for hook in dict.fromkeys(_hooks(modules, path, node.decorator_list, MAX_HOPS)):
+def hooked_blocks(tuned: Tuning, constexprs: set[str]) -> Iterator[Block]:
+    """What the hooks of a kernel's configurations set."""
+    for hook in tuned.hooks:
         yield from _Hook(constexprs).blocks(hook.body, {})
-
-
-def _hooks(modules: Modules, path: str, nodes: list[t.Expr], hops: int) -> Iterator[t.FunctionDef]:
-    """Functions that some expressions, or what they call and name, pass as `pre_hook`."""
-    for inner in t.walk(*nodes):
-        if isinstance(inner, t.Keyword) and inner.arg == "pre_hook":
-            hook = _meant(modules, path, inner.value)
-            if hook is not None and isinstance(hook.node, t.FunctionDef):
-                yield hook.node
-        elif isinstance(inner, t.Name) and hops:
-            meant = _meant(modules, path, inner)
-            if meant is not None and isinstance(meant.node, t.Assign):
-                yield from _hooks(modules, meant.path, [meant.node.value], hops - 1)
-            elif meant is not None and isinstance(meant.node, t.FunctionDef):
-                returned = [s.value for s in t.flat(meant.node.body) if isinstance(s, t.Return) and s.value]
-                yield from _hooks(modules, meant.path, returned, hops - 1)
-
-
-def _meant(modules: Modules, path: str, node: t.Expr) -> Definition | None:
-    name = t.dotted(node)
-    found = modules.resolve(path, name) if name else None
-    return found if isinstance(found, Definition) else None
 
 
 @dataclass(slots=True)

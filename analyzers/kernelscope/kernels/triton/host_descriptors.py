@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from kernelscope.kernels.triton.configs import tuning
 from kernelscope.kernels.triton.descriptor_hooks import Block, hooked_blocks, sized
 from kernelscope.kernels.triton.host_bindings import bindings
 from kernelscope.kernels.triton.launch_sites import LaunchSite, LaunchSites, launching_files
@@ -25,7 +26,7 @@ MADE = {"from_tensor": 1, "TensorDescriptor": 3}
 def described(workspace: Workspace, path: str, node: t.FunctionDef) -> Mapping[str, Ways]:
     """The blocks of a kernel's descriptors, by parameter. Hooks decide, where there are any."""
     constexprs = {param.name for param in node.args if is_constexpr(param.annotation)}
-    blocks = list(hooked_blocks(workspace.modules, path, node, constexprs))
+    blocks = list(hooked_blocks(tuning(workspace.modules, path, node), constexprs))
     return _agreed(blocks or list(_launched(workspace, path, node, constexprs)))
 
 

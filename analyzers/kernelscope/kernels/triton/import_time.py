@@ -32,8 +32,8 @@ from kernelscope.syntax.python import tree as t
 from kernelscope.workspace.modules import Definition, External, Missing, Modules
 
 MAX_WAYS = 32
-MAX_STEPS = 40_000
-"""Expressions and statements on one way: what goes on for longer is not told."""
+MAX_STEPS = 30_000
+"""Expressions and statements on all ways, some tenths of a second: what goes on for longer is not told."""
 MAX_DEPTH = 12
 
 AMD = "AMD"
@@ -83,20 +83,20 @@ _VENDORS = {"torch.version.hip": True, "torch.version.cuda": False}
 
 
 class ImportTime:
-    """Evaluates on one way; `complete` turns False at what is not followed."""
+    """Evaluates on one way in so many `steps`; `complete` turns False at what is not followed."""
 
-    def __init__(self, modules: Modules, way: Way) -> None:
+    def __init__(self, modules: Modules, way: Way, steps: int = MAX_STEPS) -> None:
         self.modules = modules
         self.way = way
         self.complete = True
-        self._steps = MAX_STEPS
+        self.steps = steps
         self._module_values: dict[tuple[str, str, int | None], Value] = {}
 
     # -- expressions -------------------------------------------------------------------------------------
 
     def value(self, node: t.Expr, scope: Scope) -> Value:
-        self._steps -= 1
-        if self._steps < 0 or scope.depth > MAX_DEPTH:
+        self.steps -= 1
+        if self.steps < 0 or scope.depth > MAX_DEPTH:
             self.complete = False
             return Untold()
         match node:
@@ -163,7 +163,7 @@ class ImportTime:
             return
         first, *rest = generators
         for item in self._items_of(first.iter, scope):
-            if self._steps < 0:
+            if self.steps < 0:
                 break
             inner = replace(scope, names={**scope.names})
             self._bind(first.target, item, inner)
@@ -367,14 +367,16 @@ class ImportTime:
         written = {**placed, **named}
         options = [(name, self.value(written[name], scope)) for name in OPTIONS if name in written]
         self.complete = self.complete and not any(isinstance(value, Untold) for _, value in options)
-        return Config(tuple(values), tuple((name, value) for name, value in options if isinstance(value, int)))
+        hook = self.value(written["pre_hook"], scope) if "pre_hook" in written else None
+        numbers = tuple((name, value) for name, value in options if isinstance(value, int))
+        return Config(tuple(values), numbers, hook if isinstance(hook, Routine) else None)
 
     # -- statements --------------------------------------------------------------------------------------
 
     def _run(self, body: Sequence[t.Stmt], scope: Scope) -> _Left:
         for statement in body:
-            self._steps -= 1
-            if self._steps < 0:
+            self.steps -= 1
+            if self.steps < 0:
                 self.complete = False
                 break
             left = self._step(statement, scope)
@@ -422,7 +424,7 @@ class ImportTime:
             left = self._run(statement.body, scope)
             if isinstance(left, _Returned):
                 return left
-            if isinstance(left, t.Break) or self._steps < 0:
+            if isinstance(left, t.Break) or self.steps < 0:
                 return None
         return self._run(statement.orelse, scope)
 

@@ -6,7 +6,7 @@ import itertools
 import math
 import operator
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from kernelscope.syntax.python import tree as t
@@ -14,17 +14,6 @@ from kernelscope.syntax.python import tree as t
 MAX_ITEMS = 4_096
 
 Known = int | float | bool | str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Config:
-    """One configuration: constexprs and launch options with their values."""
-
-    values: tuple[tuple[str, Known], ...]
-    options: tuple[tuple[str, int], ...]
-
-    def numbers(self) -> dict[str, int]:
-        return {name: value for name, value in (*self.values, *self.options) if isinstance(value, int)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +35,19 @@ class Routine:
     path: str
     node: t.FunctionDef | t.Lambda
     names: Mapping[str, Value]
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """One configuration: constexprs and launch options with their values."""
+
+    values: tuple[tuple[str, Known], ...]
+    options: tuple[tuple[str, int], ...]
+    hook: Routine | None = field(default=None, compare=False)
+    """What changes the arguments before each run."""
+
+    def numbers(self) -> dict[str, int]:
+        return {name: value for name, value in (*self.values, *self.options) if isinstance(value, int)}
 
 
 Value: TypeAlias = (
