@@ -5,7 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from cards import ADD, HEAD, card
+from cards import ADD, HEAD, card, written
+from kernelscope.analysis import Analysis
+from kernelscope.explain.document import Paragraph
+from kernelscope.results import Target
 
 KERNEL = ADD.removeprefix(HEAD)
 SQUARES = (
@@ -173,3 +176,21 @@ def test_hooks_of_configurations_that_a_function_lists_give_descriptors_their_bl
         "def add(d, y, n, BLOCK: tl.constexpr):\n    x = d.load([0, 0])\n    tl.store(y, x)\n"
     )
     assert "`x` block[BLOCK, 16]" in card(tmp_path, source)["Block tensors"]
+
+
+@pytest.mark.parametrize(("parts", "told_so"), [((1,), True), ((1, 4), False)])
+def test_a_split_that_has_one_part_whenever_it_is_tried_is_told_so(
+    tmp_path: Path, parts: tuple[int, ...], told_so: bool
+) -> None:
+    kernel = (Path(__file__).parent / "fixtures" / "algorithms.py").read_text().split("\n\n")[2]
+    assert "def splitk(" in kernel
+    lists = f"[triton.Config({{'PARTS': parts}}) for parts in {parts}]"
+    launch = (
+        "def f(a, b, c, M, N, K):\n    grid = lambda m: (triton.cdiv(M, 64), triton.cdiv(N, 64), m['PARTS'])\n"
+        "    splitk[grid](a, b, c, M, N, K, BM=64, BN=64, BK=32)\n"
+    )
+    path = written(tmp_path, f"{HEAD}@triton.autotune({lists}, ['K'])\n{kernel}\n\n{launch}")
+    document = Analysis([tmp_path]).document("explain", Target(path, symbol="splitk"))
+    told = next(block for block in document.blocks if isinstance(block, Paragraph))
+    split = next(line.text for line in told.lines if line.text.startswith("split-K"))
+    assert ("PARTS is 1 whenever it is launched, so that there is one part" in split) == told_so
