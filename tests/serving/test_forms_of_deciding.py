@@ -175,7 +175,8 @@ def test_a_factory_chooses_the_class_by_its_tests(source: Source) -> None:
         (
             "serving.kv_cache",
             "build_manager makes WholeBlockManager if config.window < 0; WindowBlockManager otherwise",
-        )
+        ),
+        ("components", "build_layer makes WideBlock if config.wide; NarrowBlock otherwise"),
     ]
 
 

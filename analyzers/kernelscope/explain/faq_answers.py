@@ -266,7 +266,10 @@ def setting_claim(said: str, group: list[Parameter]) -> Claim:
         others = list(dict.fromkeys(p.owner or "module" for p in group[1:]))
         more = f" and {len(others) - MOST_OWNERS} more" if len(others) > MOST_OWNERS else ""
         owner += f" (also in {', '.join(others[:MOST_OWNERS])}{more})"
-    places = [place for p in group for place in (p.location, *(e for o in p.overrides[:2] for e in o.evidence))]
+    places = [
+        place for p in group
+        for place in (p.location, *p.listed_at[:1], *(e for o in p.overrides[:2] for e in o.evidence))
+    ]  # fmt: skip
     return Claim(first.name, owner, tuple(places[:MOST_PLACES]))
 
 

@@ -1,10 +1,12 @@
 """The configuration section of a report: parameters with their effective values, and constraints.
 
-Settings come before what is merely fixed, and tests and examples last.
+Settings come before what is merely fixed, of them those that functions near the main loop read, and tests and examples
+last.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from kernelscope.explain.report_layout import FEW_FILES, Layout, claims_about
@@ -25,17 +27,19 @@ Shown = list[tuple[Parameter, list[Constraint]]]
 
 
 def _parameters(system: System, places: Places) -> list[Json]:
-    shown = system.following("parameters to show", lambda: _shown(system))
+    shown = system.following("parameters to show", lambda: _shown(system), system.nearness)
     return [_parameter(p, places, demands) for p, demands in shown]
 
 
 def _shown(system: System) -> Shown:
     """The parameters that are told, each with what is demanded of it where it stands."""
 
-    def rank(p: Parameter) -> tuple[int, bool, int]:
-        return (importance(p), not is_offered(p), -system.weight(p.location.path))
+    near = system.nearness
 
-    rows = sorted(system.declared, key=rank)
+    def rank(p: Parameter) -> tuple[int, bool, int, int]:
+        return (importance(p), not is_offered(p), -near.of_name(p.name), -system.weight(p.location.path))
+
+    rows = _variables_once(sorted(system.declared, key=rank))
     if len(rows) < MOST_PARAMETERS:
         rows += sorted((p for p in system.parameters if system.is_aside(p.location.path)), key=rank)
     demanded: dict[tuple[Path, str], list[Constraint]] = {}
@@ -45,6 +49,16 @@ def _shown(system: System) -> Shown:
         for subject in names.intersection(c.subjects):
             demanded.setdefault((c.location.path, subject), []).append(c)
     return [(p, demanded.get((p.location.path, p.name), []) if p.kind in DEMANDED else []) for p in shown]
+
+
+def _variables_once(rows: list[Parameter]) -> list[Parameter]:
+    """The same, but a variable of the environment that several places read with one default stands once."""
+    found: dict[object, Parameter] = {}
+    for p in rows:
+        key = (p.name, p.expression) if p.kind == "environment" else id(p)
+        known = found.get(key)
+        found[key] = p if known is None else replace(known, listed_at=(*known.listed_at, p.location))
+    return list(found.values())
 
 
 def _parameter(parameter: Parameter, places: Places, demands: list[Constraint]) -> Json:
@@ -62,7 +76,7 @@ def _parameter(parameter: Parameter, places: Places, demands: list[Constraint]) 
     if demands:
         shown["demanded"] = "; ".join(c.condition for c in demands[:MOST_DEMANDS])
     lines = [parameter.location, *(e for o in parameter.overrides for e in o.evidence)]
-    lines += [c.location for c in demands[:MOST_DEMANDS]]
+    lines += [*(c.location for c in demands[:MOST_DEMANDS]), *parameter.listed_at]
     return {**shown, "kind": parameter.kind, "evidence": places.evidence(*lines)}
 
 
@@ -73,8 +87,11 @@ def _constraints(system: System, places: Places) -> list[Json]:
 def _alike(system: System) -> list[list[Constraint]]:
     """The constraints that are told, those of the same words together."""
 
-    def rank(c: Constraint) -> tuple[bool, int]:
-        return (c.kind in ("other", "shape"), -system.weight(c.location.path))
+    offered = {p.name for p in system.settings if p.kind == "field" and (is_offered(p) or p.is_of_configuration)}
+
+    def rank(c: Constraint) -> tuple[bool, bool, int]:
+        is_of_settings = not offered.isdisjoint(c.subjects)
+        return (not is_of_settings, c.kind in ("other", "shape"), -system.weight(c.location.path))
 
     alike: dict[tuple[str, str, str], list[Constraint]] = {}
     for c in sorted(system.demands, key=rank):

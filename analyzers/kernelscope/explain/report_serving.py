@@ -47,7 +47,7 @@ def _parameter_claim(p: Parameter, places: Places) -> Json:
         "name": f"{p.owner}.{p.name}" if p.owner else p.name,
         "value": f"{p.name}{choices.replace(';', ':', 1)}" if is_chosen else value,
         **({"detail": p.doc} if p.doc else {}),
-        "evidence": places.evidence(p.location, *(e for o in p.overrides for e in o.evidence)),
+        "evidence": places.evidence(p.location, *(e for o in p.overrides for e in o.evidence), *p.listed_at),
     }
 
 

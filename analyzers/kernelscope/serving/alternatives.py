@@ -1,6 +1,7 @@
 """Which class a program uses by which switch: branches of one chain that make objects of different classes.
 
-Told of what keeps or schedules requests, by the words of the classes; parts of layers are chosen alike.
+Told of what keeps or schedules requests, by the words of the classes, and of functions that give back one of several
+classes that are called alike; parts of layers are chosen alike.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ SECTIONS = {
     "serving.scheduling": {"scheduler"},
 }
 """The words of classes that belong to a section; the first section that fits has them."""
+PARTS = "components"
 BLOCKS, MANAGES = {"block", "page"}, {"manager", "allocator", "pool", "table", "cache"}
 """A model has blocks, too."""
 LEAST = 2
@@ -40,7 +42,7 @@ def alternatives(source: PythonSource) -> Iterator[tuple[str, Claim]]:
                 if made is not None:
                     ways.append((f"if {source.quote(test)}" if test is not None else "otherwise", *made))
             classes = [cls for _, cls, _ in ways]
-            section = _section(classes)
+            section = _section(classes) or (PARTS if _are_of_one_sort(ways, classes) else "")
             if len(set(classes)) >= LEAST and section:
                 said = "; ".join(f"{cls} {when}" for when, cls, _ in ways)
                 value = f"{scope.qualified_name} makes {said}"
@@ -81,6 +83,11 @@ def _made(statement: t.Stmt) -> tuple[str, t.Stmt] | None:
             return (last_name(func), statement) if is_class else None
         case _:
             return None
+
+
+def _are_of_one_sort(ways: list[tuple[str, str, t.Stmt]], classes: list[str]) -> bool:
+    """Whether a function gives back one of several classes that are called alike: `FastRunner`, `SlowRunner`."""
+    return all(isinstance(s, t.Return) for _, _, s in ways) and len({words(cls)[-1] for cls in classes}) == 1
 
 
 def _section(classes: list[str]) -> str:

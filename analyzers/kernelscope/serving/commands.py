@@ -10,12 +10,12 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from kernelscope.serving.claims import PythonSource, literal
+from kernelscope.serving.enum_like import enum_classes, stored_by
 from kernelscope.serving.environment import variables
 from kernelscope.serving.guards import last_name, whole
 from kernelscope.serving.parameter import Parameter
 from kernelscope.serving.parameters import parameters
 from kernelscope.serving.pieces import by_function, mentions
-from kernelscope.serving.registries import ENUM_BASES
 from kernelscope.syntax.python import tree as t
 
 
@@ -26,7 +26,7 @@ def settable(source: PythonSource) -> list[Parameter]:
     found = [*(p for p in parameters(source) if p.location not in told), *options]
     members = _members(source)
     if members:
-        found = [replace(p, choices=_chosen(p.annotation, members)) if not p.choices else p for p in found]
+        found = [replace(p, choices=members.get(p.type_name, ())) if not p.choices else p for p in found]
     read_from = dict(_variables(source))
     if read_from:
         found = [replace(p, doc=_with_variable(p.doc, read_from.get((p.owner, p.name), ""))) for p in found]
@@ -162,14 +162,9 @@ def _makes_command(decorator: t.Expr) -> bool:
 def _members(source: PythonSource) -> dict[str, tuple[str, ...]]:
     """What the members of each enum of a file are."""
     found: dict[str, tuple[str, ...]] = {}
+    enums = enum_classes(source)
     for scope in source.module.classes():
-        if isinstance(scope.node, t.ClassDef) and any(last_name(base) in ENUM_BASES for base in scope.node.bases):
-            values = (s.value for s in scope.node.body if isinstance(s, t.Assign))
+        if scope.node.name in enums:
+            values = (value for s in scope.node.body for _, value in stored_by(s))
             found[scope.node.name] = tuple(v for value in values if isinstance(v := literal(value), str))
     return found
-
-
-def _chosen(annotation: str, members: dict[str, tuple[str, ...]]) -> tuple[str, ...]:
-    """The members of the enum that an annotation names: `Optional[Way]`, `Way | None`."""
-    bare = annotation.removeprefix("Optional[").removesuffix("]").removesuffix("| None").strip()
-    return members.get(bare, ())

@@ -22,6 +22,8 @@ from kernelscope.syntax.python import tree as t
 
 LOADS = {"OmegaConf.load", "omegaconf.OmegaConf.load", "yaml.safe_load", "yaml.load", "yaml.full_load"}
 SUFFIXES = (".yaml", ".yml")
+FOLDERS = ("conf", "config", "configs")
+"""Where configurations usually lie, beside the program or at the top."""
 SELF, GLOBAL = "_self_", "_global_"
 MANDATORY = "???"
 """What stands for a value that has to be given."""
@@ -38,6 +40,8 @@ class Named:
     path: str
     is_composed: bool
     location: Location
+    is_looked_for: bool = False
+    """Whether its folder is worked out where the program runs, so that it is looked for where such files lie."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +64,9 @@ def named_configs(source: PythonSource) -> Iterator[Named]:
                 given = {k.arg: literal(k.value) for k in decorator.keywords}
                 name, place = given.get("config_name"), given.get("config_path")
                 if isinstance(name, str):
-                    yield _composed(source, decorator, place if isinstance(place, str) else "", name)
+                    found = _composed(source, decorator, place if isinstance(place, str) else "", name)
+                    is_worked_out = place is None and any(_is_worked_out(k) for k in decorator.keywords)
+                    yield replace(found, is_looked_for=True) if is_worked_out else found
         for call in own_calls(scope.node):
             dotted = t.dotted(call.func) or ""
             if dotted in ("compose", "hydra.compose") and folder is not None:
@@ -89,10 +95,15 @@ def _composed(source: PythonSource, node: t.Node, folder: str, name: str) -> Nam
     return Named(os.path.join(folder, name), True, source.at(node))
 
 
+def _is_worked_out(keyword: t.Keyword) -> bool:
+    return keyword.arg == "config_path" and not isinstance(keyword.value, t.Constant)
+
+
 def settings_of(named: Named, root: str, files: Folder) -> list[Parameter]:
     """The parameters of a configuration; of one that cannot be found, none."""
     beside = os.path.dirname(named.location.path)
-    for start in (beside, root):
+    folders = ("", *FOLDERS) if named.is_looked_for else ("",)
+    for start in (os.path.join(place, folder) for place in (beside, root) for folder in folders):
         path = os.path.normpath(os.path.join(start, named.path))
         if (text := files.text(path)) is not None:
             return _Composing(files, os.path.dirname(path)).all_of(path, text, named.is_composed)

@@ -28,12 +28,19 @@ def of_keywords(call: t.Call) -> str:
 def of_annotation(source: PythonSource, annotation: t.Expr | None) -> tuple[str, tuple[str, ...]]:
     """What `Annotated[T, …]` says beside the type, and the choices that it lists."""
     match annotation:
-        case t.Subscript(value=head, slice=t.Tuple(elts=[_, *said])) if last_name(head) in _annotated(source):
+        case t.Subscript(value=head, slice=t.Tuple(elts=[_, *said])) if any(map(_describes, said)) or last_name(
+            head
+        ) in _annotated(source):
             pass
         case _:
             return "", ()
     text = next((found for part in said if (found := _said(part))), "")
     return text, next((found for part in said if (found := _choices(part))), ())
+
+
+def _describes(part: t.Expr) -> bool:
+    """Whether a part of an annotation is made with what a setting is for: no type is, whatever stands around it."""
+    return isinstance(part, t.Call) and any(k.arg in HELPS or k.arg == "choices" for k in part.keywords)
 
 
 def _annotated(source: PythonSource) -> Iterator[str]:

@@ -1,17 +1,29 @@
-"""Classes that are enums in all but their base: lists of names for texts, and states that are numbers."""
+"""Classes that are enums by what they derive from, or in all but that: lists of names for texts, numbered states."""
 
 from __future__ import annotations
 
-from kernelscope.serving.claims import literal
+from kernelscope.serving.claims import PythonSource, literal
+from kernelscope.serving.guards import last_name
 from kernelscope.serving.sections import words
 from kernelscope.syntax.python import tree as t
 
+ENUM_BASES = {"Enum", "IntEnum", "StrEnum", "Flag", "IntFlag"}
 WAYS = {"status", "state", "stage", "phase", "kind", "mode", "reason"}
 """Last words of classes that list what something may be."""
 LEAST = 2
 STATES = {"status", "state", "states"}
 """Last words of classes whose numbers are states."""
 FEWEST_STATES = 3
+
+
+def enum_classes(source: PythonSource) -> frozenset[str]:
+    """The enums of a file, also those that derive from one of its own, or of another file that is called so."""
+    found: set[str] = set()
+    for scope in source.module.classes():
+        bases = {last_name(base) for base in scope.node.bases} if isinstance(scope.node, t.ClassDef) else set[str]()
+        if (ENUM_BASES | found) & bases or any(words(base)[-1:] == ("enum",) for base in bases):
+            found.add(scope.node.name)
+    return frozenset(found)
 
 
 def stored_by(statement: t.Stmt) -> list[tuple[t.Expr, t.Expr]]:

@@ -9,6 +9,7 @@ from kernelscope.serving.claims import PythonSource, literal
 from kernelscope.serving.guards import own_calls, whole
 from kernelscope.serving.parameter import Parameter
 from kernelscope.serving.sections import words
+from kernelscope.serving.spellings import Spelling, spelling_of
 from kernelscope.syntax.python import tree as t
 
 ENVIRONMENT = {"os.environ.get", "environ.get", "os.getenv", "getenv", "os.environ.setdefault"}
@@ -19,11 +20,19 @@ CHOICES = {"choices", "choice", "options", "allowed", "candidates"}
 
 @dataclass(frozen=True, slots=True)
 class _Reader:
-    """A function that reads the variable that an argument names: its arguments and their defaults."""
+    """A function that reads the variable that an argument names: its arguments and their defaults.
+
+    `spelt` is what it makes of that name before, where it does: `"PREFIX_" + name.upper()`.
+    """
 
     names: tuple[str, ...]
     key: int
     defaults: dict[str, t.Expr]
+    spelt: Spelling | None = None
+
+    def variable(self, key: str) -> str:
+        """The variable that is read for a name; the name itself where that cannot be told."""
+        return (self.spelt.of(key) if self.spelt is not None else None) or key
 
     def given(self, call: t.Call) -> dict[str, t.Expr]:
         """What a call gives each argument, or its default."""
@@ -46,6 +55,7 @@ def variables(source: PythonSource) -> Iterator[Parameter]:
             given = reader.given(node)
             key = literal(given.get(reader.names[reader.key]))
             if isinstance(key, str):
+                key = reader.variable(key)
                 default = next((given[n] for n in reader.names if n in given and "default" in words(n)), None)
                 listed = next((given[n] for n in reader.names if n in given and CHOICES & set(words(n))), None)
                 yield _read(source, node, key, default, _texts(listed))
@@ -59,16 +69,21 @@ def _read(
 
 
 def _readers(source: PythonSource) -> Iterator[tuple[str, _Reader]]:
-    """Functions of the file that look up in the environment what an argument names."""
-    for statement in source.module.body:
-        if not isinstance(statement, t.FunctionDef):
+    """Functions and methods of the file that look up in the environment what an argument names."""
+    for scope in source.module.functions():
+        function = scope.node
+        if not isinstance(function, t.FunctionDef) or (scope.owner is None and len(scope.path) > 1):
             continue
-        names = tuple(p.name for p in statement.args)
-        for call in own_calls(statement):
+        names = tuple(p.name for p in function.args)
+        for call in own_calls(function):
             asked = t.dotted(call.args[0]) if call.args else None
             if t.dotted(call.func) in ENVIRONMENT and asked in names:
-                defaults = {p.name: p.default for p in statement.args if p.default is not None}
-                yield statement.name, _Reader(names, names.index(asked), defaults)
+                defaults = {p.name: p.default for p in function.args if p.default is not None}
+                is_bound = scope.owner is not None and names[:1] in (("self",), ("cls",))
+                names = names[is_bound:]
+                spelt = spelling_of(function, asked, scope.owner)
+                called = f"{'self' if is_bound else scope.owner.name}.{function.name}" if scope.owner else function.name
+                yield called, _Reader(names, names.index(asked), defaults, spelt)
                 break
 
 

@@ -184,16 +184,17 @@ def initial_states(source: PythonSource) -> Iterator[Transition]:
 def states_only(transitions: list[Transition]) -> list[Transition]:
     """Transitions of enums that are states: called so, or else stored with several of their members.
 
-    Where some speak of requests, only those; else not those that speak of something else.
+    Where some speak of requests, only those, whatever they are called; else not those that speak of something else.
     """
     stored: dict[str, set[str]] = {}
     for x in transitions:
         stored.setdefault(x.enum, set()).add(x.state)
     named = {x.enum for x in transitions if STATUS & {*words(x.enum), *words(x.subject.rpartition(".")[2])}}
-    kept = named or {enum for enum, states in stored.items() if len(states) > 1}
+    several = {enum for enum, states in stored.items() if len(states) > 1}
+    kept = named or several
     requests = {
-        enum for enum in kept
-        if REQUESTS & set(words(enum)) and (SURELY & set(words(enum)) or _are_lives(stored[enum]))
+        enum for enum in named | several
+        if (said := REQUESTS & set(words(enum))) and ((enum in kept and said & SURELY) or _are_lives(stored[enum]))
     }  # fmt: skip
     kept = requests or {enum for enum in kept if not OTHERS & set(words(enum)) and _are_lives(stored[enum])}
     return [x for x in transitions if x.enum in kept]

@@ -36,6 +36,13 @@ class Parameter:
     overrides: tuple[Claim, ...] = field(default=())
     is_described: bool = False
     """Whether its declaration itself says what it is for, as that of an option does."""
+    listed_at: tuple[Location, ...] = ()
+    """Where the choices are listed if that is elsewhere, and where else it is declared alike."""
+
+    @property
+    def type_name(self) -> str:
+        """What its annotation names, but for that it may be missing: `Optional[Way]`, `Way | None`."""
+        return self.annotation.removeprefix("Optional[").removesuffix("]").removesuffix("| None").strip(" '\"")
 
     @property
     def default(self) -> str:

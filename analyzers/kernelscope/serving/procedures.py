@@ -164,8 +164,14 @@ def _by_form(function: t.FunctionDef) -> tuple[str, ...]:
 
 
 def _is_worked_out(statement: t.Stmt) -> bool:
-    """Whether what a function gives back is worked out there: arithmetic, also for a call, a comparison, the least."""
+    """Whether what a function gives back or keeps is worked out there: arithmetic, also for a call, a comparison, the
+    least, one of two under a comparison, several by which something is ranked.
+    """
     match statement:
+        case t.Return(value=t.IfExp(test=t.Compare())) | t.Return(value=t.Tuple(elts=[t.Attribute(), *_])):
+            return True
+        case t.Assign(targets=[t.Attribute()], value=t.Call(func=t.Name(id="min" | "max"))):
+            return True
         case t.Return(value=t.BinOp() | t.Compare() | t.BoolOp()):
             return True
         case t.Return(value=t.Call(func=t.Name(id="min" | "max"))):

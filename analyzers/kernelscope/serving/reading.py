@@ -50,6 +50,7 @@ from kernelscope.serving.c_services import c_metrics, c_routes, c_threads
 from kernelscope.serving.c_settings import c_settings, c_tables
 from kernelscope.serving.c_structures import c_structures
 from kernelscope.serving.c_waits import c_syncs
+from kernelscope.serving.calling import Caller, callers
 from kernelscope.serving.channels import NO_CHANNEL, Channel, Use, channels, uses
 from kernelscope.serving.choosing import choices
 from kernelscope.serving.claims import Claim, PythonSource
@@ -62,6 +63,7 @@ from kernelscope.serving.deciding import decisions
 from kernelscope.serving.endings import endings
 from kernelscope.serving.failures import failures
 from kernelscope.serving.fairness import fairness
+from kernelscope.serving.filling_up import filled_up
 from kernelscope.serving.fitting import cut_lengths, fitted_sizes
 from kernelscope.serving.fused_calls import fused_calls
 from kernelscope.serving.giving_up import given_up
@@ -94,6 +96,7 @@ from kernelscope.serving.projections import merged_projections
 from kernelscope.serving.rankings import rankings
 from kernelscope.serving.reaching import Reach, reaches, wrapped_collectives
 from kernelscope.serving.refusals import refusals
+from kernelscope.serving.registrars import registrars
 from kernelscope.serving.registries import Registry, held_registries, registries, stacks
 from kernelscope.serving.remote_objects import remote_objects
 from kernelscope.serving.requeueing import put_back
@@ -153,6 +156,7 @@ FINDERS: tuple[tuple[str, Finder], ...] = (
     ("serving.scheduling", switches),
     ("serving.scheduling", preferences),
     ("serving.scheduling", decisions),
+    ("serving.scheduling", filled_up),
     ("serving.scheduling", kinds_in_turn),
     ("serving.scheduling", shortest_paths),
     ("serving.batching", measures),
@@ -197,6 +201,7 @@ FINDERS: tuple[tuple[str, Finder], ...] = (
     ("topology.execution", execution.switched_off),
     ("topology.execution", execution.compiled_calls),
     ("components", shared_weights),
+    ("components", registrars),
     ("components", execution.launches),
     ("components", execution.placeholders),
     ("components", derived_sizes),
@@ -269,6 +274,7 @@ class Reading:
     transitions: list[lifecycle.Transition] = field(default_factory=list[lifecycle.Transition])
     moves: list[Move] = field(default_factory=list[Move])
     procedures: list[Procedure] = field(default_factory=list[Procedure])
+    callers: list[Caller] = field(default_factory=list[Caller])
     syncs: list[Sync] = field(default_factory=list[Sync])
     numberings: list[Numbering] = field(default_factory=list[Numbering])
     natives: list[Native] = field(default_factory=list[Native])
@@ -353,6 +359,7 @@ def _read_rest(reading: Reading, source: PythonSource) -> None:
     reading.transitions += reading.told(lifecycle.transitions, source)
     reading.transitions += reading.told(lifecycle.state_classes, source)
     reading.procedures += reading.told(procedures, source)
+    reading.callers += reading.told(callers, source)
     reading.syncs += reading.told(syncs, source)
     reading.numberings += reading.told(numberings, source)
     reading.natives += reading.told(bindings, source)
@@ -409,6 +416,7 @@ def _read_rest_of_c(reading: Reading, source: CSource) -> None:
         with part(f"states of {source.path.name}", reading.faults):
             reading.transitions += lifecycle.bare_states(host, reading.registries)
         reading.moves += reading.told(c_hosts.host_moves, host)
+        reading.callers += reading.told(callers, host)
         reading.constraints += reading.told(host_refusals, host)
         for section, claim in reading.told(_queue_claims, host):
             reading.add(section, [c_hosts.in_cpp(claim)])

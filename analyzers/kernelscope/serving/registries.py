@@ -11,13 +11,12 @@ from dataclasses import dataclass
 
 from kernelscope.results import Location
 from kernelscope.serving.claims import Claim, PythonSource, literal
-from kernelscope.serving.enum_like import is_list_of_names, numbered_states, stored_by
+from kernelscope.serving.enum_like import enum_classes, is_list_of_names, numbered_states, stored_by
 from kernelscope.serving.guards import inside_of, own_calls
 from kernelscope.serving.pieces import by_function
 from kernelscope.serving.sections import ranked
 from kernelscope.syntax.python import tree as t
 
-ENUM_BASES = {"Enum", "IntEnum", "StrEnum", "Flag", "IntFlag"}
 MAX_ENTRIES = 200
 MOST_CHOSEN = 4
 """Implementations that one key may choose between."""
@@ -57,11 +56,12 @@ def held_registries(source: PythonSource) -> Iterator[Registry]:
 
 
 def _enums(source: PythonSource) -> Iterator[Registry]:
+    enums = enum_classes(source)
     for scope in source.module.classes():
         node = scope.node
         if not isinstance(node, t.ClassDef):
             continue
-        is_enum = any((t.dotted(base) or "").rpartition(".")[2] in ENUM_BASES for base in node.bases)
+        is_enum = node.name in enums
         numbers = [] if is_enum else numbered_states(node)
         if not is_enum and not numbers and not is_list_of_names(node):
             continue

@@ -52,6 +52,7 @@ _ENDS = {TAKE_FRONT: "front", TAKE_BACK: "back", PUT_BACK: "back", PUT_FRONT: "f
 def orders(source: PythonSource) -> Iterator[Claim]:
     """Where requests are put into an order: `sorted(waiting, key=…)`, `jobs.sort(key=…)`."""
     for scope in source.module.functions():
+        cut = set(_first_of(scope.node))
         for node in own_of(scope.node, t.Assign, t.Call, t.For):
             match node:
                 case t.Assign(targets=[t.Attribute() as queue], value=rest) if (
@@ -107,7 +108,8 @@ def orders(source: PythonSource) -> Iterator[Claim]:
             key = next((k.value for k in keywords if k.arg == "key"), None)
             if key is None or _is_of_places(queue, key) or isinstance(queue, t.List):
                 continue
-            if not REQUESTS & {*words(source.quote(queue)), *words(source.quote(key))}:
+            is_cut = id(node) in cut and bool(hits("serving.scheduling", scope.node.name))
+            if not is_cut and not REQUESTS & {*words(source.quote(queue)), *words(source.quote(key))}:
                 continue
             if VICTIMS & set(words(scope.node.name)) or CAPTURES & set(words(scope.qualified_name)):
                 continue
@@ -117,6 +119,16 @@ def orders(source: PythonSource) -> Iterator[Claim]:
             value = f"policy: {source.quote(queue)} is served in the order of {source.quote(key)}"
             value += ", largest first" if backwards else ", smallest first"
             yield Claim(f"{scope.qualified_name} order", value, (source.at(node), source.at(scope.node)))
+
+
+def _first_of(function: t.FunctionDef | t.ClassDef) -> Iterator[int]:
+    """What is put into an order of which the first are taken: `sorted(ids, key=…)[:n]`."""
+    for node in own_of(function, t.Subscript):
+        match node:
+            case t.Subscript(value=t.Call() as ordered, slice=t.Slice(lower=None, upper=upper)) if upper is not None:
+                yield id(ordered)
+            case _:
+                pass
 
 
 def _cut_off(rest: t.Expr) -> t.Expr:

@@ -22,10 +22,12 @@ from kernelscope.serving.channels import Channel, Link, links
 from kernelscope.serving.claims import Claim
 from kernelscope.serving.collectives import Collective
 from kernelscope.serving.constraints import Constraint
+from kernelscope.serving.defaults import NAMES_A_FIELD, with_choices, with_value
 from kernelscope.serving.handing import handed_on
 from kernelscope.serving.lifecycle import Transition, of_requests, states_only
 from kernelscope.serving.metrics import Metric
 from kernelscope.serving.moves import Move
+from kernelscope.serving.nearness import Nearness, nearness
 from kernelscope.serving.numbering import numbering_claims
 from kernelscope.serving.parallel import Layer, layer_claims, plan_claims, sharded_layers, strategies
 from kernelscope.serving.parameter import Parameter
@@ -47,43 +49,13 @@ DECLARED = ("path", "aside", "imports", "parameters", "stores", "constraints", "
 """The records of a file on which declarations rest: what is set, demanded and chosen."""
 RESTING = (
     "_asides", "_importers", "parameters", "parameter_names", "declared", "settings", "_setting_names",
-    "_setting_places", "switches", "demands", "_subjects", "_subject_places", "registries", "enums", "strategies",
+    "_setting_places", "_enums_by_name", "switches", "demands", "_subjects", "_subject_places", "registries", "enums",
+    "strategies",
 )  # fmt: skip
 """What follows from those alone; most edits leave it as it was."""
 Made = TypeVar("Made")
 KINDS_IN_ORDER = ("process", "actor", "process pool", "thread", "thread of a pool", "asyncio task", "thread pool")
 KINDS = {kind: place for place, kind in enumerate(KINDS_IN_ORDER)}
-
-
-_NAMES_A_FIELD = re.compile(r"[A-Z]\w*\.\w+")
-"""A default that is that of a field: `Settings.size`."""
-_NAMES_A_CONSTANT = re.compile(r"(?:\w+\.)?_*[A-Z][A-Z0-9_]+")
-"""A default that is a constant of some module: `DEFAULT_SIZE`, `constants.DEFAULT_SIZE`."""
-
-
-def _with_value(p: Parameter, values: dict[str, set[str]]) -> Parameter:
-    """`default=Settings.size`, `default=SIZE` with the only default that there is of it: `8 (Settings.size)`.
-
-    So with what the class stores over it: `self.size = self.USUAL` becomes `8 (self.USUAL)`.
-    """
-    if any(o.value.startswith("self.") for o in p.overrides):
-        p = replace(p, overrides=tuple(_named_value(o, p.owner, values) for o in p.overrides))
-    if p.value is not None or not p.expression:
-        return p
-    name = p.expression.rpartition(".")[2]
-    known: set[str] = set()
-    if _NAMES_A_FIELD.fullmatch(p.expression):
-        known = values.get(p.expression) or values.get(name, set())
-    if not known and _NAMES_A_CONSTANT.fullmatch(p.expression):
-        known = values.get(f"{p.location.path}:{name}") or values.get(f":{name}", set())
-    return replace(p, expression=f"{next(iter(known))} ({p.expression})") if len(known) == 1 else p
-
-
-def _named_value(stored: Claim, owner: str, values: dict[str, set[str]]) -> Claim:
-    """What is stored over a field, with the value of the constant of its class that it names."""
-    name = stored.value.removeprefix("self.")
-    known = values.get(f"{owner}.{name}", set()) if _NAMES_A_CONSTANT.fullmatch(name) else set[str]()
-    return replace(stored, value=f"{next(iter(known))} ({stored.value})") if len(known) == 1 else stored
 
 
 @lru_cache(maxsize=256)
@@ -107,18 +79,29 @@ class System:
     """What the layers were made of: most edits leave it as it was."""
     _about: dict[str, list[Claim]] = field(default_factory=dict[str, "list[Claim]"], repr=False)
     _weights: dict[Path, int] = field(default_factory=dict[Path, int], repr=False)
-    _follows: dict[Hashable, object] = field(default_factory=dict[Hashable, object], repr=False)
+    _follows: dict[Hashable, tuple[object, object]] = field(
+        default_factory=dict[Hashable, tuple[object, object]], repr=False
+    )
 
-    def following(self, key: Hashable, make: Callable[[], Made]) -> Made:
-        """What follows from declarations alone (`DECLARED`), made once for as long as no edit changes them."""
-        if key not in self._follows:
-            self._follows[key] = make()
-        return cast(Made, self._follows[key])
+    def following(self, key: Hashable, make: Callable[[], Made], rests_on: object = None) -> Made:
+        """What follows from declarations alone (`DECLARED`), made once for as long as no edit changes them.
+
+        What rests on something besides is made anew when that is another object.
+        """
+        known = self._follows.get(key)
+        if known is None or known[0] is not rests_on:
+            known = self._follows[key] = (rests_on, make())
+        return cast(Made, known[1])
 
     def take_over(self, before: System) -> None:
         """What follows from declarations is that of the system before, if those are the same."""
-        pairs = zip(self.readings, before.readings, strict=False)
-        if len(self.readings) != len(before.readings) or not all(a is b or _declare_alike(a, b) for a, b in pairs):
+        pairs = list(zip(self.readings, before.readings, strict=False))
+        is_as_long = len(self.readings) == len(before.readings)
+        if is_as_long and all(a is b or (a.path, a.aside, a.callers) == (b.path, b.aside, b.callers) for a, b in pairs):
+            self.__dict__["nearness"] = before.nearness
+        elif self.nearness == before.nearness:
+            self.__dict__["nearness"] = before.nearness  # the same object: what rests on it is not made anew
+        if not is_as_long or not all(a is b or _declare_alike(a, b) for a, b in pairs):
             return
         self.__dict__.update((name, before.__dict__[name]) for name in RESTING if name in before.__dict__)
         self._weights, self._follows = before._weights, before._follows
@@ -173,13 +156,23 @@ class System:
         found = [p for p in self.parameters if not self.is_aside(p.location.path)]
         values: dict[str, set[str]] = {}
         for p in found:
-            if p.kind == "field" and p.expression and not _NAMES_A_FIELD.fullmatch(p.expression):
+            if p.kind == "field" and p.expression and not NAMES_A_FIELD.fullmatch(p.expression):
                 values.setdefault(p.name, set()).add(p.expression)
                 values.setdefault(f"{p.owner}.{p.name}", set()).add(p.expression)
             elif p.kind == "constant" and p.value is not None:
                 values.setdefault(f":{p.name}", set()).add(p.expression)
                 values.setdefault(f"{p.location.path}:{p.name}", set()).add(p.expression)
-        return [_with_value(p, values) for p in found]
+        return [with_choices(with_value(p, values), self._enums_by_name) for p in found]
+
+    @cached_property
+    def _enums_by_name(self) -> dict[str, Registry | None]:
+        """The enums outside tests and examples; none under a name that several have."""
+        found: dict[str, Registry | None] = {}
+        for registry in self.registries:
+            if registry.kind == "enum" and not self.is_aside(registry.location.path):
+                name = registry.name.rpartition(".")[2]
+                found[name] = None if name in found else registry
+        return found
 
     @cached_property
     def settings(self) -> list[Parameter]:
@@ -337,6 +330,11 @@ class System:
         return found
 
     @cached_property
+    def nearness(self) -> Nearness:
+        """How near functions lie to the main loops, outside tests and examples."""
+        return nearness((reading.path, reading.callers) for reading in self.readings if not reading.aside)
+
+    @cached_property
     def strategies(self) -> dict[str, list[Parameter]]:
         """Settings of how many ways something is split, by strategy; constants inside of native code are none."""
         return strategies(
@@ -420,7 +418,7 @@ def _rank(system: System, section: str, claim: Claim) -> int:
     if system.is_aside(path):
         return -1
     fit = hits(section, claim.name) + hits(section, path.stem) + hits(section, path.parent.name)
-    return 2 * min(fit, 4) + system.weight(path)
+    return 2 * min(fit, 4) + system.weight(path) + system.nearness.of_file(path) // 2
 
 
 def _nearness(channel: Channel) -> int:

@@ -7,6 +7,7 @@ from itertools import pairwise
 
 from kernelscope.serving.claims import Claim, PythonSource, literal
 from kernelscope.serving.guards import MAX_TEST, assignments, calls, last_name, own_calls, own_of, repeated_while
+from kernelscope.serving.orderings import orderings
 from kernelscope.serving.pieces import by_function
 from kernelscope.serving.preemption import BACK, FREES, FRONT, GIVES_UP, end_taken, receiver, removed, root, swaps_out
 from kernelscope.serving.queues import REQUESTS
@@ -93,7 +94,10 @@ def _given_up(source: PythonSource) -> Iterator[Claim]:
                         f"and what it holds is {happens} ({source.quote(freed[0])}) by {scope.qualified_name}, while "
                         f"{source.quote(loop.test)}"
                     )
-                    places = (source.at(node), source.at(freed[0]), source.at(scope.node))
+                    by = orderings(source, scope.node, order.id) if isinstance(order, t.Name) else []
+                    value += "".join(f"; it is in the order of {o.text}" for o in by)
+                    places = (source.at(node), source.at(freed[0]), *(source.at(o.node) for o in by))
+                    places = (*places, source.at(scope.node))
                     yield Claim(f"{scope.qualified_name} victim", value, places)
                     break
 
