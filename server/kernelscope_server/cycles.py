@@ -12,6 +12,8 @@ import sys
 
 YOUNG = 50_000
 """New objects after which the youngest are looked at, also in the middle of an answer."""
+YOUNG_ENOUGH = YOUNG // 10
+"""New objects for which the youngest are looked at while nobody waits: else the next answer pays for this one's."""
 YOUNGER = 20
 """Such looks after which all that came since the last idle time is looked at, if none comes."""
 OLD = 10
@@ -28,11 +30,13 @@ def set_limits() -> None:
 
 def take_back() -> None:
     """Take back what is left in cycles while nobody waits; what is in cycles, as trees are, goes in no other way."""
-    _, younger, old = gc.get_count()
+    young, younger, old = gc.get_count()
     if old >= OLD:
         gc.collect()
     elif younger:
         gc.collect(1)
+    elif young >= YOUNG_ENOUGH:
+        gc.collect(0)
 
 
 class Growth:

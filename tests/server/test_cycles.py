@@ -5,11 +5,19 @@ from __future__ import annotations
 import gc
 
 import pytest
-from kernelscope_server.cycles import LEAST_BLOCKS, OLD, Growth, take_back
+from kernelscope_server.cycles import LEAST_BLOCKS, OLD, YOUNG_ENOUGH, Growth, take_back
 
 
 @pytest.mark.parametrize(
-    ("count", "looked_at"), [((0, 0, 0), []), ((9, 1, 1), [1]), ((9, 1, OLD), [2]), ((9, 0, OLD - 1), [])]
+    ("count", "looked_at"),
+    [
+        ((0, 0, 0), []),
+        ((9, 1, 1), [1]),
+        ((9, 1, OLD), [2]),
+        ((9, 0, OLD - 1), []),
+        ((YOUNG_ENOUGH, 0, 1), [0]),
+        ((YOUNG_ENOUGH - 1, 0, 1), []),
+    ],
 )
 def test_only_what_is_young_is_looked_at_unless_much_is_old(
     monkeypatch: pytest.MonkeyPatch, count: tuple[int, int, int], looked_at: list[int]

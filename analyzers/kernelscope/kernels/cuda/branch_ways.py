@@ -16,7 +16,6 @@ from kernelscope.kernels.cuda.launch import Launch
 from kernelscope.kernels.cuda.units import Unit
 from kernelscope.kernels.cuda.ways import Branch
 from kernelscope.syntax.cuda.nodes import one_line
-from kernelscope.syntax.cuda.source import of_kinds
 
 MAX_WAYS = 6
 _WORD = re.compile(r"[A-Za-z_]\w*")
@@ -66,7 +65,7 @@ def _deciding(launch: Launch, asked: set[str]) -> Iterator[Node]:
     if launch.function is None:
         return
     last = 0
-    for node in of_kinds(launch.function.body, ("if_statement",)).get("if_statement", ()):
+    for node in launch.unit.source.branches(launch.function.body):
         if node.start_byte < last or node.end_byte > launch.offset or not _is_reached_from(node, launch):
             continue
         if any(_is_set(launch.unit, name, node) for name in asked):

@@ -10,6 +10,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
 
 from tree_sitter import Node
@@ -469,6 +470,7 @@ def _required(function: Function) -> int:
     return sum("optional" not in parameter.node.type for parameter in function.params)
 
 
+@lru_cache(maxsize=4096)
 def _without_arguments(name: str) -> tuple[str, tuple[str, ...]]:
     """A name's text without its last template arguments, and those."""
     if not name.endswith(">"):

@@ -133,6 +133,18 @@ class CudaSource:
     def _calls(self) -> dict[int, tuple[CallSite, ...]]:
         return {}
 
+    def branches(self, body: Node) -> tuple[Node, ...]:
+        """The `if`s in a function's body, in source order."""
+        found = self._branches.get(body.start_byte)
+        if found is None:
+            found = tuple(of_kinds(body, ("if_statement",)).get("if_statement", ()))
+            self._branches[body.start_byte] = found
+        return found
+
+    @cached_property
+    def _branches(self) -> dict[int, tuple[Node, ...]]:
+        return {}
+
     @cached_property
     def declaring(self) -> dict[str, list[Node]]:
         """The nodes that declare something (see `DECLARING`) by type, in source order."""
