@@ -6,7 +6,7 @@ of more than two axes, has none.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from typing import NamedTuple
@@ -114,8 +114,12 @@ def global_axes(warp: KernelWarp) -> tuple[AccessAxes, ...]:
     block = threads_of_block(run)
 
     @cache
+    def passing(condition: Dim) -> Numbers | None:
+        return _passing(run, block, condition)
+
+    @cache
     def reached(conditions: tuple[Dim, ...]) -> Numbers | None:
-        return _reaching(run, block, conditions)
+        return _reaching(block, map(passing, conditions))
 
     found: list[AccessAxes] = []
     for verdict in warp.verdicts:
@@ -135,8 +139,11 @@ def _axes(
     found: dict[Monomial, AccessAxis] = {}
     if reached is None:
         return None
-    if any(name.startswith("gridDim.") for name in verdict.access.offset.names()):
+    names = verdict.access.offset.names()
+    if any(name.startswith("gridDim.") for name in names):
         return None  # a row as long as the grid is no length by name
+    if not run.symbols.varying_names.keys().isdisjoint(names):
+        return None  # threads are where memory or a branch leads each of them
     for monomial, factor in verdict.access.offset.terms:
         movers = [(atom, e) for atom, e in monomial if _moves(run, atom)]
         lengths = tuple((a, e) for a, e in monomial if (a, e) not in movers and _is_length(run, a))
@@ -166,30 +173,38 @@ def threads_of_block(run: Run) -> Lanes | None:
     return Lanes({f"threadIdx.{axis}": numbers for axis, numbers in zip("xyz", indices, strict=True)})
 
 
-def _reaching(run: Run, block: Lanes | None, conditions: Sequence[Dim]) -> Numbers | None:
-    """Which threads of a block make an access, in the middle of the data; None where that is not told."""
+def _reaching(block: Lanes | None, passing: Iterable[Numbers | None]) -> Numbers | None:
+    """Which threads of a block pass all conditions to an access, in the middle of the data; None where that is not
+    told."""
     reached = (1,) * block.count if block is not None else ()
-    constants = run.setting.constants()
-    for condition in conditions:
-        names = condition.names()
-        if not any(name in AXES for name in names):
-            continue
-        known = {name: symbol for name in names if (symbol := run.symbols.known.get(name)) is not None}
-        if any(symbol.rounds for symbol in known.values()):
-            return None  # other threads in other rounds
-        guard = condition.subs({**constants, **{name: 0 for name, symbol in known.items() if symbol.counter}})
-        if block is None:
-            if set(guard.names()) <= set(AXES):
-                return None
-            continue
-        try:
-            spread = block.spread(guard)
-        except (Undecided, NeedsCases, ArithmeticError):
-            continue
-        if all(not monomial for monomial in spread):
-            passes = spread.get(UNIT, (0,) * block.count)
+    for passes in passing:
+        if passes is None:
+            return None
+        if passes:
             reached = tuple(a and b for a, b in zip(reached, passes, strict=True))
     return reached
+
+
+def _passing(run: Run, block: Lanes | None, condition: Dim) -> Numbers | None:
+    """Which threads of a block a condition lets through, empty for all that get to it; None where that is not told."""
+    names = condition.names()
+    if not any(name in AXES for name in names):
+        return ()
+    known = {name: symbol for name in names if (symbol := run.symbols.known.get(name)) is not None}
+    if any(symbol.rounds for symbol in known.values()):
+        return None  # other threads in other rounds
+    constants = run.setting.constants()
+    guard = condition.subs({**constants, **{name: 0 for name, symbol in known.items() if symbol.counter}})
+    if block is None:
+        return None if set(guard.names()) <= set(AXES) else ()
+    try:
+        spread = block.spread(guard)
+    except (Undecided, NeedsCases, ArithmeticError):
+        return ()
+    if any(spread):  # more than numbers: the threads are in the middle of the data
+        return ()
+    passes = spread.get(UNIT, (0,) * block.count)
+    return passes if not all(passes) else ()
 
 
 def _values(run: Run, lanes: Lanes, atom: Atom) -> Numbers | None:

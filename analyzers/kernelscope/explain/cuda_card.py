@@ -22,7 +22,7 @@ from kernelscope.explain.cuda_behaviour_rows import (
 from kernelscope.explain.cuda_launch_rows import bounds_lines, extent_lines, launch_lines, place_of
 from kernelscope.explain.cuda_occupancy_rows import occupancy_lines, register_lines
 from kernelscope.explain.cuda_shared_rows import dynamic_lines, static_lines
-from kernelscope.explain.cuda_threads import mapping_lines
+from kernelscope.explain.cuda_threads import directions, index_formulas
 from kernelscope.explain.document import Card, CardRow, Line
 from kernelscope.kernels.cuda import types
 from kernelscope.kernels.cuda.intrinsics import Kind
@@ -110,8 +110,11 @@ def _signature(facts: KernelFacts) -> str:
 
 
 def _mapping(warp: KernelWarp) -> Iterator[Line]:
-    for text in mapping_lines(warp):
-        yield Line(text, warp.facts.location(warp.facts.function.name_span))
+    place = warp.facts.location(warp.facts.function.name_span)
+    run_along = list(directions(warp))
+    yield from (Line(text, place) for text in (*index_formulas(warp), *run_along))
+    if run_along and warp.launch is not None and warp.sizes_differ_by_launch:
+        yield Line(_as_launched(warp, warp.launch), place_of(warp.launch))
 
 
 def _accesses(warp: KernelWarp, space: str) -> Iterator[Line]:

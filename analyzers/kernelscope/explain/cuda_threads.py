@@ -44,8 +44,8 @@ def index_variables(warp: KernelWarp) -> Iterator[tuple[str, Span, Dim]]:
             yield name, span, value.d
 
 
-def mapping_lines(warp: KernelWarp) -> Iterator[str]:
-    """The row `Thread mapping`: formulas of index variables, then along what neighbouring threads run."""
+def index_formulas(warp: KernelWarp) -> list[str]:
+    """Formulas of the kernel's index variables, in the kernel's own words."""
     order = warp.facts.order
     told: dict[str, str] = {}
     variables = list(index_variables(warp))
@@ -61,8 +61,7 @@ def mapping_lines(warp: KernelWarp) -> Iterator[str]:
             text = formula(d.subs(single), order)
         if name not in told and len(text) <= MAX_FORMULA and not d.name and not _COMPARES.search(text):
             told[name] = f"`{name} = {text}`"
-    yield from list(told.values())[:MAX_VARIABLES]
-    yield from _directions(warp)
+    return list(told.values())[:MAX_VARIABLES]
 
 
 def counter_names(warp: KernelWarp) -> dict[str, str]:
@@ -96,7 +95,7 @@ def _single_axes(kernel: KernelFacts) -> dict[str, int]:
     return found
 
 
-def _directions(warp: KernelWarp) -> Iterator[str]:
+def directions(warp: KernelWarp) -> Iterator[str]:
     """Which arrays neighbouring lanes walk element by element, and which by rows."""
     groups: dict[str, dict[str, None]] = {}
     for verdict in warp.verdicts:

@@ -145,6 +145,12 @@ class KernelWarp:
         """Whether other launches have other blocks or template arguments."""
         return any(way.setting != self.setting for way in self._ways)
 
+    @property
+    def sizes_differ_by_launch(self) -> bool:
+        """Whether other launches have other blocks or numbers, which may change how neighbours lie to each other."""
+        own = (self.setting.block, self.setting.numbers)
+        return any((way.setting.block, way.setting.numbers) != own for way in self._ways)
+
     def elsewhere(self) -> Iterator[KernelWarp]:
         """The kernel as other launches have it of which as much is known."""
         told = [self.setting]
