@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from kernelscope.dims import Dim
 from kernelscope.dims.spelling import SEPARATOR
 from kernelscope.faults import part
+from kernelscope.interp.borrowed_words import set_apart
 from kernelscope.interp.brevity import brief
 from kernelscope.interp.contexts import Context
 from kernelscope.interp.findings import Finding, Seen
@@ -229,5 +230,6 @@ def _settle(run: Interpreter, before: dict[t.FunctionDef, int]) -> None:
         seen.before = [(moment, over_sizes(value, told)) for moment, value in seen.before]
         seen.value = run.symbols.shown(rounds.settle(name if name.isidentifier() else "size", seen))
     brief(run)
+    set_apart(run)
     for span, value in number_anew({span: seen.value for span, seen in run.seen.items()}, run.symbols).items():
         run.seen[span].value = value

@@ -39,7 +39,7 @@ def brief(run: Interpreter) -> None:
     for word, tensor in tensors:
         for index, size in enumerate(tensor.shape.dims or ()):
             if isinstance(size, Dim) and size in long and size not in called:
-                called[size] = _free(f"{word}_dim{index}", taken | set(called.values()))
+                called[size] = unused(f"{word}_dim{index}", taken | set(called.values()))
     for seen in run.seen.values():
         if isinstance(seen.value, Dim) and seen.value in called:
             continue  # a number says what it is made of
@@ -54,7 +54,8 @@ def _is_long(size: Dim) -> bool:
     return size.weight > LIGHT and len(repr(size)) > LONGEST
 
 
-def _free(name: str, taken: set[str]) -> str:
+def unused(name: str, taken: set[str]) -> str:
+    """A name, with a number behind it if others have it already."""
     chosen, count = name, 1
     while chosen in taken:
         count += 1

@@ -377,14 +377,14 @@ def _branch(run: Interpreter, scope: Scope, node: t.If, returns: Returns, rest: 
         return ended, False
     mark, known, since = run.changes.mark(), run.known, len(run.symbols.reasons)
     names, added = scope.names, returns.added
-    is_of_ranks = any(isinstance(part, t.Expr) and asked_for_dims(part) for part in t.walk(node.test))
-    returns.of_ranks += is_of_ranks
+    ranked = {name for part in t.walk(node.test) if isinstance(part, t.Expr) and (name := asked_for_dims(part))}
+    returns.of_ranks += bool(ranked)
     with run.where(node.test.span, True):
         first, first_ended = _way(run, scope, returns, node.body, mark, lambda: test.assume(True))
     scope.names, run.known = names, known
     with run.where(node.test.span, False):
         second, second_ended = _way(run, scope, returns, node.orelse, mark, lambda: test.assume(False))
-    returns.of_ranks -= is_of_ranks and not (first_ended or second_ended)
+    returns.of_ranks -= bool(ranked) and not (first_ended or second_ended)
     if first_ended or second_ended:
         gone, way = (first, second) if first_ended else (second, first)
         way.enter(run, scope)
@@ -393,9 +393,17 @@ def _branch(run: Interpreter, scope: Scope, node: t.If, returns: Returns, rest: 
             with run.where(node.test.span, second_ended):  # what follows a return happens where there is none
                 return execute(run, scope, rest, returns), True
         return first_ended and second_ended, False
-    facts, of_any_rank = (first.known.facts, second.known.facts), ranks_asked_for_besides(node.test)
     asked = Test(scope.path, node.test.span, True)
-    join = Join(run.symbols, scope, test.name, since=since, facts=facts, of_any_rank=of_any_rank, test=asked)
+    join = Join(
+        run.symbols,
+        scope,
+        test.name,
+        since=since,
+        facts=(first.known.facts, second.known.facts),
+        test=asked,
+        of_any_rank=ranks_asked_for_besides(node.test),
+        ranked=ranked,
+    )
     if scope.loops and not node.orelse:
         second.names |= {n: v for n, v in first.names.items() if is_of_other_length(second.names.get(n), v)}
     apart = differing(first.names, second.names, rest) if rest else set[str]()

@@ -66,6 +66,8 @@ class Join:
     """What decides between the ways: it holds on the first."""
     of_any_rank: Set[str] = frozenset()
     """Names of tensors of which either way may be taken with the number of dims that one of them gives another."""
+    ranked: Set[str] = frozenset()
+    """Names of tensors of whose number of dims the way depends: what one way puts in, the other has already."""
 
     def names(self, one: dict[Any, Value], other: dict[Any, Value]) -> dict[Any, Value]:
         """Names after two branches; one that only a branch bound is used as that branch left it.
@@ -234,8 +236,9 @@ class Join:
         """A tensor of the rank that one way gives, where the other is not followed: what a call brings may differ.
 
         Numbers and what the object or its configuration fixes stay, but for an axis of 1 that a round of a loop may
-        fill, and for one of 0: what is empty only holds the place of another, `tensor([])` of any rank. So does the
-        first of several sizes: what the code does to a batch, it does to all of it, unless rows `are_picked` there.
+        fill or that tensors of more dims have already, and for one of 0: what is empty only holds the place of another,
+        `tensor([])` of any rank. So does the first of several sizes: what the code does to a batch, it does to all of
+        it, unless rows `are_picked` there.
         """
         if known.shape.dims is None:
             return Tensor(Shape(known.shape.head[:1], known.shape.tail, known.shape.reason), known.dtype, known.place)
@@ -243,7 +246,7 @@ class Join:
             return Tensor(Shape.unknown("it is empty on one of two ways"), known.dtype)
         sizes = [
             size
-            if isinstance(size, Unknown) or (self._stays(size) and not (are_picked and i == 0))
+            if isinstance(size, Unknown) or (self._stays(name, size) and not (are_picked and i == 0))
             else self._size(size, UNTOLD, f"{name}_dim{i}", i)
             for i, size in enumerate(known.shape.dims)
         ]
@@ -263,8 +266,9 @@ class Join:
         """A tensor where another way has a number; what rounds of a loop add up is all alike."""
         return tensor if self.is_of_rounds else replace(tensor, or_number=True)
 
-    def _stays(self, size: Dim) -> bool:
-        return _is_fixed(size) and size != 0 and not (self.is_of_rounds and size == 1)
+    def _stays(self, name: str, size: Dim) -> bool:
+        may_be_more = self.is_of_rounds or name in self.ranked
+        return _is_fixed(size) and size != 0 and not (may_be_more and size == 1)
 
     def _size(self, one: Size, other: Size, name: str, index: int = 0, *, may_be_object: bool = False) -> Size:
         if one == other or (isinstance(one, Dim) and isinstance(other, Dim) and self.symbols.is_same(one, other)):
