@@ -41,3 +41,57 @@ def test_the_peak_is_where_most_is_held() -> None:
 def test_views_are_no_memory_of_their_own() -> None:
     tensors, _, _ = memory("Layer")
     assert any(row[1] == "Linear to_q, viewed as q" for row in tensors)
+
+
+WRITTEN = """
+import torch
+from torch import nn
+from elsewhere import Mixer
+
+
+class Table(nn.Module):
+    def __init__(self, size, width, batch):
+        super().__init__()
+        self.register_buffer("weights", torch.zeros(size, width))
+        self.register_buffer("local", torch.zeros(batch, width))
+
+    def forward(self, inputs: torch.Tensor):
+        self.local.copy_(self.weights[inputs])
+        return self.local * 2
+
+
+class Adds(nn.Module):
+    def __init__(self, width):
+        super().__init__()
+        self.up, self.down, self.mix = nn.Linear(width, width), nn.Linear(width, width), Mixer(width)
+
+    def forward(self, x: torch.Tensor):
+        h = self.up(x)
+        h += x
+        h.mul_(2)
+        m = self.mix(h)
+        return self.down(h) + m
+"""
+
+
+def of_written(tmp_path: Path, symbol: str) -> list[list[list[str]]]:
+    path = tmp_path / "written.py"
+    path.write_text(WRITTEN)
+    document = Analysis([tmp_path]).document("memory", Target(path, None, symbol))
+    return [
+        [[cell.text for cell in row] for row in block.rows] for block in document.blocks if isinstance(block, d.Table)
+    ]
+
+
+def test_what_is_written_into_a_tensor_is_no_memory_of_its_own(tmp_path: Path) -> None:
+    tensors, steps = of_written(tmp_path, "Table")
+    assert [row[4] for row in tensors] == ["the caller", "gather", "× 2"]
+    assert [row[3] for row in steps if row[1] == "copy"] == ["0 B"]
+    tensors, _ = of_written(tmp_path, "Adds")
+    assert [(row[1], row[6]) for row in tensors if row[4] == "Linear up"] == [("h", "5")]
+
+
+def test_that_the_result_of_a_call_that_is_not_followed_is_held_is_not_left_away(tmp_path: Path) -> None:
+    tensors, steps = of_written(tmp_path, "Adds")
+    assert [(row[1], row[3]) for row in tensors if row[4] == "mix"] == [("m", "?")]
+    assert [row[2:4] for row in steps if row[1] == "mix"] == [["?", "?"]]

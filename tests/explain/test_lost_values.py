@@ -349,3 +349,57 @@ def test_how_an_array_is_sharded_is_no_step_and_an_only_weight_is_told(tmp_path:
     joined, text = picture(tmp_path, SHARDED, "Tokens")
     assert ("Embed", "ReLU") in joined
     assert "← embedding: [W, dim]" in text
+
+
+ARRANGED = """
+import torch
+from torch import nn
+from torch.nn import functional as F
+from elsewhere import Quantizer
+
+
+class Squeezes(nn.Module):
+    def forward(self, x):
+        N, C, H, W = x.size()
+        x = x.view(N, C, H // 4, 4, W // 4, 4).permute(0, 3, 5, 1, 2, 4)
+        return x.reshape(N, C * 16, H // 4, W // 4)
+
+
+class Turns(nn.Module):
+    def __init__(self, turned):
+        super().__init__()
+        self.turned, self.quantizer = turned, Quantizer()
+
+    def forward(self, x: torch.Tensor):
+        if self.turned:
+            x.transpose_(1, 2)
+        _, places = self.quantizer(x)
+        return places.permute(1, 2, 0, 3)
+
+
+class Judges(nn.Module):
+    def __init__(self, model: nn.Module):
+        super().__init__()
+        self.model = model
+
+    def forward(self, keys, **kwargs):
+        carry, outputs = self.model(**kwargs)
+        loss = F.cross_entropy(outputs["logits"], carry.labels)
+        return loss + F.relu(outputs["gate"]).sum()
+"""
+
+
+def test_what_only_arranges_its_input_is_drawn_as_that(tmp_path: Path) -> None:
+    joined, text = picture(tmp_path, ARRANGED, "Squeezes")
+    assert {("x", "view"), ("view", "permute"), ("permute", "reshape"), ("reshape", "output")} <= joined
+    assert "[N, 16*C, H//4, W//4]" in text
+
+
+def test_a_tensor_that_is_turned_where_it_lies_is_not_lost(tmp_path: Path) -> None:
+    joined, _ = picture(tmp_path, ARRANGED, "Turns")
+    assert joined == {("x", "quantizer"), ("quantizer", "output")}
+
+
+def test_what_a_model_gives_that_is_handed_all_arguments_is_drawn_on(tmp_path: Path) -> None:
+    joined, _ = picture(tmp_path, ARRANGED, "Judges")
+    assert {("model", "cross_entropy"), ("model", "ReLU")} <= joined

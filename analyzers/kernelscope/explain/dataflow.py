@@ -33,6 +33,8 @@ def dataflow(
     flow = traced(workspace, found, callers, options)
     chart = Chart(workspace, flow, options)
     if not chart.boxes:
+        chart = Chart(workspace, flow, options, of_views=True)
+    if not chart.boxes:
         raise UserError(f"no tensor operation is found in {found.title}")
     pictures, shut = parts(chart.graph(), options.width), list[str]()
     whole = (chart, pictures)

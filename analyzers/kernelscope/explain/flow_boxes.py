@@ -44,11 +44,13 @@ class Boxes:
         limit: int = MAX_BOXES,
         by_operator: bool = False,
         of_first: bool = False,
+        of_views: bool = False,
     ) -> None:
         """`by_operator` keeps the operators of an expression apart; `of_first` leaves it to notes to tell of other
-        inputs than the first."""
+        inputs than the first; `of_views` are for what does nothing but arrange what it is given."""
         self.flow = flow
         self.of_first = of_first
+        self._of_views = of_views
         self.patterns = patterns
         self.limit = limit
         self.live = flow.live()
@@ -86,7 +88,7 @@ class Boxes:
     def _main_inputs(self) -> Iterable[Node]:
         inputs = sorted((n for n in self.flow.nodes if n.step.kind == "input" and n in self.live), key=_place)
         if not inputs:
-            return [n for n in self.flow.nodes if n.step.kind == "weight" or n.is_creation]
+            return [n for n in self.flow.nodes if n.step.kind in ("weight", "object") or n.is_creation]
         is_method = any(n.step.kind in ("weight", "layer") or isinstance(n.step.target, Instance) for n in self.live)
         known = [n for n in inputs if isinstance(n.step.result, Tensor)]
         first = (known or inputs)[0]
@@ -127,7 +129,7 @@ class Boxes:
         """Whether a node that is not inside a shut call is a box."""
         if node not in self.live and not self._has_live(node):
             return False
-        if node.is_source or node.is_creation or node.is_view:
+        if node.is_source or node.is_creation or self._is_aside(node):
             return False
         if node.step.kind == "loop":
             return False
@@ -141,8 +143,13 @@ class Boxes:
     def _has_drawn(self, node: Node) -> bool:
         """Whether a call does more than arrange what it is given."""
         return any(
-            leaf in self.live and not (leaf.is_view or leaf.is_creation or leaf.is_source) for leaf in node.leaves()
+            leaf in self.live and not (self._is_aside(leaf) or leaf.is_creation or leaf.is_source)
+            for leaf in node.leaves()
         )
+
+    def _is_aside(self, node: Node) -> bool:
+        """Whether a step only arranges what it is given, which shapes on the lines tell."""
+        return node.is_view and not self._of_views
 
     # -- opening calls -----------------------------------------------------------------------------------
 

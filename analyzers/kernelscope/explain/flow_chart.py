@@ -51,15 +51,19 @@ class Chart:
         limit: int = MAX_BOXES,
         by_operator: bool = False,
         of_first: bool = False,
+        of_views: bool = False,
     ) -> None:
-        """`by_operator` keeps the operators of an expression apart, `of_first` draws the first input only."""
+        """`by_operator` keeps the operators of an expression apart, `of_first` draws the first input only, `of_views`
+        also what arranges numbers only."""
         self.flow = flow
         self.patterns: dict[Node, Pattern] = recognise(flow)
         whole = {node: pattern for node, pattern in self.patterns.items() if pattern.is_whole}
         if options.depth:  # what is asked for is opened, whatever it is and however many boxes there are
             self.choice = Boxes(flow, {}, options.depth - 1, NO_LIMIT, by_operator)
         else:
-            self.choice = Boxes(flow, whole, limit=limit, by_operator=by_operator, of_first=of_first)
+            self.choice = Boxes(
+                flow, whole, limit=limit, by_operator=by_operator, of_first=of_first, of_views=of_views
+            )
         self.boxes = self.choice.boxes()
         self.boxes_live = self.choice.live
         nodes = dict.fromkeys((*self.boxes, *flow.nodes))  # what is shown has the first choice of letters

@@ -20,7 +20,7 @@ from kernelscope.explain.targets import PythonTarget, function_of
 from kernelscope.explain.traced import guesses, traced
 from kernelscope.explain.work import ELEMENT_BYTES, size_of
 from kernelscope.interp.findings import Seen
-from kernelscope.interp.steps import tensors_in
+from kernelscope.interp.steps import Step, is_in_place, tensors_in
 from kernelscope.patterns.flow import Node
 from kernelscope.results import Span, Target, UserError, ViewOptions
 from kernelscope.tensor import Size, Tensor, Unknown
@@ -32,10 +32,10 @@ MAX_NAMES = 4
 
 @dataclass(slots=True)
 class Life:
-    """One tensor in memory: the step that made it, its views, and the steps that use it."""
+    """One tensor in memory, or what may be one: the step that made it, its views, and the steps that use it."""
 
     name: str
-    value: Tensor
+    value: Tensor | Unknown
     maker: Node
     born: int
     size: Size
@@ -78,21 +78,24 @@ class Lives:
         self.element_bytes = options.bindings.get("bytes", ELEMENT_BYTES)
         self.takes = chart.connected()
         self.number = {box: index for index, box in enumerate(chart.boxes, 1)}
+        self._written = {box: written for box in chart.boxes if (written := self._holder(box)) is not None}
+        """Of steps that write into a tensor that is there: what made that."""
         self.all = list(self._lives())
 
     def _lives(self) -> Iterator[Life]:
         taken = [o for found in self.takes.values() for _, origins in found for o in origins]
         inputs = sorted({o.node for o in taken if o.node.is_source and not o.is_note}, key=lambda n: n.step.span)
         returned = {o.node for origins in self.chart.returned() for o in origins}
-        for maker in [*inputs, *self.chart.boxes]:
+        returned |= {self._written[node] for node in returned if node in self._written}
+        for maker in [*inputs, *(box for box in self.chart.boxes if box not in self._written)]:
             for value in list(tensors_in(maker.step.result))[:MAX_NAMES]:
-                if not isinstance(value, Tensor):
-                    continue
                 name = self.chart.flow.trace.name_of(value) or maker.step.bound
                 name = name or (maker.step.name if maker.is_source else "")
                 life = Life(name, value, maker, self.number.get(maker, 0), size_of(value, self.element_bytes))
                 self._use(life)
                 life.is_returned = maker in returned
+                if not isinstance(value, Tensor) and (maker.is_source or not (life.users or life.is_returned)):
+                    continue  # nobody takes it for a tensor
                 life.ends = (
                     len(self.number)
                     if life.is_returned
@@ -101,10 +104,10 @@ class Lives:
                 yield life
 
     def _use(self, life: Life) -> None:
-        several = sum(isinstance(v, Tensor) for v in tensors_in(life.maker.step.result)) > 1
+        several = len(list(tensors_in(life.maker.step.result))) > 1
         for box, found in self.takes.items():
             for use, origins in found:
-                mine = [o for o in origins if o.node is life.maker]
+                mine = [o for o in origins if self._written.get(o.node, o.node) is life.maker]
                 if several and not any(o.value is life.value or self._named(o.value) == life.name for o in mine):
                     continue
                 if mine and box not in life.users:
@@ -112,6 +115,15 @@ class Lives:
                 view = self._named(use.value)
                 if mine and view and view != life.name and view not in life.views:
                     life.views.append(view)
+
+    def _holder(self, box: Node) -> Node | None:
+        """What made the tensor that a step writes into and gives back; None where it gives one of its own."""
+        node = box
+        while node.is_view or _writes(node.step):
+            if not node.uses or not node.uses[0].nodes:
+                return None
+            node = node.uses[0].nodes[0]
+        return self.chart.choice.box_of(node) if node is not box else None
 
     def _named(self, value: Tensor | Unknown) -> str:
         return self.chart.flow.trace.name_of(value)
@@ -168,3 +180,8 @@ class Lives:
         amount, step, box = max(known, key=lambda entry: (entry[0], -entry[1]))
         lost = f"; {len(amounts) - len(known)} steps hold tensors of unknown size" if len(known) < len(amounts) else ""
         return (f"the peak is {memory(amount)} at step {step}, {self._title(box)}{lost}",)
+
+
+def _writes(step: Step) -> bool:
+    """Whether a step writes into the first tensor that it is given, and gives that back."""
+    return step.kind == "store" or step.is_augmented or (step.operator is not None and is_in_place(step.name))

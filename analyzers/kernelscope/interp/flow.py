@@ -194,7 +194,8 @@ def _statement(run: Interpreter, scope: Scope, node: t.Stmt, returns: Returns) -
             result = binary(run, node.op, current, evaluate(run, scope, node.value), node.span)
             value = _in_place(current, result)
             if run.trace is not None and not run.quiet:
-                run.trace.replaced(current, run.trace.same(value, result))
+                is_written = isinstance(current, Tensor) and run.tensors() == "torch.Tensor"
+                run.trace.replaced(current, run.trace.same(value, result), node.span if is_written else None)
             if isinstance(current, list) and isinstance(value, list):
                 run.changes.before(current)
                 current[:] = value

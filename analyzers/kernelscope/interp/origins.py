@@ -230,9 +230,11 @@ class Origins:
         origins = self._origins_in(whole) if isinstance(part, Tensor | Unknown) else ()
         return self._came_from(part, origins) if origins else part
 
-    def replaced(self, old: Value, new: Value) -> None:
-        """`old += …` changed a tensor where it lies."""
+    def replaced(self, old: Value, new: Value, written: Span | None = None) -> None:
+        """`old += …` changed a tensor, where it lies if the statement is `written` into it."""
         before = self.latest(old)
+        for step in self.origins(new):
+            step.is_augmented = step.is_augmented or (step.kind == "op" and step.span == written)
         if isinstance(old, Tensor | Unknown) and isinstance(new, Tensor | Unknown) and before is not new:
             self._replace(before, new)
 

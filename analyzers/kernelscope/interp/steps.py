@@ -63,6 +63,8 @@ class Step(Struct, eq=False):
     """Whether the result was made here, and not by a step of the body."""
     ways: int = 1
     """How many functions, or objects with other layers, this one stands for, of which one is called."""
+    is_augmented: bool = False
+    """Whether it is `x += y`, which writes into the tensor that `x` is."""
     is_statement: bool = False
     """Whether a call that is not followed stands by itself: nobody takes its result, it is made for what it does."""
     changes: list[Value] = field(default_factory=list[Value])

@@ -143,9 +143,13 @@ class Trace(Origins):
             return result
         holds = bool(args) and (isinstance(args[0], Tensor) or bool(self.origins(args[0])))
         changed = args[0] if holds and _in_place(name, found, result) else None
-        step.result = result = self.made(step, replace(changed) if changed is not None else result)
+        is_view = found is not None and found.kind == "view"  # `x.transpose_(1, 2)`: of another shape from here on
+        given, result = result, self.made(step, replace(changed) if changed is not None and not is_view else result)
+        step.result = result
         if changed is not None:
             self._changed(step, changed, result)
+        if changed is not None and is_view:
+            self.replaced(given, result)
         self._add(step)
         return result
 

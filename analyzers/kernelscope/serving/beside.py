@@ -1,7 +1,7 @@
 """A second process that reads files for a system from the end of their list, while this one reads from its front.
 
-It is asked for one file at a time and answers with the reading as bytes and the version that it read. What it cannot
-read, or is too slow for, is read here.
+It is asked for a few files ahead and answers in their order, each with the reading as bytes and the version that it
+read. What it cannot read, or is too slow for, is read here.
 """
 
 from __future__ import annotations
@@ -31,6 +31,8 @@ from kernelscope.workspace.worker import end_with_parent, read_message, write_me
 
 LEAST_BYTES = 2_000_000
 """Below this, a process costs more than it brings."""
+AHEAD = 3
+"""Files that it has while it reads one, so that it need not wait until this process gets to its answer."""
 LONGEST_WAIT = 20.0
 """Seconds for one file."""
 _encoder = msgspec.msgpack.Encoder(enc_hook=str)
@@ -89,14 +91,17 @@ class Beside:
         """Hands out files from the end of the list, until there are none or the process is gone."""
         stdin, stdout = cast(BinaryIO, self._process.stdin), cast(BinaryIO, self._process.stdout)
         try:
-            while (file := self._next()) is not None:
-                write_message(stdin, msgspec.msgpack.encode(file))
-                message = read_message(stdout)
+            asked = deque[Asked]()
+            while True:
+                while len(asked) <= AHEAD and (file := self._next()) is not None:
+                    write_message(stdin, msgspec.msgpack.encode(file))
+                    asked.append(file)
+                message = read_message(stdout) if asked else None
                 if message is None:
                     return
                 answer = msgspec.msgpack.decode(message, type=Answer)
                 with self._changed:
-                    self._answers[file.path] = answer
+                    self._answers[asked.popleft().path] = answer
                     self._changed.notify_all()
         except (OSError, ValueError, msgspec.MsgspecError):
             return
