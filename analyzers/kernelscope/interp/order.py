@@ -50,9 +50,12 @@ class FileOrder:
         """Whether a function may work on tensors itself, and does not only build models or read settings."""
         return self._bodies[scope.node].computes
 
-    def hands_on(self, scope: Scope) -> bool:
-        """Whether what a function is given may go on to one that works on tensors."""
-        return _gives_on(scope) and any(bool(Uses(_node(other)).tensors) for other in self.called[scope.node])
+    def hands_on(self, scope: Scope, further: int = 1) -> bool:
+        """Whether what a function is given may go on to one that works on tensors, or to one that hands it on."""
+        called = self.called[scope.node] if _gives_on(scope) else []
+        return any(
+            bool(Uses(_node(other)).tensors) or (further > 0 and self.hands_on(other, further - 1)) for other in called
+        )
 
     @cached_property
     def called(self) -> dict[t.Stmt, list[Scope]]:
@@ -169,16 +172,19 @@ def _node(scope: Scope) -> t.FunctionDef:
 
 
 def _gives_on(scope: Scope) -> bool:
-    """Whether a function gives a parameter on to what it calls."""
+    """Whether a function gives a parameter on to what it calls, or what a call has made of one."""
     node = _node(scope)
     own = {param.name for param in node.args}
-    given = (
-        argument
-        for call in t.walk(*node.body)
-        if isinstance(call, t.Call)
-        for argument in (*call.args, *(keyword.value for keyword in call.keywords))
-    )
-    return any(isinstance(argument, t.Name) and argument.id in own for argument in given)
+    for statement in t.walk(*node.body):
+        if isinstance(statement, t.Assign) and any(_takes(part, own) for part in t.walk(statement.value)):
+            own.update(bound_names(statement))
+    return any(_takes(part, own) for part in t.walk(*node.body))
+
+
+def _takes(node: t.Node, names: Set[str]) -> bool:
+    """Whether a call is given one of these names."""
+    given = (*node.args, *(keyword.value for keyword in node.keywords)) if isinstance(node, t.Call) else ()
+    return any(isinstance(argument, t.Name) and argument.id in names for argument in given)
 
 
 def works_on_tensors(scope: Scope) -> bool:
