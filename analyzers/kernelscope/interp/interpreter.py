@@ -37,7 +37,7 @@ from kernelscope.interp.values import (
 from kernelscope.ops import ShapeError
 from kernelscope.results import Span
 from kernelscope.syntax.python import tree as t
-from kernelscope.tensor import Shape, Unknown
+from kernelscope.tensor import Shape, Tensor, Unknown
 from kernelscope.turns import give_way
 from kernelscope.workspace.modules import Definition, Missing, ModuleRef, Resolved
 from kernelscope.workspace.modules import External as OutsideName
@@ -135,6 +135,11 @@ class Interpreter:
     those that are none."""
     receivers: dict[t.Stmt, Instance] = field(default_factory=dict[t.Stmt, "Instance"])
     """For each class the object that nobody is seen to make."""
+    set_up: dict[Hashable, tuple[Instance, dict[str, Instance | Tensor]]] = field(
+        default_factory=dict[Hashable, "tuple[Instance, dict[str, Instance | Tensor]]"]
+    )
+    """What functions store in objects that others made, by function and object, which is held here so that it stays
+    the same."""
     layers: dict[Hashable, Instance] = field(default_factory=dict[Hashable, "Instance"])
     """Layers by class and what they are made with: two that are made alike are alike."""
     promised: dict[t.Stmt, dict[str, Value]] = field(default_factory=dict[t.Stmt, "dict[str, Value]"])
