@@ -20,7 +20,7 @@ from typing import Any, BinaryIO, NamedTuple
 
 from kernelscope import __version__
 
-SCHEMA = 55
+SCHEMA = 56
 BUSY_SECONDS = 0.5
 PAGE_ROWS = 200
 UNUSED_SECONDS = 30 * 86_400

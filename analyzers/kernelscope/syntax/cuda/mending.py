@@ -11,6 +11,7 @@ import re
 from kernelscope.results import Span
 from kernelscope.syntax.cuda.macros import bracketed, closing
 from kernelscope.syntax.cuda.mapped import Mapped, joined, standing_for
+from kernelscope.syntax.cuda.shifts import shifted
 
 _ATTRIBUTE = re.compile(
     rb"__(?<!\w__)(?:(?:attribute|launch_bounds|cluster_dims|maxnreg|block_size|noinline|builtin_align|nv_pure)__|declspec)"
@@ -54,15 +55,18 @@ def attributes_before(text: bytes, begin: int, end: int) -> bytes:
 
 
 def unmistakable(text: Mapped) -> Mapped:
-    """`A<4> x = y;` with `register` before it: the grammar would read two comparisons and an assignment."""
-    places = [match.start(1) for match in _TEMPLATED.finditer(text.data)]
+    """`A<4> x = y;` with `register` before it: the grammar would read two comparisons and an assignment; and `i < (n >>
+    1)`, which without the brackets it would read as a template and another comparison."""
+    added = [(match.start(1), b"register ") for match in _TEMPLATED.finditer(text.data)]
+    for begin, end in shifted(text.data):
+        added += [(begin, b"("), (end, b")")]
     parts: list[Mapped] = []
     copied = 0
-    for place in places:
+    for place, word in sorted(added):
         at = text.origin(place, place + 1).start
-        parts += [text.slice(copied, place), standing_for(b"register ", Span(at, at))]
+        parts += [text.slice(copied, place), standing_for(word, Span(at, at))]
         copied = place
-    return joined([*parts, text.slice(copied, len(text.data))]) if places else text
+    return joined([*parts, text.slice(copied, len(text.data))]) if added else text
 
 
 def mended(data: bytes) -> bytes:
