@@ -7,6 +7,7 @@ functions that say what they return; nothing is told of other expressions.
 from __future__ import annotations
 
 from kernelscope.kernels.cuda import types
+from kernelscope.kernels.cuda.intrinsics import GROUPS, object_kind
 from kernelscope.kernels.cuda.units import Unit
 from kernelscope.syntax.cuda.expressions import Binary, Call, Cast, Expr, Name, Subscript, Unary, parse_expression
 from kernelscope.syntax.cuda.functions import Function
@@ -43,6 +44,11 @@ def _type_for(pointer: bool, argument: str, unit: Unit, caller: Function, offset
     found = written.removesuffix("*").strip() if pointer else written
     if found.endswith("*"):
         return None
+    if found == "auto" and not pointer:
+        declared = unit.declarations.at(argument, offset)
+        return GROUPS.get(object_kind(declared.value or "") or "") if declared is not None else None
+    if object_kind(found) in GROUPS:
+        return found
     is_known = types.layout(found) is not None or any(own.name == found for own in caller.templates)
     return found if is_known else None
 

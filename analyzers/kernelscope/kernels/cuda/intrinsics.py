@@ -87,6 +87,7 @@ METHODS: dict[str, dict[str, Effect]] = {
         "sync": Effect(Kind.BARRIER, "block.sync()"),
         "barrier_wait": Effect(Kind.BARRIER, "block.barrier_wait()"),
     },
+    "group": {"sync": Effect(Kind.BARRIER, "thread_group.sync()")},
     "grid": {"sync": Effect(Kind.BARRIER, "grid.sync()")},
     "cluster": {"sync": Effect(Kind.BARRIER, "cluster.sync()")},
     "tile": {
@@ -106,17 +107,21 @@ METHODS: dict[str, dict[str, Effect]] = {
                      "compare_exchange_strong", "compare_exchange_weak")
     },
 }  # fmt: skip
-"""Methods by the kind of object: cooperative groups, libcu++."""
+"""Methods by the kind of object: cooperative groups, of which `group` may be any, libcu++."""
 
 OBJECTS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"tiled_partition|thread_block_tile|coalesced_threads|coalesced_group|binary_partition"), "tile"),
     (re.compile(r"this_thread_block|\bthread_block\b"), "block"),
+    (re.compile(r"\bthread_group\b"), "group"),
     (re.compile(r"this_grid|\bgrid_group\b|this_multi_grid|multi_grid_group"), "grid"),
     (re.compile(r"this_cluster|\bcluster_group\b"), "cluster"),
     (re.compile(r"\bcuda::(?:std::)?barrier\b|\bbarrier<"), "barrier"),
     (re.compile(r"\bcuda::(?:std::)?atomic(?:_ref)?\b"), "atomic"),
 )
 """What a declaration says its object is: the first pattern found in its type or value."""
+
+GROUPS = {"block": "thread_block", "tile": "thread_block_tile", "grid": "grid_group", "cluster": "cluster_group"}
+"""Types of cooperative groups by the kind of object."""
 
 LIBRARY_TYPES: tuple[tuple[re.Pattern[str], tuple[Effect, ...]], ...] = (
     (

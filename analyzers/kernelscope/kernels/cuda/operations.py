@@ -297,7 +297,8 @@ class _Walk:
         name = plain[1]
         parameter = next((p for p in self.function.params if p.name == name), None)
         if parameter is not None:
-            return kind_of_object(self.unit, parameter.type)
+            kind = types.bare(parameter.type).rstrip("&* ")
+            return kind_of_object(self.unit, dict(self.reached.bound).get(kind, parameter.type))
         declared = self.unit.declarations.at(name, offset)
         if declared is not None and declared.value and (address := _ADDRESS.fullmatch(declared.value)):
             declared = self.unit.declarations.at(address[1], offset)  # a pointer to it
