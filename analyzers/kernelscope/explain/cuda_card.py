@@ -157,4 +157,5 @@ def _held(facts: KernelFacts, space: str) -> str:
     """Memory of a kind that the kernel has at hand, and so may use; empty where it has none."""
     if space == "shared":
         return next((array.name for array in (*facts.shared.static, *facts.shared.dynamic)), "")
-    return next((p.name for p in facts.function.params if types.bare(p.type).endswith("*")), "")
+    reaching = (p.name for p in facts.function.params if types.bare(p.type).endswith("*") or types.is_accessor(p.type))
+    return next(reaching, "")

@@ -63,11 +63,12 @@ def memory_picture(facts: KernelFacts, accesses: Sequence[AccessAxes], options: 
 
 
 def _far(facts: KernelFacts, places: dict[str, Location]) -> list[Held]:
-    """Arguments that lead to global memory: pointers, descriptors of tensors, pointers in structs that are passed."""
+    """Arguments that lead to global memory: pointers, accessors and descriptors of tensors, pointers in structs."""
     far: list[Held] = []
     for parameter in facts.function.params:
         is_tensor = _DESCRIPTOR.search(parameter.type) is not None
-        if is_tensor or types.bare(parameter.type).endswith(("*", "&")):
+        reaches = types.bare(parameter.type).endswith(("*", "&")) or types.is_accessor(parameter.type)
+        if is_tensor or reaches:
             span = facts.unit.source.span(parameter.node)
             places[parameter.name] = facts.location(span)
             written = " ".join(parameter.type.replace("__restrict__", " ").split())

@@ -66,6 +66,18 @@ def value_of(type_text: str) -> str | None:
     return text.rpartition("::")[2].lstrip("_").removeprefix("nv_")
 
 
+ACCESSORS = frozenset(
+    ("PackedTensorAccessor", "PackedTensorAccessor32", "PackedTensorAccessor64", "GenericPackedTensorAccessor",
+     "TensorAccessor")
+)  # fmt: skip
+"""PyTorch's templates of accessors of tensors, by element type and number of axes."""
+
+
+def is_accessor(type_text: str) -> bool:
+    """Whether a type is an accessor of a tensor, which reaches memory as pointers do."""
+    return bare(type_text).partition("<")[0].rpartition("::")[2].strip() in ACCESSORS
+
+
 _INTEGER_SIGNS = re.compile(r"\b(?:unsigned|u\w+|size_t)\b")
 
 

@@ -28,6 +28,7 @@ from kernelscope.kernels.cuda.warp.types import (
     Number,
     Opaque,
     PointerTo,
+    Strided,
     StructType,
     Type,
     TypeParameter,
@@ -397,6 +398,12 @@ def _method_call(m: Machine, node: t.Call, func: t.Member, names: Names) -> Valu
         from kernelscope.kernels.cuda.warp.groups import group_member
 
         return group_member(m, base, func.name, _values(m, node, names))
+    if isinstance(base, Pointer) and isinstance(base.target, Strided):
+        from kernelscope.kernels.cuda.warp.accessors import accessor_method
+
+        told = accessor_method(m, base, base.target, func.name, _values(m, node, names))
+        if told is not None:
+            return told
     arguments = _arguments(m, node, names)
     if isinstance(base, Record):
         result = method(m, base, func.name, arguments, func.arguments, node.span, names)

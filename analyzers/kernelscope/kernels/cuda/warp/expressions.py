@@ -21,6 +21,7 @@ from kernelscope.kernels.cuda.warp.types import (
     Array,
     Opaque,
     PointerTo,
+    Strided,
     StructType,
     Type,
     Vector,
@@ -272,6 +273,10 @@ def _element(m: Machine, node: t.Subscript, names: Names) -> Place | None:
             space = pointer.memory.space
         name = f"{written_name(node)}[…]" if given else written_name(node)
         return Cell(Open(name, varying, space, given, _open_element(m, name, number, varying)), NO_TYPE)
+    if isinstance(pointer.target, Strided):
+        from kernelscope.kernels.cuda.warp.accessors import element
+
+        return element(m, pointer, pointer.target, number)
     return InMemory(m.moved(pointer, number))
 
 

@@ -23,6 +23,7 @@ from kernelscope.kernels.cuda.warp.types import (
     Number,
     Opaque,
     PointerTo,
+    Strided,
     StructType,
     Type,
     TypeParameter,
@@ -172,6 +173,10 @@ class Machine:
                 return Pointer(Memory(short(name), "local", element), dim(0), element)
             case TypeParameter() | Opaque():
                 return Open(short(name), varying, space)
+            case Strided():
+                from kernelscope.kernels.cuda.warp.accessors import passed_accessor
+
+                return passed_accessor(self, kind, short(name))
 
     def integer(self, value: Value) -> Dim | None:
         """The number that a value is when an index needs one."""
@@ -340,12 +345,14 @@ class Machine:
             self.unread.setdefault(text)
 
     def load(self, place: Place, span: Span, written: str = "") -> Value:
-        """Read a place; arrays are their own address."""
+        """Read a place; arrays are their own address, as are accessors of some axes of a tensor."""
         if isinstance(place, Cell):
             return place.value
         pointer = place.pointer
         if isinstance(pointer.target, Array):
             return Pointer(pointer.memory, pointer.offset, pointer.target.element)
+        if isinstance(pointer.target, Strided):
+            return pointer
         varying = self.symbols.varying(pointer.offset)
         if pointer.memory.space == "local":
             cell = pointer.memory.cell

@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Iterator
 
 from kernelscope.dims import Dim, dim, maximum
+from kernelscope.kernels.cuda.types import ACCESSORS
 from kernelscope.kernels.cuda.warp.definitions import Definitions
 from kernelscope.kernels.cuda.warp.names import Names
 from kernelscope.kernels.cuda.warp.specialisations import specialised
@@ -18,6 +19,7 @@ from kernelscope.kernels.cuda.warp.types import (
     Number,
     Opaque,
     PointerTo,
+    Strided,
     StructType,
     Type,
     TypeParameter,
@@ -106,8 +108,21 @@ class Resolver:
         for macro in self.definitions.macro(name.base):
             if isinstance(macro, t.Name) and macro.id != name.base:
                 return self.type(t.TypeName(macro.id, name.span, macro.scope, macro.arguments), names, depth + 1)
+        if name.base in ACCESSORS and (accessor := self._accessor(name, names, depth)) is not None:
+            return accessor
         scope = self.definitions.unrenamed(name.scope) if name.scope else ""
         return Opaque(f"{CUB}{name.base}" if f"::{scope}".endswith("::cub") else name.base)
+
+    def _accessor(self, name: t.TypeName, names: Names, depth: int) -> Strided | None:
+        """`PackedTensorAccessor32<float, 3>`, where the number of axes is known."""
+        element, rank = name.arguments[:2] if len(name.arguments) > 1 else (None, None)
+        if isinstance(rank, t.TypeName):
+            rank = t.Name(rank.base, rank.span, rank.scope, rank.arguments)
+        number = self.number(rank, names) if rank is not None else None
+        axes = self.known(number).const if number is not None else None
+        if not isinstance(element, t.TypeName) or axes is None or axes < 1:
+            return None
+        return Strided(self.type(element, names, depth + 1), axes)
 
     def _conditional(self, name: t.TypeName, names: Names, depth: int) -> Type | None:
         """`conditional_t<test, A, B>`, or `conditional<test, A, B>::type`, where the test is a number."""
@@ -285,6 +300,9 @@ class Resolver:
             case Array(element=element, count=count):
                 size = self.size(element)
                 return None if size is None or count is None else size * count
+            case Strided(element=element):
+                size = self.size(element)
+                return size * dim(kind.stride) if size is not None else None
             case _:
                 return size_of(kind)
 

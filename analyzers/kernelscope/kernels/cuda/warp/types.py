@@ -71,7 +71,23 @@ class Opaque:
     name: str = ""
 
 
-Type = Number | Vector | PointerTo | Array | StructType | TypeParameter | Opaque
+@dataclass(frozen=True, slots=True)
+class Strided:
+    """An accessor of a tensor from one of its axes on: what lies along it is as far apart as a stride says."""
+
+    element: Type
+    rank: int
+    """The axes of the tensor."""
+    tensor: str = ""
+    axis: int = 0
+
+    @property
+    def stride(self) -> str:
+        """The elements between what lies side by side along the axis."""
+        return f"{self.tensor}.stride({self.axis})"
+
+
+Type = Number | Vector | PointerTo | Array | StructType | TypeParameter | Opaque | Strided
 
 _BITS = re.compile(r"(?:std::)?(?:u?int(?:_fast|_least)?)(8|16|32|64)_t\Z")
 _VECTOR = re.compile(r"(u?)(char|short|int|long|longlong|float|double)([1-4])\Z")
@@ -166,6 +182,8 @@ def described(kind: Type) -> str:
             return f"{described(kind.element)}[{kind.count if kind.count is not None else ''}]"
         case StructType():
             return kind.struct.name
+        case Strided():
+            return kind.tensor
 
 
 Bindings = Mapping[str, Type | Dim]
