@@ -1,7 +1,8 @@
 """How many groups of asynchronous copies a kernel's waits leave in flight, which is how deep its pipeline is.
 
 PTX ISA, `cp.async.wait_group N`: waits until at most N of the most recent groups are pending; CUDA C++ Programming
-Guide, `__pipeline_wait_prior(N)`; CuTe's `cp_async_wait<N>`.
+Guide, `__pipeline_wait_prior(N)`, `cuda::pipeline_consumer_wait_prior<N>`, `cooperative_groups::wait_prior<N>`; CuTe's
+`cp_async_wait<N>`.
 """
 
 from __future__ import annotations
@@ -14,7 +15,9 @@ from kernelscope.kernels.cuda.assembly import constant_operand
 from kernelscope.kernels.cuda.operations import Reached
 
 _PTX = re.compile(r"\bcp\.async\.wait_(?:all|group\s+(%?\w+))")
-_CALL = re.compile(r"\b(?:__pipeline_wait_prior\s*\(([^()]*)\)|cp_async_wait\s*<([^<>]*)>)")
+_CALL = re.compile(
+    r"\b(?:__pipeline_wait_prior\s*\(([^()]*)\)|(?:cp_async_wait|pipeline_consumer_wait_prior|wait_prior)\s*<([^<>]*)>)"
+)
 
 
 def groups_in_flight(reached: Sequence[Reached]) -> list[Dim]:

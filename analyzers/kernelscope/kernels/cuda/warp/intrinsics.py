@@ -59,9 +59,10 @@ def _atomic(m: Machine, node: t.Call, names: Names) -> Value | None:
 
 
 def _copy_async(m: Machine, node: t.Call, names: Names) -> Value | None:
-    """`__pipeline_memcpy_async(to, from, bytes)`: a load from global and a store to shared memory."""
-    values = _values(m, node, names)
-    if len(values) < 3:
+    """`__pipeline_memcpy_async(to, from, bytes)` and `cuda::memcpy_async`: a load from global and a store to shared
+    memory; not the copy of a whole group, whose threads share it out as the library likes."""
+    values = [evaluate(m, part, names) for part in node.args[:3]]  # not the barrier or pipeline that is told
+    if len(values) < 3 or not isinstance(values[0], Pointer | Open):
         return None
     target, source, size = m.pointer(values[0]), m.pointer(values[1]), m.integer(values[2])
     if size is not None:
@@ -240,7 +241,7 @@ INTRINSICS: dict[str, Rule] = {
         for scope in ("", "_block", "_system")
     },
     "unsafeAtomicAdd": _atomic,
-    "__pipeline_memcpy_async": _copy_async,
+    **_each("__pipeline_memcpy_async memcpy_async", _copy_async),
     "memcpy": _memory_function,
     **_each("__shfl_sync __shfl_xor_sync __shfl_up_sync __shfl_down_sync", _shuffle),
     **_each("__shfl __shfl_xor __shfl_up __shfl_down", _shuffle),
@@ -259,6 +260,8 @@ INTRINSICS: dict[str, Rule] = {
     "this_cluster": _cluster,
     "tiled_partition": _tile,
     **_each("__cvta_generic_to_shared __cvta_generic_to_global __nvvm_get_smem_pointer", _address),
+    **_each("make_pipeline", _nothing),
+    **_each("aligned_size_t", _same),
     **_each("move forward __builtin_assume_aligned make_const as_const addressof", _same),
     **_each("__float_as_int __float_as_uint __int_as_float __uint_as_float", _bit_cast),
     **{f"make_{name}": _make_vector(name) for name in _VECTORS},
