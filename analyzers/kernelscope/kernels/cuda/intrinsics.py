@@ -179,6 +179,7 @@ _PTX: tuple[tuple[re.Pattern[str], Kind, str], ...] = (
 )
 
 
+@lru_cache(maxsize=4096)
 def effect_of(name: str) -> Effect | None:
     """What a called function of CUDA's does; `name` as written, without template arguments."""
     plain = name.removeprefix("::")

@@ -11,7 +11,6 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from pathlib import Path
 
 from tree_sitter import Node
 
@@ -177,7 +176,7 @@ class _Walk:
     def __init__(self, reached: Reached, direct: bool, found: Behaviour) -> None:
         self.unit, self.function, self.reached = reached.unit, reached.function, reached
         self.direct, self.found = direct, found
-        self.source, self.path = reached.unit.source, Path(reached.unit.path)
+        self.source, self.path = reached.unit.source, reached.unit.file
         self.callees: list[Reached] = []
         self.constants = reached.constants
         self.instances = [reached.instance(numbers) for numbers in found.instances]
@@ -442,6 +441,8 @@ class _Walk:
 
     def _library_types(self, site: CallSite) -> None:
         body = self.source.text(site.node)
+        if "::" not in body and "SM" not in body:
+            return
         renamed = (line.name for line in self.unit.brought() if line.kind == "renamed" and line.target == "cub")
         for pattern, effects in library_types(frozenset(renamed)):
             for used in objects_of(site.node, body, pattern):

@@ -11,6 +11,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Container, Iterator
 from functools import cached_property
 from itertools import islice
+from pathlib import Path
 from weakref import WeakValueDictionary
 
 from kernelscope.kernels.cuda.arguments import Arguments
@@ -301,6 +302,10 @@ class Unit:
             unit.versions = self.versions
             found.append((unit, branches))
         return tuple(found)
+
+    @cached_property
+    def file(self) -> Path:
+        return Path(self.path)
 
     @cached_property
     def functions(self) -> tuple[Function, ...]:
