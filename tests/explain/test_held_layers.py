@@ -123,3 +123,35 @@ def test_that_objects_of_one_class_hold_different_layers_is_said_where_one_is_dr
     assert said.format("Chain") in told(tmp_path, "dataflow", OPEN, "Stages")
     assert said.format("Act") in told(tmp_path, "dataflow", PICKED.format(first="True", second="False"), "Picks")
     assert "one of 2" not in told(tmp_path, "dataflow", PICKED.format(first="True", second="True"), "Picks")
+
+
+EXTENDED = """
+import torch
+from torch import nn
+
+
+class Net(nn.Module):
+    def __init__(self, channels, width):
+        super().__init__()
+        self.enter = nn.Conv2d(channels, width, 3, padding=1)
+
+    def forward(self, x):
+        return self.enter(x)
+
+
+class Refined(Net):
+    def __init__(self, channels, width):
+        super().__init__(2 * channels, width)
+
+    def forward(self, x, coarse):
+        return super().forward(torch.cat([x, coarse], dim=1))
+"""
+
+
+def test_an_object_of_a_class_below_that_does_more_does_not_stand_for_those_of_the_class(tmp_path: Path) -> None:
+    assert "[W, C, 3, 3]" in told(tmp_path, "dataflow", EXTENDED, "Net")
+    assert "[W, 2*C, 3, 3]" in told(tmp_path, "dataflow", EXTENDED, "Refined")
+
+
+def test_of_objects_that_hold_different_layers_the_one_that_does_most_is_drawn(tmp_path: Path) -> None:
+    assert "narrow" in told(tmp_path, "dataflow", OPEN, "Stages")

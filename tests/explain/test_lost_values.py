@@ -403,3 +403,37 @@ def test_a_tensor_that_is_turned_where_it_lies_is_not_lost(tmp_path: Path) -> No
 def test_what_a_model_gives_that_is_handed_all_arguments_is_drawn_on(tmp_path: Path) -> None:
     joined, _ = picture(tmp_path, ARRANGED, "Judges")
     assert {("model", "cross_entropy"), ("model", "ReLU")} <= joined
+
+
+BOOKS = """
+import torch
+from torch import nn
+
+
+class Books(nn.Module):
+    def __init__(self, books, words, width):
+        super().__init__()
+        self.tables = nn.ModuleList([nn.Embedding(words, width) for _ in range(books)])
+        self.query = nn.Linear(width, width)
+
+    def forward(self, codes, scaling):
+        b, t, n = codes.size()
+        parts = [table(codes[:, :, i]).unsqueeze(-1) for i, table in enumerate(self.tables)]
+        query = self.query(torch.cat(parts, dim=-1).sum(-1))
+        query *= scaling
+        return query.softmax(-1)
+"""
+
+
+def test_what_a_comprehension_does_for_each_is_drawn_as_often(tmp_path: Path) -> None:
+    _, text = picture(tmp_path, BOOKS, "Books")
+    assert "for table in tables (×" in text
+    table = to_text(Analysis([tmp_path]).document("ops", Target(tmp_path / "model.py", None, "Books"))).text
+    rows = [[cell.strip() for cell in line.split("│")] for line in table.splitlines()]
+    assert [row[3:6] for row in rows if len(row) > 5 and row[2] == "Embedding table"][-1] == ["Bo", "0", "4*b*t*Wi"]
+    assert [row[5] for row in rows if len(row) > 5 and row[2] == "concat"][-1] == "4*b*t*Wi*Bo"
+
+
+def test_what_a_statement_multiplies_by_is_named_without_its_sign(tmp_path: Path) -> None:
+    _, text = picture(tmp_path, BOOKS, "Books")
+    assert "│ × scaling │" in text

@@ -15,6 +15,12 @@ MAX_TERMS = 10
 """Terms of a formula that are written out, those of the highest degree first."""
 
 
+def counted_at(element_bytes: int) -> str:
+    """How many bytes the elements of tensors take."""
+    which = "elements that are floating-point, or of unknown type,"
+    return f"{which} are counted at {element_bytes} bytes; bind bytes=4 for float32"
+
+
 class Amounts:
     """Writes amounts in the names of one document."""
 

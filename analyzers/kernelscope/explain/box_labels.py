@@ -221,7 +221,7 @@ class BoxLabels:
             after = module.text.slice(Span(inner.end, whole.end)).strip()
             while before.endswith("(") and after.startswith(")"):
                 before, after = before[:-1].rstrip(), after[1:].lstrip()
-            text = after.lstrip("*+-/ ") or before.rstrip("*+-/ ")
+            text = after.lstrip("*+-/= ") or before.rstrip("*+-/= ")
         else:
             text = _last_operand(text, SIGNS.get(node.operator, ""))
         text = " ".join(text.split())
@@ -367,7 +367,7 @@ def _last_operand(text: str, sign: str) -> str:
     for at in range(len(text) - 1, 0, -1):
         depth += {")": 1, "]": 1, "(": -1, "[": -1}.get(text[at], 0)
         if depth == 0 and text[at] == sign and sign not in (text[at - 1], text[at + 1 : at + 2]):
-            return text[at + 1 :].strip()
+            return text[at + 1 :].lstrip("= ").strip()
     return ""
 
 

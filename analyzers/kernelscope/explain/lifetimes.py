@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from kernelscope.explain.amounts import Amounts
+from kernelscope.explain.amounts import Amounts, counted_at
 from kernelscope.explain.document import Block, Document, Heading, Line, Table
 from kernelscope.explain.flow_chart import Chart
 from kernelscope.explain.numbers import memory
@@ -61,7 +61,7 @@ def lifetimes(
     blocks: list[Block] = [tensors, Heading("Memory by step"), steps]
     blocks += chart.names.legend_of(tensors, texts=lives.amounts.formulas)
     notes = (
-        f"floating-point elements are counted at {lives.element_bytes} bytes; bind bytes=4 for float32",
+        counted_at(lives.element_bytes),
         "each tensor is taken to be freed after its last use; while training, autograd keeps more",
         *lives.peak_note(),
         *guesses(flow),

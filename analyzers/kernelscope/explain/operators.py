@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from kernelscope.dims import Dim, dim, total
-from kernelscope.explain.amounts import Amounts
+from kernelscope.explain.amounts import Amounts, counted_at
 from kernelscope.explain.box_labels import launched
 from kernelscope.explain.document import Block, Card, CardRow, Document, Heading, Line, Table
 from kernelscope.explain.flow_chart import Chart
@@ -55,7 +55,7 @@ def operator_table(
     notes = [
         f"lines without a file are those of {found.path.name}",
         "a multiply-add is two FLOPs; every operand, weight and result is counted once",
-        f"floating-point elements are counted at {rows.element_bytes} bytes; bind bytes=4 for float32",
+        counted_at(rows.element_bytes),
     ]
     if options.bindings and (free := rows.free()):
         notes.append(f"FLOPs are a number once {' and '.join(free)} {'is' if len(free) == 1 else 'are'} bound, too")

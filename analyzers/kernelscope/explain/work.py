@@ -21,6 +21,8 @@ from kernelscope.tensor import DType, Size, Tensor, Unknown
 
 ELEMENT_BYTES = 2
 LOST = Unknown("how many there are is not known")
+JOINED = frozenset(("cat", "stack"))
+"""Operators that read as many numbers as they give."""
 LOOKUPS = frozenset(("embedding", "nn.Embedding", "gather", "index_select", "take", "index"))
 """Operators that read as much of a table as they give."""
 TOO_LONG = Unknown("a formula of more terms than one would read")
@@ -84,8 +86,12 @@ def traffic(leaf: Node, element_bytes: int) -> Size:
     weights = leaf.step.target.parameters.values() if isinstance(leaf.step.target, Module) else ()
     results = list(tensors_in(leaf.step.result))
     read = [use.value for use in leaf.uses]
+    if leaf.operator in JOINED:  # of parts that are alike one stands for all
+        read = results
     if leaf.operator in LOOKUPS:
         read, weights = [*results, *(v for v in read if _is_integer(v))], ()
+    if leaf.step.kind == "store" and leaf.step.args and isinstance(written := leaf.step.args[-1], Tensor):
+        read, results = [written], [written]  # of what it is written into no more is touched
     total: Size = dim(0)
     for value in (*read, *weights, *results):
         total = _sum(total, size_of(value, element_bytes))

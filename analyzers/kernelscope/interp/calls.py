@@ -265,7 +265,8 @@ def call_function(run: Interpreter, function: Function, args: Arguments, kwargs:
         if run.running and (caller := run.running[-1].function) is not None:
             run.contexts.edges.add((caller.definition.node, node))
         receiver = function.receiver if function.is_bound else None
-        if is_whole:  # nobody makes a call that fails: it is of another way through the code than this one
+        is_own = is_whole and not _is_extended(run, function)
+        if is_own:  # nobody makes a call that fails: it is of another way through the code than this one
             facts = run.known.facts
 
             def told(size: Dim) -> Dim:
@@ -290,6 +291,16 @@ def call_function(run: Interpreter, function: Function, args: Arguments, kwargs:
             result = run.symbols.lasting(node.name.removeprefix("get_"), result.reason)
         run.constants[node] = result
     return result
+
+
+def _is_extended(run: Interpreter, function: Function) -> bool:
+    """Whether a method runs for the method of a class below that extends it by more: `super().forward(joined)` tells
+    nothing of the objects of the class itself."""
+    owner, receiver = function.definition.owner, function.receiver
+    if owner is None or not isinstance(receiver, Instance) or receiver.cls.node is owner.node:
+        return False
+    own = run.classes.attribute(receiver.cls, function.definition.name)
+    return isinstance(own, Definition) and own.node is not function.definition.node
 
 
 def _only_loads(run: Interpreter, function: Function, args: Arguments, kwargs: Keywords) -> bool:

@@ -120,8 +120,9 @@ def traced_choice(
 ) -> Value:
     """The same for what does one thing; the steps that are kept are those of the entry that is followed best."""
     found = _of_each(run, choice, args, kwargs, span, trace)
-    attempt, own, _ = min(found, key=lambda entry: entry[0].lost)
     results, ways = [result for _, result, _ in found], different_things(run, choice)
+    hold_others = ways > 1 and isinstance(choice.entries[0], Instance)  # then the one that does most tells most
+    attempt, own, _ = min(found, key=lambda entry: -entry[0].length if hold_others else entry[0].lost)
     if isinstance(own, Instance) and (record := _common_record(run, choice, results, own)) is not None:
         held = {name: trace.as_of(value, own.attributes[name]) for name, value in record.attributes.items()}
         return trace.settled(attempt, ways, Instance(record.cls, held, True, made_with=record.made_with), own)

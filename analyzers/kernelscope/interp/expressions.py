@@ -360,7 +360,8 @@ def _comprehension(run: Interpreter, scope: Scope, node: t.ListComp | t.Generato
         deeper = iterated(run, evaluate(run, inner, clause.iter))
         assign(run, inner, clause.target, deeper.element if isinstance(deeper, Alike) else any_of(deeper))
     count = items.count if isinstance(items, Alike) and not others and not first.ifs else None
-    return Alike(evaluate(run, inner, node.elt), count)
+    with run.loop("loop", first.span, count):
+        return Alike(evaluate(run, inner, node.elt), count)
 
 
 def _each(

@@ -19,9 +19,9 @@ from kernelscope.interp.interpreter import Interpreter
 from kernelscope.interp.joins import as_given
 from kernelscope.interp.limits import OBJECT_STEPS, OutOfBudget
 from kernelscope.interp.order import ENTRIES
-from kernelscope.interp.receivers import alone
+from kernelscope.interp.receivers import alone, seeded_instance
 from kernelscope.interp.symbols import sizes_in
-from kernelscope.interp.values import Flag, Function, Instance, Opaque, Open, Scope, Value, present
+from kernelscope.interp.values import Class, Flag, Function, Instance, Opaque, Open, Scope, Value, present
 from kernelscope.ops import ShapeError
 from kernelscope.syntax.python import tree as t
 from kernelscope.tensor import Tensor
@@ -49,6 +49,29 @@ def stored_later(run: Interpreter, instance: Instance, name: str) -> Instance | 
     return as_given(value) if isinstance(value, Instance) else value
 
 
+def some_stored(run: Interpreter, instance: Instance, name: str) -> Instance | None:
+    """For a picture some layer of the one class whose objects the only function stores that stores any there."""
+    if run.trace is None or run.certain or not instance.is_module:
+        return None
+    storing = list(_storing(run, instance.cls, name))
+    values = [value for definition in storing[:1] for value in _values_stored(definition.node, name)]
+    if len(storing) != 1 or len(values) != 1 or not isinstance(values[0], t.Call):
+        return None
+    made = run.module_name(storing[0].path, t.dotted(values[0].func) or "")
+    is_layer = isinstance(made, Class) and run.classes.is_module(made.definition)
+    return seeded_instance(run, made.definition) if is_layer else None
+
+
+def _values_stored(node: t.Stmt, name: str) -> list[t.Expr]:
+    """What the assignments of a function give to an attribute."""
+    return [
+        statement.value
+        for statement in t.walk(*(node.body if isinstance(node, t.FunctionDef) else ()))
+        if isinstance(statement, t.Assign)
+        and any(isinstance(part, t.Attribute) and part.attr == name for part in t.walk(*statement.targets))
+    ]
+
+
 def _storing(run: Interpreter, cls: Definition, name: str) -> Iterator[Definition]:
     """The functions of the class's file that store an attribute under a name, but for those that set it to None.
 
@@ -70,13 +93,7 @@ def _storing(run: Interpreter, cls: Definition, name: str) -> Iterator[Definitio
 
 def _stores_none(node: t.FunctionDef, name: str) -> bool:
     """Whether a function only takes away what is stored under a name."""
-    values = [
-        statement.value
-        for statement in t.walk(*node.body)
-        if isinstance(statement, t.Assign)
-        and any(isinstance(part, t.Attribute) and part.attr == name for part in t.walk(*statement.targets))
-    ]
-    return all(isinstance(value, t.Constant) and value.value is None for value in values)
+    return all(isinstance(v, t.Constant) and v.value is None for v in _values_stored(node, name))
 
 
 def _stores(run: Interpreter, definition: Definition, instance: Instance | None) -> dict[str, Instance | Tensor]:

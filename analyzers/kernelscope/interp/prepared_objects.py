@@ -64,9 +64,9 @@ def _leave_open_what_moves(run: Interpreter, instance: Instance) -> None:
 
 def stored_elsewhere(run: Interpreter, instance: Instance, name: str) -> Maybe:
     """What a used object may hold where a new one holds nothing."""
-    from kernelscope.interp.later_stores import stored_later
+    from kernelscope.interp.later_stores import some_stored, stored_later
 
-    if (stored := stored_later(run, instance, name)) is not None:
+    if (stored := stored_later(run, instance, name) or some_stored(run, instance, name)) is not None:
         return Maybe(stored, f"self.{name}")
     kind = Number if run.classes.is_counted(instance.cls, name) else Unknown
     return Maybe(kind(f"other code may store self.{name}"), f"self.{name}")

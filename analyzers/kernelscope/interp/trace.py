@@ -72,6 +72,11 @@ class Attempt:
     replaced: dict[Any, Value] = field(default_factory=dict[Any, Value])
 
     @property
+    def length(self) -> int:
+        """How many steps it is."""
+        return sum(1 for step in self.steps for _ in step.walk())
+
+    @property
     def lost(self) -> int:
         """How many calls in it are not followed."""
         return sum(inner.kind in ("unfollowed", "choice") for step in self.steps for inner in step.walk())
