@@ -437,3 +437,31 @@ def test_what_a_comprehension_does_for_each_is_drawn_as_often(tmp_path: Path) ->
 def test_what_a_statement_multiplies_by_is_named_without_its_sign(tmp_path: Path) -> None:
     _, text = picture(tmp_path, BOOKS, "Books")
     assert "│ × scaling │" in text
+
+
+LIFTED = """
+import flax.linen as nn
+from jaxtyping import Array, Float
+
+
+class Sized(nn.Module):
+    heads: int
+    size: int
+    wide: int
+
+    @nn.compact
+    def __call__(self, image: Float[Array, "B H W C"]):
+        x = nn.Conv(features=self.wide, kernel_size=(3, 3), use_bias=False)(image)
+        x = nn.relu(x)
+        x = nn.DenseGeneral(features=(self.heads, self.size))(x)
+        x = nn.relu(x)
+        x = nn.DenseGeneral(features=self.wide, axis=(-2, -1))(x)
+        x = nn.relu(x)
+        return nn.Dense(features=self.heads)(x)
+"""
+
+
+def test_layers_that_are_sized_by_their_first_call_show_their_weights(tmp_path: Path) -> None:
+    _, text = picture(tmp_path, LIFTED, "Sized")
+    shown = ("← weight: [3, 3, C, wide]", "[wide, He, size]", "[He, size, wide]", "← [wide, He]")
+    assert [weight for weight in shown if weight not in text] == []

@@ -15,7 +15,7 @@ from kernelscope.explain.alternatives import alternatives
 from kernelscope.explain.dim_names import DimNames
 from kernelscope.explain.flow_boxes import MOST_WAYS, Boxes
 from kernelscope.explain.flow_expressions import formula
-from kernelscope.explain.shut_weights import multiplies, shut_weights
+from kernelscope.explain.shut_weights import matrix_of, multiplies, shut_weights
 from kernelscope.explain.untyped_inputs import untyped_inputs
 from kernelscope.interp.steps import Step
 from kernelscope.interp.values import Choice, Function, Instance, Test, Value, as_size
@@ -245,8 +245,8 @@ class BoxLabels:
         step = node.step
         if isinstance(step.target, Module):
             weights = step.target.parameters
-            if "weight" in weights:
-                shape = self.names.shape(weights["weight"].shape)
+            if (matrix := matrix_of(step.target)) is not None:
+                shape = self.names.shape(matrix.shape)
                 yield shape if multiplies(node) else f"weight: {shape}"
             elif len(weights) == 1:
                 yield from (f"{name}: {self.names.shape(weight.shape)}" for name, weight in weights.items())

@@ -34,6 +34,7 @@ from kernelscope.interp.values import (
     Value,
 )
 from kernelscope.ops import Module
+from kernelscope.ops.modules import sized_by
 from kernelscope.results import Span
 from kernelscope.syntax.python import tree as t
 from kernelscope.tensor import Tensor, Unknown
@@ -103,6 +104,8 @@ class Trace(Origins):
         self._broken: Step | None = None
         """The last call that did not come to its end."""
         self._recorded = 0
+        self._sized: dict[int, tuple[Module, Module]] = {}
+        """Layers with the weights that their first call gives them, with the layers themselves by identity."""
         self.complete = True
         """Whether the function was followed to its end."""
         self.shares = False
@@ -181,6 +184,8 @@ class Trace(Origins):
         kind, name = _kind_of(target)
         step = self._step(kind, name, span, args, kwargs)
         step.target, step.callee, self.callee = target, self.callee, None
+        if isinstance(target, Module) and args:
+            step.target = self._sized.setdefault(id(target), (target, sized_by(target, args[0])))[1]
         if isinstance(target, Unknown) and isinstance(step.callee, t.Attribute) and self.origins(target):
             if step.callee.attr in CONTENTS and not args:
                 return self.part(target, run())

@@ -20,6 +20,7 @@ from kernelscope.ops.registry import Op, Rule, declare, load, run
 from kernelscope.tensor import DTYPES, Shape, Size, Tensor, Unknown
 
 Weights = Callable[[Module], Mapping[str, Sequence[Size] | None]]
+Lifted = Callable[[Module, Value], Mapping[str, Sequence[Size] | None]]
 """Shapes of parameters by name, None for one that is switched off."""
 
 
@@ -31,6 +32,8 @@ class ModuleType:
     constructor: Parameters
     weights: Weights | None
     forward: Op
+    lifted: Lifted | None = None
+    """The weights of a layer that takes their sizes of what it is called with first."""
 
 
 _types: dict[str, ModuleType] = {}
@@ -47,6 +50,7 @@ def module(
     label: str = "",
     flops: Callable[..., Size] | None = None,
     at: str = "torch.nn",
+    lifted: Lifted | None = None,
 ) -> Callable[[Rule], Rule]:
     """Declare layers by the rule of their forward, a function of the Module and the call's arguments."""
 
@@ -66,7 +70,7 @@ def module(
                 "module",
             )
             declare(op)
-            _types[full] = ModuleType(short, _constructor(constructor), weights, op)
+            _types[full] = ModuleType(short, _constructor(constructor), weights, op, lifted)
         return function
 
     return add
@@ -116,15 +120,26 @@ def build(name: str, args: Sequence[Value], kwargs: Mapping[str, Value] | None =
     if settings is None:
         return Unknown(f"the arguments of {found.name} are not those we know")
     bare = Module(found.forward.spellings[0].removesuffix(".forward"), settings)
-    if found.weights is None:
-        return bare
+    return _with_weights(bare, lambda: weights(bare)) if (weights := found.weights) is not None else bare
+
+
+def sized_by(layer: Module, inputs: Value) -> Module:
+    """A layer with the weights that it gets when it is called with this first."""
+    found = find_module(layer.name)
+    if found is None or (lifted := found.lifted) is None or layer.parameters:
+        return layer
+    return _with_weights(layer, lambda: lifted(layer, inputs))
+
+
+def _with_weights(layer: Module, tell: Callable[[], Mapping[str, Any]]) -> Module:
+    """A layer with its weights, as far as their sizes can be told."""
     try:
-        shapes = found.weights(bare)
+        shapes = tell()
     except (Lost, TypeError, ValueError, IndexError, KeyError, AttributeError, ArithmeticError):
-        return bare
-    dtype = as_dtype(settings.get("dtype")) or DTYPES["float32"]
+        return layer
+    dtype = as_dtype(layer.settings.get("dtype")) or DTYPES["float32"]
     parameters = {n: Tensor(Shape(tuple(s)), dtype) for n, s in shapes.items() if s is not None}
-    return Module(bare.name, settings, parameters)
+    return Module(layer.name, layer.settings, parameters)
 
 
 def call(

@@ -6,7 +6,7 @@ Source: https://flax.readthedocs.io/en/latest/api_reference/ and https://docs.ki
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from kernelscope.dims import NO_FACTS, Dim, Facts
@@ -28,7 +28,16 @@ def _dense_work(bound: Mapping[str, Any], outputs: tuple[Tensor, ...]) -> Size:
     return outputs[0].shape.numel() * tensor(bound["inputs"]).shape.size(-1) * 2
 
 
-@module("Dense", "features, use_bias=True", at=LINEN, flops=_dense_work, label="linear layer")
+def _dense_kernel(layer: Module, inputs: Value) -> Mapping[str, Any]:
+    return _lifted(layer, (tensor(inputs).shape.size(-1),), (layer.size("features"),))
+
+
+def _lifted(layer: Module, taken: Sequence[Size], features: Sequence[Size]) -> Mapping[str, Any]:
+    """A kernel, and a bias where there is one."""
+    return {"kernel": (*taken, *features), "bias": features if layer.settings.get("use_bias") is True else None}
+
+
+@module("Dense", "features, use_bias=True", at=LINEN, flops=_dense_work, label="linear layer", lifted=_dense_kernel)
 def dense(layer: Module, inputs: Value) -> Shape:
     """The last size becomes `features`."""
     return tensor(inputs).shape.replace_last(1, layer.size("features"))
@@ -51,7 +60,21 @@ def _general(layer: Module, inputs: Value, features: str) -> Shape:
     return Shape((*(d for i, d in enumerate(dims) if i not in gone), *_features(layer[features])))
 
 
-@module("DenseGeneral", "features, axis=-1", at=LINEN, label="linear layer over several axes")
+def _general_kernel(layer: Module, inputs: Value) -> Mapping[str, Any]:
+    axis, features = layer["axis"], _features(layer["features"])
+    if not is_sequence(axis) and axis == -1:
+        return _lifted(layer, (tensor(inputs).shape.size(-1),), features)
+    dims = known(inputs)
+    return _lifted(layer, [dims[i] for i in axes(axis, len(dims))], features)
+
+
+@module(
+    "DenseGeneral",
+    "features, axis=-1, batch_dims=(), use_bias=True",
+    at=LINEN,
+    label="linear layer over several axes",
+    lifted=_general_kernel,
+)
 def dense_general(layer: Module, inputs: Value) -> Shape:
     """Axes are contracted, features come behind what is left."""
     return _general(layer, inputs, "features")
@@ -194,7 +217,15 @@ def _convolved(layer: Module, inputs: Value, features: str) -> Shape:
 _WINDOW = "kernel_size, strides=1, padding='SAME', input_dilation=1, kernel_dilation=1, feature_group_count=1"
 
 
-@module("Conv", f"features, {_WINDOW}", at=LINEN, label="convolution")
+def _conv_kernel(layer: Module, inputs: Value) -> Mapping[str, Any]:
+    width, groups = layer["kernel_size"], layer.size("feature_group_count")
+    taken = tensor(inputs).shape.size(-1)
+    if not is_sequence(width) or isinstance(taken, Unknown) or isinstance(groups, Unknown):
+        raise Lost("a window, or channels, that are not known")
+    return _lifted(layer, [*(size(v) for v in items(width)), taken // groups], [layer.size("features")])
+
+
+@module("Conv", f"features, {_WINDOW}, use_bias=True", at=LINEN, label="convolution", lifted=_conv_kernel)
 def linen_conv(layer: Module, inputs: Value) -> Shape:
     """Windows slide over the axes before the channels, which become `features`."""
     return _convolved(layer, inputs, "features")
