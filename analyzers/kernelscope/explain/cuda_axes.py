@@ -14,7 +14,7 @@ from typing import NamedTuple
 from kernelscope.dims import Dim, dim
 from kernelscope.dims.monomial import Atom, Monomial
 from kernelscope.kernels.cuda.warp.accesses import Verdict
-from kernelscope.kernels.cuda.warp.kernel_run import Run
+from kernelscope.kernels.cuda.warp.kernel_run import WARP_SIZE, Run
 from kernelscope.kernels.cuda.warp.kernel_warp import KernelWarp
 from kernelscope.kernels.cuda.warp.lanes import UNIT, Lanes, NeedsCases, Numbers, Undecided
 from kernelscope.kernels.cuda.warp.sectors import AXES
@@ -140,8 +140,8 @@ def _axes(
     if reached is None:
         return None
     names = verdict.access.offset.names()
-    if any(name.startswith("gridDim.") for name in names):
-        return None  # a row as long as the grid is no length by name
+    if WARP_SIZE in names or any(name.startswith("gridDim.") for name in names):
+        return None  # a row as long as the grid, or a warp of one size or another, is no length by name
     if not run.symbols.varying_names.keys().isdisjoint(names):
         return None  # threads are where memory or a branch leads each of them
     for monomial, factor in verdict.access.offset.terms:
@@ -191,7 +191,7 @@ def _passing(run: Run, block: Lanes | None, condition: Dim) -> Numbers | None:
     if not any(name in AXES for name in names):
         return ()
     known = {name: symbol for name in names if (symbol := run.symbols.known.get(name)) is not None}
-    if any(symbol.rounds for symbol in known.values()):
+    if WARP_SIZE in names or any(symbol.rounds for symbol in known.values()):
         return None  # other threads in other rounds
     constants = run.setting.constants()
     guard = condition.subs({**constants, **{name: 0 for name, symbol in known.items() if symbol.counter}})

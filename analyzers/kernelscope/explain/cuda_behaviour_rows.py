@@ -93,7 +93,7 @@ def barrier_lines(facts: KernelFacts) -> Iterator[Line]:
         yield Line(f"{len(operations)} × `{name}` ({places})", operations[0].location)
     for name, operations in _by_name([o for o in found if not o.direct]).items():
         helpers = sorted({f"`{operation.function.name}`" for operation in operations})
-        yield Line(f"`{name}` in {_first(helpers, MAX_PLACES)}", operations[0].location)
+        yield Line(f"`{name}` in {_first(helpers, MAX_PLACES)}{_only(operations)}", operations[0].location)
     yield from _without_some(facts, [o for o in found if o.direct and o.effect.text in OF_BLOCK])
     warp = facts.behaviour.of(Kind.WARP_BARRIER)
     if not found and warp:
@@ -111,6 +111,11 @@ def _without_some(facts: KernelFacts, barriers: list[Operation]) -> Iterator[Lin
         lines = _first([f"L{line}" for line in dict.fromkeys(behind)], MAX_PLACES)
         returns = _first([f"L{place.line}" for place in left], MAX_PLACES)
         yield Line(f"at {lines} without the threads that return at {returns}", left[0])
+
+
+def _only(operations: list[Operation]) -> str:
+    """That constants decide whether the code is there at all."""
+    return " where `if constexpr` takes them" if all(operation.open for operation in operations) else ""
 
 
 def _where(operation: Operation) -> str:
@@ -135,7 +140,8 @@ def _counted(facts: KernelFacts, by_name: dict[str, list[Operation]]) -> Iterato
         helpers = sorted({f"`{o.function.name}`" for o in operations if not o.direct})
         inside = f" in {_first(helpers, MAX_HELPERS)}" if helpers else ""
         count = len({operation.location for operation in operations})  # once for all instances of a function
-        yield Line(f"`{name}` ×{count} ({_places(facts, operations)}){inside}", operations[0].location)
+        told = f"`{name}` ×{count} ({_places(facts, operations)}){inside}{_only(operations)}"
+        yield Line(told, operations[0].location)
 
 
 def tensor_lines(facts: KernelFacts) -> Iterator[Line]:

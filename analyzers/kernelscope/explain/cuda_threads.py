@@ -110,6 +110,8 @@ def _direction(verdict: Verdict, outcome: Traffic) -> str:
     if outcome.kind is Class.BROADCAST:
         return "neighbouring threads share one element of"
     if outcome.kind is Class.STRIDED:
+        if any(isinstance(other, Traffic) and other.kind is not Class.STRIDED for other in verdict.others):
+            return ""  # it depends on the size of a type, or on the round of a loop
         if len(verdict.sizes) > 1:
             return "neighbouring threads skip elements of"
         who = "neighbouring threads" if outcome.group == 1 else f"groups of {outcome.group} neighbouring threads"

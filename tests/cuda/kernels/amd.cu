@@ -18,3 +18,10 @@ __global__ void shifted(const float *x, float *y, int n) {
   y[i] = row[hipBlockDim_x - 1 - hipThreadIdx_x];
 }
 void shift(const float *x, float *y, int n) { hipLaunchKernelGGL(shifted, dim3(n), dim3(64), 256, 0, x, y, n); }
+
+// A warp has 32 lanes or 64: what is divided by its size is not divided by a number.
+__global__ void by_warps(const float *x, float *y) {
+  int warp = threadIdx.x / warpSize, lane = threadIdx.x % warpSize;
+  if (lane == 0) y[warp] = x[threadIdx.x];
+}
+void warps(const float *x, float *y, int n) { hipLaunchKernelGGL(by_warps, dim3(n), dim3(256), 0, 0, x, y); }

@@ -120,7 +120,7 @@ class Constants:
         if name in self.values:
             return self.values[name]
         if name == "warpSize":
-            return dim(32)
+            return dim(name) if self.root.is_for_amd else dim(32)
         if self.function is not None and any(t.name == name for t in self.function.templates):
             return self._parameter(name, depth)
         if "::" in name:

@@ -72,6 +72,8 @@ class Operation:
     arguments: tuple[str, ...] = ()
     direct: bool = True
     """Whether it stands in the kernel itself."""
+    open: bool = False
+    """Whether it stands in an `if constexpr` of which it is not known that all instances take it."""
 
     @property
     def kind(self) -> Kind:
@@ -202,7 +204,10 @@ class _Walk:
         place = self.source.source.location(self.path, span)
         loop = any(node.type in LOOPS for node in site.around)
         branch = any(node.type in BRANCHES and not _is_asked(site.node, node) for node in site.around)
-        self.found.operations.append(Operation(effect, place, self.function, loop, branch, arguments, self.direct))
+        is_open = any(map(self.branches.is_open, site.around))
+        self.found.operations.append(
+            Operation(effect, place, self.function, loop, branch, arguments, self.direct, is_open)
+        )
 
     def _numbers(self, text: str, offset: int) -> Iterator[int | None]:
         """What an expression comes to in each instance of the kernel."""

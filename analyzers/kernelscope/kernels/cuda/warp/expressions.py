@@ -130,7 +130,7 @@ def _name(m: Machine, node: t.Name, names: Names) -> Value:
 
 def _unknown_name(m: Machine, node: t.Name, names: Names) -> Value:
     if node.id == "warpSize":
-        return Int(dim(32))
+        return Int(m.warp_size)
     if (told := m.resolver.trait(node, names)) is not None:
         return Int(dim(int(told)))
     if node.scope:

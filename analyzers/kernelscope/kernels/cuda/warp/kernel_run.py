@@ -14,6 +14,7 @@ from kernelscope.kernels.cuda.warp.definitions import Definitions
 from kernelscope.kernels.cuda.warp.machine import Access, Exhausted, Machine, Stride
 from kernelscope.kernels.cuda.warp.names import Names
 from kernelscope.kernels.cuda.warp.resolution import bind
+from kernelscope.kernels.cuda.warp.sectors import WARP
 from kernelscope.kernels.cuda.warp.types import INT, Array, Opaque, PointerTo, StructType, Type, TypeParameter, Vector
 from kernelscope.kernels.cuda.warp.values import Cell, Int, Memory, Open, Pointer, Record, Symbol, Symbols, Value
 from kernelscope.results import Span
@@ -21,6 +22,7 @@ from kernelscope.syntax.cuda import tree as t
 
 Shape = tuple[int | None, int | None, int | None]
 
+WARP_SIZE = "warpSize"
 TRUTHS = (0, 1)
 """What a parameter that is true or false may be."""
 
@@ -39,9 +41,9 @@ class Setting:
     """What is passed for parameters; such numbers are only asked where an answer depends on them."""
 
     def constants(self) -> dict[str, int]:
-        """All names with a number."""
+        """All names with a number; warps are judged as NVIDIA's."""
         sizes = {f"blockDim.{axis}": n for axis, n in zip("xyz", self.block, strict=True) if n is not None}
-        return {**self.numbers, **sizes}
+        return {WARP_SIZE: WARP, **self.numbers, **sizes}
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +70,14 @@ class Run:
         return self.complete and not self.unfollowed and not self.unread
 
 
-def run_kernel(definitions: Definitions, function: t.Function, setting: Setting | None = None) -> Run:
-    """Follow a kernel; one that is too large is followed as far as it goes."""
+def run_kernel(
+    definitions: Definitions, function: t.Function, setting: Setting | None = None, for_amd: bool = False
+) -> Run:
+    """Follow a kernel; one that is too large is followed as far as it goes. Warps of AMD's GPUs have 32 or 64 lanes."""
     setting = setting or Setting()
     m = Machine(definitions, setting.constants())
+    if for_amd:
+        m.warp_size = m.symbols.shared(WARP_SIZE, Symbol(size=True))
     names = Names(space=function.space)
     _templates(m, function, setting, names)
     for param in function.params:

@@ -192,7 +192,8 @@ class KernelWarp:
     @cached_property
     def run(self) -> Run | None:
         function = lowered(self.facts.unit.source, self.facts.function)
-        return run_kernel(self.definitions, function, self.setting) if function is not None else None
+        for_amd = self.facts.unit.is_for_amd
+        return run_kernel(self.definitions, function, self.setting, for_amd) if function is not None else None
 
     @cached_property
     def verdicts(self) -> tuple[Verdict, ...]:

@@ -122,6 +122,8 @@ class Machine:
     """Functions that got a pointer and whose code is not at hand."""
     unread: dict[str, None] = field(default_factory=dict[str, None])
     """Objects that the launch passes and that may reach memory in ways that are not followed: `x[…]`, `f(x)`."""
+    warp_size: Dim = field(default_factory=lambda: dim(32))
+    """A name in code for GPUs whose warps have one size or another."""
     loops: int = 0
     rounds: list[str] = field(default_factory=list[str])
     """Counters of the loops in whose rounds what is followed stands; empty for one that may be left early."""
