@@ -170,12 +170,11 @@ class OperatorRows:
         return Line(self.amounts.text(total, unit) + _without(unknown, what))
 
     def cache_bytes(self) -> Size | None:
-        """Bytes that one token of one sequence leaves in the caches that are updated."""
+        """Bytes that one token of one sequence leaves in the caches that are updated, by ways that one run may take."""
         tokens = self._tokens()
         found: list[Size] = []
-        for node, pattern in self.chart.patterns.items():
-            if pattern.kind != "cache":
-                continue
+        updates = {n: n.all_tests for n, pattern in self.chart.patterns.items() if pattern.kind == "cache"}
+        for node in together(updates):
             for use in node.uses:
                 if use.nodes and all(n in self.chart.choice.main for n in use.nodes) and isinstance(use.value, Tensor):
                     size = _share(size_of(use.value, self.element_bytes), tokens)

@@ -169,7 +169,7 @@ class Origins:
         holder = holder.value if isinstance(holder, Maybe) else holder
         found = self._holders.get(id(holder))
         if found is None:
-            return self.source("weight", name, span, value)
+            return self.latest(self.source("weight", name, span, value))  # another way may not have changed it
         _, reached, given, path = found
         self.sources("input", f"{reached}.{name}", given, value, path)
         return value
