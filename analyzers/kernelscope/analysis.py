@@ -7,7 +7,6 @@ a kernel or a link is belongs to the domain packages, which are imported when fi
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from functools import cached_property
 from importlib import import_module
 from pathlib import Path
@@ -406,6 +405,8 @@ class Analysis:
         if line is None:
             return document
         note = f"{target.path.name} has a syntax error in line {line}; what it spoils is left out"
+        from dataclasses import replace  # documents are asked for late; see `docs/performance.md` on starts
+
         return replace(document, notes=(*document.notes, note))
 
     def _document(self, kind: str, target: Target, options: ViewOptions) -> Document:

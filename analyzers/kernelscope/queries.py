@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass, field
 from typing import Generic, TypeVar, cast
+
+from msgspec import Struct, field
 
 Answer = TypeVar("Answer")
 MAX_ANSWERS = 2_000
@@ -25,16 +26,14 @@ class Circle(Exception):
     """A question needs its own answer; carries the question's name."""
 
 
-@dataclass(frozen=True, slots=True)
-class Question(Generic[Answer]):
+class Question(Struct, Generic[Answer], frozen=True):
     """A named function of one hashable key: `Question("outline", make)` is asked as `queries.ask(OUTLINE, path)`."""
 
     name: str
     compute: Callable[[Queries, Hashable], Answer]
 
 
-@dataclass(slots=True)
-class _Memo:
+class _Memo(Struct):
     value: object
     changed_at: int
     """The revision at which the value last became different."""
@@ -46,8 +45,7 @@ class _Memo:
 _Key = tuple[Question[object] | str, Hashable]
 
 
-@dataclass(slots=True)
-class _Frame:
+class _Frame(Struct):
     """One question being answered: what it has read so far."""
 
     key: _Key

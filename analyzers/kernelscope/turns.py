@@ -9,15 +9,15 @@ import threading
 import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 
 class Interrupted(Exception):
     """Nobody wants what is being worked out any more, or what it was read from has changed."""
 
 
-@dataclass(slots=True, eq=False)
-class Turn:
+class Turn(Struct, eq=False):
     """One thread's wish to work. The smaller `urgency` comes first; equal ones take turns at their steps."""
 
     turns: Turns

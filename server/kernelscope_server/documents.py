@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit
 
 from kernelscope.syntax.text import SourceText
+from msgspec import Struct
 
 from kernelscope_server.parameters import entries, string, table
 from kernelscope_server.positions import offset_of, position_at
@@ -25,8 +25,7 @@ _MAGIC = re.compile(rb"^[ \t]*[%!][^\r\n]*", re.MULTILINE)
 """Lines for the notebook, not for Python."""
 
 
-@dataclass(slots=True)
-class OpenDocument:
+class OpenDocument(Struct):
     """One document of the editor.
 
     `path` is a made-up one for documents that are no files. `first` is the offset at which the document starts in the

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import threading
 import time
-import traceback
 from typing import TYPE_CHECKING
 
+from kernelscope.faults import trace
 from kernelscope.turns import away
 
 from kernelscope_server.memory import give_back
@@ -58,7 +58,7 @@ class Indexing:
             with self._server.turns.beside():
                 differed = self._analysis.index(self._progress, self._is_over)
         except Exception:
-            self._server.log(f"indexing stopped, please report it\n{traceback.format_exc()}", ERROR)
+            self._server.log(f"indexing stopped, please report it\n{trace()}", ERROR)
         self._server.release(nothing_comes=True)
         self._tell({"kind": "end", "message": f"{self._total:,} files" if self._total else ""})
         give_back()

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import itertools
 import json
-import traceback
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import cast
 
+from kernelscope.faults import trace
 from kernelscope.turns import Interrupted
+from msgspec import Struct
 
 from kernelscope_server.announcement import announced
 from kernelscope_server.wire import (
@@ -39,8 +39,7 @@ MAX_LOGGED = 4000
 INITIALIZE = "initialize"
 
 
-@dataclass(frozen=True, slots=True)
-class Later:
+class Later(Struct, frozen=True):
     """What a handler returns for work that others need not wait for: it asks the analysis nothing but an outline."""
 
     work: Callable[[], object]
@@ -141,7 +140,7 @@ class Protocol:
         except RequestError as error:
             self.log(f"{what} was ignored: {error}", WARNING)
         except Exception:
-            self.log(f"internal error in {what}, please report it\n{traceback.format_exc()}", ERROR)
+            self.log(f"internal error in {what}, please report it\n{trace()}", ERROR)
 
     def _reply(self, message: Json) -> None:
         number = message.get("id")
@@ -198,7 +197,7 @@ class Protocol:
                 raise
             self.refuse(number, REQUEST_CANCELLED, "cancelled")
         except Exception:
-            self.log(f"internal error in {method}, please report it\n{traceback.format_exc()}", ERROR)
+            self.log(f"internal error in {method}, please report it\n{trace()}", ERROR)
             self.refuse(number, INTERNAL_ERROR, f"internal error in {method}; see the log")
 
     # -- life --------------------------------------------------------------------------------------------

@@ -16,14 +16,13 @@ from collections.abc import Callable, Hashable
 from functools import partial
 from typing import BinaryIO, cast
 
-from kernelscope.faults import LOG
+from kernelscope.faults import TOLD
 from kernelscope.turns import Interrupted, Turns
 
 from kernelscope_server.cycles import Growth, take_back
 from kernelscope_server.inbox import IN_PAUSES, PATIENT_URGENCY, Inbox, is_patient, urgency
 from kernelscope_server.memory import give_back, use_one_heap
 from kernelscope_server.protocol import ERROR, INFORMATION, Handler, NotYet, Protocol, Reply
-from kernelscope_server.traces import ClientTraces
 from kernelscope_server.wire import REQUEST_CANCELLED, End, Json, Writer, is_table, read_message
 
 FREE_SECONDS = 0.01
@@ -304,7 +303,7 @@ def main() -> None:
     from kernelscope_server.session import Session
 
     server = Server(stdin, stdout)
-    LOG.addHandler(ClientTraces(partial(server.log, level=ERROR)))
+    TOLD.append(partial(server.log, level=ERROR))
     Session(server)
     status = server.serve()
     sys.stderr.flush()

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 from kernelscope.results import Settings
+from msgspec import Struct, field
 
 from kernelscope_server.wire import is_list, is_table
 
 MAX_DEPTH = 8
 
 
-@dataclass(frozen=True, slots=True)
-class ServerSettings:
+class ServerSettings(Struct, frozen=True):
     """`inlay_hints` is off, on or on-ambiguous; `charset` is unicode or ascii."""
 
     analysis: Settings = field(default_factory=Settings)

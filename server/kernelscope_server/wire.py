@@ -9,8 +9,9 @@ import json
 import select
 import threading
 from collections import deque
-from dataclasses import dataclass
 from typing import BinaryIO, TypeGuard
+
+from msgspec import Struct
 
 Json = dict[str, object]
 
@@ -40,8 +41,7 @@ def is_list(value: object) -> TypeGuard[list[object]]:
     return isinstance(value, list)
 
 
-@dataclass(frozen=True, slots=True)
-class Malformed:
+class Malformed(Struct, frozen=True):
     """A message that could not be read; the stream goes on behind it."""
 
     code: int

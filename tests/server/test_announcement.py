@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -64,3 +65,31 @@ def test_a_start_loads_neither_pygls_nor_what_it_needs() -> None:
     )
     done = subprocess.run([sys.executable, "-I", "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_a_second_start_loads_nothing_that_takes_long_and_is_not_needed(tmp_path: Path) -> None:
+    """Until the head of a function is told and symbols are found in files that are known."""
+    (tmp_path / "model.py").write_text("import torch\n\ndef scale(x):\n    return x\n")
+    code = (
+        "import io, sys\n"
+        "from pathlib import Path\n"
+        "from kernelscope_server import features_table\n"
+        "from kernelscope_server.server import Server\n"
+        "from kernelscope_server.session import Session\n"
+        "from kernelscope_server.user_cache import cache_folder\n"
+        "features_table.register(Session(Server(io.BytesIO(), io.BytesIO())))\n"
+        "from kernelscope.analysis import Analysis\n"
+        f"folder = Path({str(tmp_path)!r})\n"
+        "analysis = Analysis([folder], folder / 'cache')\n"
+        "analysis.index(lambda state: None, lambda: 'until' in sys.argv and bool(analysis.find_symbols('scale', 9)))\n"
+        "assert analysis.find_symbols('scale', 9)\n"
+        "import kernelscope.explain.hovers, kernelscope.explain.definition_hover\n"
+        "slow = 'dataclasses inspect typing_extensions logging traceback hashlib tempfile lzma subprocess'\n"
+        "print(sorted(set(slow.split()) & set(sys.modules)), cache_folder())\n"
+    )
+    where = {**os.environ, "XDG_CACHE_HOME": str(tmp_path)}
+    command = [sys.executable, "-I", "-c", code]
+    subprocess.run(command, capture_output=True, check=True, env=where)  # scans
+    done = subprocess.run([*command, "until"], capture_output=True, text=True, check=True, env=where)
+    expected = f"[] {tmp_path / 'kernelscope'}" if sys.platform == "linux" else "[]"
+    assert done.stdout.strip().startswith(expected)

@@ -61,9 +61,7 @@ class Chart:
         if options.depth:  # what is asked for is opened, whatever it is and however many boxes there are
             self.choice = Boxes(flow, {}, options.depth - 1, NO_LIMIT, by_operator)
         else:
-            self.choice = Boxes(
-                flow, whole, limit=limit, by_operator=by_operator, of_first=of_first, of_views=of_views
-            )
+            self.choice = Boxes(flow, whole, limit=limit, by_operator=by_operator, of_first=of_first, of_views=of_views)
         self.boxes = self.choice.boxes()
         self.boxes_live = self.choice.live
         nodes = dict.fromkeys((*self.boxes, *flow.nodes))  # what is shown has the first choice of letters

@@ -6,8 +6,9 @@ Only the definitions around the offset are lowered; nothing is resolved.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from itertools import pairwise
+
+from msgspec import Struct
 
 from kernelscope.results import Span
 from kernelscope.syntax.of_nodes import kept_of_nodes
@@ -30,8 +31,7 @@ from kernelscope.syntax.python.tree import (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Cursor:
+class Cursor(Struct, frozen=True):
     """`node` holds the offset; `text` is the dotted name up to and including the part under the cursor."""
 
     node: Node

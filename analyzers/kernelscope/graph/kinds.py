@@ -5,10 +5,11 @@ Edges lead from what asks to what answers: from a Python call down to the kernel
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from kernelscope.results import Location
 
@@ -68,17 +69,28 @@ LEAVES = frozenset({NodeKind.MISSING, NodeKind.LIBRARY, NodeKind.CONFIG, NodeKin
 """Kinds that lead nowhere."""
 
 
-@dataclass(frozen=True, slots=True)
-class Node:
-    """A node. `start` is the byte offset of the name in its file, -1 where there is none."""
+class Node(Struct, frozen=True, eq=False):
+    """A node. `start` is the byte offset of the name in its file, -1 where there is none.
+
+    Its line and its detail follow from the rest.
+    """
 
     kind: NodeKind
     name: str
     path: str = ""
     start: int = -1
-    line: int = field(default=0, compare=False)
-    detail: str = field(default="", compare=False)
+    line: int = 0
+    detail: str = ""
     """A launch's grid, a registration's mechanism and dispatch key, a kernel's language."""
+
+    def __eq__(self, other: object) -> bool:
+        return self is other or (
+            isinstance(other, Node)
+            and self.start == other.start
+            and self.name == other.name
+            and self.path == other.path
+            and self.kind is other.kind
+        )
 
     def __hash__(self) -> int:
         return hash((self.name, self.path, self.start))  # without the kind, whose hash is made in Python
@@ -93,8 +105,7 @@ def operator(library: str, name: str) -> Node:
     return Node(NodeKind.OPERATOR, f"{library}::{name}")
 
 
-@dataclass(frozen=True, slots=True)
-class Edge:
+class Edge(Struct, frozen=True):
     """An edge with the place that shows it. `certain` is False where several targets are possible."""
 
     kind: EdgeKind

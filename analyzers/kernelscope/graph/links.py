@@ -6,7 +6,8 @@ Depends on files with kernels, launches or registrations only, so most edits lea
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from kernelscope.graph.cpp_links import CppEdges, CppLinks
 from kernelscope.graph.edge_table import EdgeTable

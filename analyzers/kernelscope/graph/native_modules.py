@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from kernelscope.graph.kinds import Edge, EdgeKind, Node, NodeKind
 from kernelscope.syntax.python.tree import (
@@ -40,8 +42,7 @@ NativeFunctions = Callable[[str], list[Node]]
 """Exports and C++ functions by their last name, the ones made for Python first."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Loaded:
+class _Loaded(Struct, frozen=True):
     """A place where a native module is made: the file it stands in and the call."""
 
     path: str

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from kernelscope.graph.kinds import Edge, Node, NodeKind
 from kernelscope.turns import give_way
@@ -25,8 +26,7 @@ MAX_DEPTH = 24
 MAX_NEAR_FUNCTIONS = 4
 
 
-@dataclass(frozen=True, slots=True)
-class Reached:
+class Reached(Struct, frozen=True):
     """Nodes with the edge that first led to each; `complete` is False when a bound was met."""
 
     start: Node

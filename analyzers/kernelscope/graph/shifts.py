@@ -7,7 +7,9 @@ moves what leads into the file; what differs in any other way is linked anew.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from kernelscope.graph.kinds import Edge, Node
 from kernelscope.workspace.facts import TOP, FileFacts, Record
@@ -15,8 +17,7 @@ from kernelscope.workspace.facts import TOP, FileFacts, Record
 _PLACES = frozenset({"start", "end", "name_start", "line"})
 
 
-@dataclass(frozen=True, slots=True)
-class Shift:
+class Shift(Struct, frozen=True):
     """Where the names and lines of a file have moved to."""
 
     starts: Mapping[int, int]

@@ -7,11 +7,11 @@ only asks what a system is made of gets readings in part where there are no whol
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
 import msgspec
+from msgspec.structs import replace
 
 from kernelscope.faults import Fault, part
 from kernelscope.results import IndexProgress, Location

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import builtins
 import sys
-from dataclasses import dataclass
 from typing import TypeGuard
+
+from msgspec import Struct
 
 from kernelscope.syntax.python.tree import (
     AnnAssign,
@@ -43,8 +44,7 @@ KNOWN_BASES = sys.stdlib_module_names | {"torch", "numpy", "jax", "triton", "pyd
 """Libraries of whose other classes it is known that their objects are none."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Stored:
+class Stored(Struct, frozen=True, eq=False):
     """A statement of a method that stores `self.name`."""
 
     method: Definition

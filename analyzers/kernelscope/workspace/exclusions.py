@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Set
-from dataclasses import dataclass, replace
 from functools import cached_property
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from kernelscope.results import LeftOut
 from kernelscope.workspace.git_index import names_in
@@ -17,8 +19,7 @@ MAX_INDEX_BYTES = 64 << 20
 MAX_FOLDERS_ABOVE = 64
 
 
-@dataclass(frozen=True, slots=True)
-class FolderRules:
+class FolderRules(Struct, frozen=True):
     """The ignore rules of one folder."""
 
     folder: str
@@ -47,8 +48,7 @@ class Tracked:
         return frozenset(names)
 
 
-@dataclass(frozen=True, slots=True)
-class Exclusions:
+class Exclusions(Struct, frozen=True):
     """What is left out in one folder; the innermost folder whose rules speak of a path decides."""
 
     rules: tuple[FolderRules, ...] = ()

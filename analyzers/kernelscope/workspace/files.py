@@ -11,8 +11,9 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from kernelscope.results import LeftOut
 from kernelscope.workspace.exclusions import Exclusions
@@ -50,8 +51,7 @@ SKIPPED_FOLDERS: dict[str, str] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Struct, frozen=True):
     """A source file met while walking."""
 
     path: str

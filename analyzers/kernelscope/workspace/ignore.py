@@ -6,11 +6,11 @@ Does not read files and knows nothing of git's index: a tracked file that a rule
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(Struct, frozen=True):
     """One line of a `.gitignore`, matched against paths relative to the folder that holds it."""
 
     pattern: re.Pattern[str]
@@ -18,8 +18,7 @@ class Rule:
     negated: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Rules:
+class Rules(Struct, frozen=True):
     """The rules of one ignore file, in order."""
 
     each: tuple[Rule, ...]

@@ -6,7 +6,6 @@ present text. Links between files are the graph's business.
 
 from __future__ import annotations
 
-import hashlib
 import heapq
 import os
 import threading
@@ -19,6 +18,7 @@ import msgspec
 from kernelscope.results import LeftOut
 from kernelscope.turns import give_way
 from kernelscope.workspace.definitions import names_of
+from kernelscope.workspace.digest import digest
 from kernelscope.workspace.facts import EMPTY_NAMES, FileFacts, decode_facts, decode_names
 from kernelscope.workspace.facts_at_hand import FactsAtHand
 from kernelscope.workspace.file_count import FileCount
@@ -433,10 +433,8 @@ class Index:
         """Stands for all files as they were on the disk when they were indexed; None while calls are incomplete."""
         if self.stage < Stage.CALLS:
             return None
-        known = hashlib.sha256()
-        for path, stamp in sorted(self._stamps.items()):
-            known.update(f"{path}\n{stamp.size} {stamp.mtime_ns}\n".encode("utf-8", "surrogatepass"))
-        return known.hexdigest()
+        known = (f"{path}\n{stamp.size} {stamp.mtime_ns}\n" for path, stamp in sorted(self._stamps.items()))
+        return digest("".join(known).encode("utf-8", "surrogatepass"))
 
     def holds(self, path: str) -> bool:
         """Whether a file is indexed."""

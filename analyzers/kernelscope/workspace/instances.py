@@ -7,7 +7,8 @@ followed further: what a table holds or a caller hands in without an annotation 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from kernelscope.syntax.python.lower import parse_module
 from kernelscope.syntax.python.tree import (
@@ -51,8 +52,7 @@ _OF_ELEMENTS = frozenset({"list", "List", "set", "tuple", "Tuple", "Sequence", "
 """Generic types whose elements are what iteration gives; of mappings the last argument counts."""
 
 
-@dataclass(frozen=True, slots=True)
-class Scope:
+class Scope(Struct, frozen=True):
     """Where an expression stands: its file, the functions around it, outermost first, and the class around those."""
 
     path: str
@@ -60,8 +60,7 @@ class Scope:
     owner: Definition | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Type:
+class Type(Struct, frozen=True):
     """An instance of `cls`, or with `is_class` the class itself; a container has the annotations of its parts."""
 
     cls: Definition | None = None

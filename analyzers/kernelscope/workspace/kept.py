@@ -5,12 +5,12 @@ Knows nothing of what is in them; a blob of another version of the file or of th
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
 
+from kernelscope.workspace.digest import digest
 from kernelscope.workspace.reading import Version
 from kernelscope.workspace.store import Store
 
@@ -67,4 +67,4 @@ def code_of(makers: Sequence[str]) -> str:
             if entry.name.endswith(".py"):
                 stat = entry.stat()
                 found.append(f"{name}/{entry.name} {stat.st_size} {stat.st_mtime_ns}")
-    return hashlib.sha256("\n".join(found).encode()).hexdigest()[:16]
+    return digest("\n".join(found).encode())[:16]

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import os
 import sys
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from kernelscope.workspace.added_paths import AddedPaths
 from kernelscope.workspace.files import SKIPPED_FOLDERS, Files
@@ -32,8 +33,7 @@ FRAMEWORKS: dict[str, str] = {
 """A package of this name in the workspace is the framework's own only if it holds this member."""
 
 
-@dataclass(frozen=True, slots=True)
-class ModuleRef:
+class ModuleRef(Struct, frozen=True):
     """A module of the workspace. `path` is its file; a package without `__init__.py` has only a folder."""
 
     name: str

@@ -8,18 +8,17 @@ from __future__ import annotations
 import contextlib
 import os
 import queue
-import subprocess
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
-from dataclasses import dataclass, field
-from typing import BinaryIO, cast
+from typing import TYPE_CHECKING, BinaryIO, cast
 
 import msgspec
+from msgspec import Struct, field
 
 from kernelscope.workspace.facts import FileFacts, decode_facts
-from kernelscope.workspace.processes import spawn
+from kernelscope.workspace.processes import has_ended, spawn
 from kernelscope.workspace.worker import (
     Batch,
     Scanned,
@@ -29,6 +28,9 @@ from kernelscope.workspace.worker import (
     scan_file,
     write_message,
 )
+
+if TYPE_CHECKING:
+    import subprocess
 
 MAX_WORKERS = 4
 BATCH_BYTES = 400_000
@@ -82,8 +84,7 @@ def facts_beside(path: str, data: bytes) -> FileFacts | None:
         _kill(worker)
 
 
-@dataclass(slots=True)
-class _Work:
+class _Work(Struct):
     paths: tuple[str, ...]
     size: int
 
@@ -102,8 +103,7 @@ def _batches(files: Iterable[tuple[str, int]], wanted: Wanted) -> list[_Work]:
     return [*batches, _Work(tuple(paths), total)] if paths else batches
 
 
-@dataclass(slots=True)
-class _Worker:
+class _Worker(Struct):
     """One process and the file it is at."""
 
     process: subprocess.Popen[bytes] | None = None
@@ -230,8 +230,7 @@ def _kill(worker: _Worker) -> None:
     if process is None:
         return
     process.kill()  # first: a thread that reads from it holds the streams until their end
-    with contextlib.suppress(subprocess.TimeoutExpired):
-        process.wait(timeout=2.0)
+    has_ended(process, 2.0)
     for stream in (process.stdin, process.stdout):
         if stream is not None:
             with contextlib.suppress(OSError):

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import TYPE_CHECKING, BinaryIO, cast
 
 from kernelscope.workspace.worker import write_message
+
+if TYPE_CHECKING:
+    import subprocess
 
 POLL_SECONDS = 0.1
 _START = "import sys; sys.path[:0] = {path!r}; from {module} import main; main()"
@@ -21,10 +23,8 @@ def run_beside(module: str, message: bytes, cancelled: Callable[[], bool]) -> No
         process = spawn(module)
         try:
             write_message(cast(BinaryIO, process.stdin), message)
-            while not cancelled():
-                with contextlib.suppress(subprocess.TimeoutExpired):
-                    process.wait(POLL_SECONDS)
-                    break
+            while not cancelled() and not has_ended(process, POLL_SECONDS):
+                pass
         finally:
             process.kill()
             process.communicate()
@@ -32,6 +32,8 @@ def run_beside(module: str, message: bytes, cancelled: Callable[[], bool]) -> No
 
 def spawn(module: str) -> subprocess.Popen[bytes]:
     """Starts a process that runs `main` of one of our modules; isolated: it imports nothing of the working folder."""
+    import subprocess  # a second start scans nothing
+
     package = str(Path(__file__).parents[2])
     path = [package, *(entry for entry in sys.path if entry.endswith("site-packages"))]
     flags = getattr(subprocess, "CREATE_NO_WINDOW", 0) | getattr(subprocess, "BELOW_NORMAL_PRIORITY_CLASS", 0)
@@ -43,3 +45,14 @@ def spawn(module: str) -> subprocess.Popen[bytes]:
         cwd=package,
         creationflags=flags,
     )
+
+
+def has_ended(process: subprocess.Popen[bytes], seconds: float) -> bool:
+    """Waits that long for the end of a process."""
+    from subprocess import TimeoutExpired
+
+    try:
+        process.wait(seconds)
+    except TimeoutExpired:
+        return False
+    return True

@@ -5,16 +5,16 @@ from __future__ import annotations
 import os
 import stat
 from codecs import BOM_UTF16_BE, BOM_UTF16_LE
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from kernelscope.results import LeftOut
 
 MAX_FILE_BYTES = 8 << 20
 
 
-@dataclass(frozen=True, slots=True)
-class Version:
+class Version(Struct, frozen=True):
     """What a file's content is known by: equal versions mean equal bytes, as far as the system tells."""
 
     mtime_ns: int

@@ -6,12 +6,15 @@ Neither reads files nor resolves names.
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
 from kernelscope.syntax.text import with_line_feeds
 from kernelscope.workspace.definitions import names_of
 from kernelscope.workspace.facts import TOP, Def, DefKind, FileFacts, Name
 from kernelscope.workspace.files import PYTHON_SUFFIXES
-from kernelscope.workspace.python_mentions import Mentioned, python_mentions
+
+if TYPE_CHECKING:
+    from kernelscope.workspace.python_mentions import Mentioned
 
 _OPERATOR_WORDS: tuple[tuple[bytes, tuple[bytes, ...]], ...] = (
     (b"jit", (b"@jit", b"_jit")),
@@ -47,6 +50,8 @@ def mentions_of(path: str, data: bytes) -> Mentioned | None:
     """The names and calls of a file whose facts can be made at once when they are asked for; None of another."""
     if len(data) > MAX_SCANNED_AT_ONCE or not path.endswith(PYTHON_SUFFIXES):
         return None
+    from kernelscope.workspace.python_mentions import python_mentions  # where files are known they are not scanned
+
     return python_mentions(with_line_feeds(data))
 
 

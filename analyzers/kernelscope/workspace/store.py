@@ -6,19 +6,20 @@ Losing it costs time only: corrupt, foreign or unwritable caches are replaced by
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 import sqlite3
 import sys
 import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
+from msgspec import Struct
+
 from kernelscope import __version__
+from kernelscope.workspace.digest import digest
 
 SCHEMA = 56
 BUSY_SECONDS = 0.5
@@ -51,8 +52,7 @@ numbers.
 _COLUMNS = "path, size, mtime_ns, priority, error, names, has_facts"
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(Struct, frozen=True):
     """What is known of one file: `names` from tier 1; `called` and `facts` from tier 2, else None.
 
     Facts that are made when somebody asks for them are empty.
@@ -328,7 +328,7 @@ def _fingerprint(roots: Sequence[str]) -> str:
     grammars = [_parts(package) for package in ("tree_sitter", "tree_sitter_python", "tree_sitter_cuda")]
     versions = [str(SCHEMA), sys.byteorder, __version__, *grammars]
     key = "\n".join([*versions, *sorted(os.path.realpath(root) for root in roots)])
-    return hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()[:20]
+    return digest(key.encode("utf-8", "surrogatepass"))[:20]
 
 
 def _parts(package: str) -> str:

@@ -8,7 +8,8 @@ from __future__ import annotations
 import heapq
 import re
 import threading
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from kernelscope.workspace.facts import DefKind, FileNames, Name, rows
 from kernelscope.workspace.packed_names import NOTHING, PackedNames
@@ -34,8 +35,7 @@ _WEIGHT: dict[DefKind, int] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Match:
+class Match(Struct, frozen=True):
     """A found name with the file it stands in."""
 
     path: str

@@ -9,10 +9,11 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from functools import cache, partial
 from itertools import takewhile
 from typing import TypeGuard
+
+from msgspec import Struct
 
 from kernelscope.results import LeftOut
 from kernelscope.syntax.python.lower import Module
@@ -56,8 +57,7 @@ _NO_VALUE = re.compile(
 """What stands before the name of a class that is not handed on there: an import, a question, an annotation."""
 
 
-@dataclass(frozen=True, slots=True)
-class CallSite:
+class CallSite(Struct, frozen=True):
     """One call. `function` and `owner` are the innermost function and class around it, None at the top level."""
 
     path: str
@@ -66,8 +66,7 @@ class CallSite:
     owner: ClassDef | None
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(Struct, frozen=True):
     """Call sites in the order of their files, near ones first. `complete` is False when the search was cut short."""
 
     sites: tuple[CallSite, ...]

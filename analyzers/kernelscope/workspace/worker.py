@@ -6,9 +6,7 @@ whole batch, because a busy parent takes each message up late. Knows neither the
 
 from __future__ import annotations
 
-import ctypes
 import os
-import signal
 import struct
 import sys
 from enum import IntEnum
@@ -16,7 +14,7 @@ from typing import BinaryIO
 
 import msgspec
 
-from kernelscope.faults import FAULTS, LOG
+from kernelscope.faults import FAULTS, log
 from kernelscope.results import LeftOut
 from kernelscope.syntax.text import with_line_feeds
 from kernelscope.workspace.facts import FileFacts, Record, called_names, columns, encode
@@ -101,7 +99,7 @@ def facts_or_none(path: str, data: bytes) -> FileFacts | None:
     try:
         return facts_of(path, data)
     except FAULTS:
-        LOG.exception("the scan of %s failed", path)
+        log(f"the scan of {path} failed")
         return None
 
 
@@ -122,6 +120,8 @@ def write_message(stream: BinaryIO, body: bytes) -> None:
 
 def main() -> None:
     """Serves batches until stdin ends."""
+    import signal
+
     end_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     decoder = msgspec.msgpack.Decoder(Batch)
@@ -152,6 +152,9 @@ def end_with_parent() -> None:
     """Linux: the kernel kills us when the thread that started us is gone. Elsewhere the end of stdin must do."""
     if sys.platform != "linux":
         return
+    import ctypes
+    import signal
+
     parent = os.getppid()
     try:
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

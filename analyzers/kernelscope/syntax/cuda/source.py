@@ -14,10 +14,10 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from functools import cache, cached_property
 
-import tree_sitter_cuda
 from tree_sitter import Language, Node, Parser, Query, Tree
 
 from kernelscope.results import Span
+from kernelscope.syntax import grammars
 from kernelscope.syntax.captures import captured
 from kernelscope.syntax.cuda import tree as t
 from kernelscope.syntax.cuda.directives import OtherBranch, directives
@@ -34,7 +34,7 @@ from kernelscope.syntax.text import SourceText, with_line_feeds
 
 @cache
 def language() -> Language:
-    return Language(tree_sitter_cuda.language())
+    return grammars.language("tree_sitter_cuda")
 
 
 DECLARING = (

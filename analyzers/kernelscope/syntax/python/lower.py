@@ -8,13 +8,13 @@ from __future__ import annotations
 import re
 from collections import deque
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from functools import cache, cached_property
 
-import tree_sitter_python
+from msgspec import Struct
 from tree_sitter import Language, Node, Parser, Query, Tree
 
 from kernelscope.results import Span
+from kernelscope.syntax import grammars
 from kernelscope.syntax.captures import MAX_BROKEN_NODES, captured
 from kernelscope.syntax.python import tree as t
 from kernelscope.syntax.python.expressions import span_of, text_of
@@ -26,7 +26,7 @@ from kernelscope.syntax.text import SourceText, changed_part, with_line_feeds
 
 @cache
 def language() -> Language:
-    return Language(tree_sitter_python.language())
+    return grammars.language("tree_sitter_python")
 
 
 @cache
@@ -34,8 +34,7 @@ def _comment_query() -> Query:
     return Query(language(), "(comment) @comment")
 
 
-@dataclass(frozen=True, slots=True)
-class Comment:
+class Comment(Struct, frozen=True):
     """A comment with its `#`; `alone` when nothing stands before it on its line."""
 
     text: str
@@ -43,8 +42,7 @@ class Comment:
     alone: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Scope:
+class Scope(Struct, frozen=True):
     """A function or class with the names of the definitions around it, outermost first."""
 
     node: t.FunctionDef | t.ClassDef

@@ -10,7 +10,8 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 HOLE = "ª"
 """The identifier that stands for what did not parse. Nobody writes it; it is lowered to `Broken`."""
@@ -39,8 +40,7 @@ _ENDS_OPERAND = re.compile(rb"[\w)\]\"']")
 _TARGET = re.compile(rb"[\w.,\[\]: \t*]+?(?<![=!<>])=(?!=)[ \t]*")
 
 
-@dataclass(frozen=True, slots=True)
-class LogicalLine:
+class LogicalLine(Struct, frozen=True):
     """A statement, or the header of a compound one, from its first byte to its last; `whole` if its brackets match."""
 
     start: int

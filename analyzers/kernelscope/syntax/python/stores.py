@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cache
 
+from msgspec import Struct
 from tree_sitter import Language, Node, Query
 
 from kernelscope.results import Span
@@ -17,8 +17,7 @@ PATTERNS = {"pattern_list", "tuple_pattern", "list_pattern", "list_splat_pattern
 """Targets that hold others."""
 
 
-@dataclass(frozen=True, slots=True)
-class Store:
+class Store(Struct, frozen=True):
     """`holder.name = …` or `holder.name += …`; no holder where it is more than a name."""
 
     holder: str
