@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from kernelscope.graph.collectives import native_collective
 from kernelscope.graph.cpp_classes import MAX_CANDIDATES, CppClasses, Place, nearest, without_arguments
+from kernelscope.graph.cpp_macros import as_defined
 from kernelscope.graph.cpp_namespaces import CppNamespaces
 from kernelscope.graph.kinds import Edge, EdgeKind, Node, NodeKind
 from kernelscope.graph.library_kernels import RUNS, adapter, launched, started_by
@@ -194,6 +195,8 @@ class CppLinks:
             qualifier = around
         inside = () if kind == GLOBAL else self._inside(path, scope)
         found = self._called(tail, qualifier, path, is_member, around, inside, call.given)
+        if len(found) > 1:
+            found = as_defined(found, path, facts, call)
         for place, is_sure, note in found:
             if (target := self._node(place)) != source:
                 yield Edge(EdgeKind.CALLS, source, target, path, call.line, is_sure, note)
