@@ -4,6 +4,11 @@ __device__ float total_of(float value) {
   if constexpr (sizeof(T) == 4) {
     value += __shfl_xor_sync(0xffffffff, value, 1);
   }
+  if constexpr (sizeof(T) == 2) {
+    value = __shfl_sync(0xffffffff, value, 0);
+  } else {
+    value = __shfl_sync(0xffffffff, value, 1);
+  }
   __syncwarp();
   return value;
 }

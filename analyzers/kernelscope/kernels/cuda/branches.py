@@ -79,9 +79,10 @@ class Branches:
         return False
 
     def is_open(self, node: Node) -> bool:
-        """Whether a statement is an `if constexpr` that not every instance is known to take, or to pass by."""
+        """Whether a statement is an `if constexpr` that not every instance is known to take or to pass by; not one with
+        an `else`, of whose branches every instance takes one."""
         is_constant = node.type == "if_statement" and any(child.type == "constexpr" for child in node.children)
-        return is_constant and self._always(node) is None
+        return is_constant and node.child_by_field_name("alternative") is None and self._always(node) is None
 
     def conditions(self, node: Node, body: Node) -> tuple[Condition, ...] | None:
         """What a place in a function's body rests on, the outermost first; None where no instance reaches it."""
