@@ -404,7 +404,7 @@ def registered(pattern: str) -> Answer:
                 compiled.search(_what_is_chosen(registry))
                 and any(_IS_NAME.fullmatch(e.implementation) for e in registry.entries)
                 and (registry.kind != "enum" or _names_backends(registry.name))
-                and not _chooses_a_part(words(registry.name.rpartition(" by ")[0].rpartition(".")[2] or registry.name))
+                and not _chooses_a_part(w for w in _words_of(registry) if not compiled.search(w))
                 and not (" by " in registry.name and len({e.implementation for e in registry.entries}) == 1)
                 and not system.is_aside(registry.location.path)
             ):
@@ -413,6 +413,11 @@ def registered(pattern: str) -> Answer:
                 yield Claim(registry.name, f"{registry.name} registers {keys}", where)
 
     return find
+
+
+def _words_of(registry: Registry) -> tuple[str, ...]:
+    """The words of a registry, or of the function that chooses."""
+    return words(registry.name.rpartition(" by ")[0].rpartition(".")[2] or registry.name)
 
 
 def _chooses_a_part(said: Iterable[str]) -> bool:

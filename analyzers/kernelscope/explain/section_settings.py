@@ -58,11 +58,13 @@ ELSEWHERE: dict[str, frozenset[str]] = {
             "norm",
             "text",
             "content",
+            "rotary",
+            "rope",
         }
     ),
     "prefix_cache": frozenset({"watermark", "watermarking", "logits"}),
     "batching": frozenset({"ckpt", "checkpoint", "checkpoints", "crops", "files", "logsumexp"}),
-    "scheduling": frozenset({"lr", "loss", "optim", "optimizer", "evict", "eviction"}),
+    "scheduling": frozenset({"lr", "loss", "optim", "optimizer", "evict", "eviction", "linear"}),
 }
 """Words of names and owners that hold a section's words for another reason: so many checkpoints are kept, rates of
 learning are scheduled, weights have blocks, texts watermarks."""

@@ -45,9 +45,21 @@ def alternatives(source: PythonSource) -> Iterator[tuple[str, Claim]]:
             section = _section(classes) or (PARTS if _are_of_one_sort(ways, classes) else "")
             if len(set(classes)) >= LEAST and section:
                 said = "; ".join(f"{cls} {when}" for when, cls, _ in ways)
-                value = f"{scope.qualified_name} makes {said}"
+                within = " and ".join(_around(source, scope.node, node))
+                value = f"{scope.qualified_name} makes {f'(if {within}) ' if within else ''}{said}"
                 places = (*(source.at(statement) for _, _, statement in ways), source.at(node))
                 yield section, Claim(f"{scope.qualified_name} alternatives", value, (*places, source.at(scope.node)))
+
+
+def _around(source: PythonSource, function: t.FunctionDef | t.ClassDef, node: t.If) -> Iterator[str]:
+    """The tests of the branches that a chain stands in: it is no choice where they do not hold."""
+    for outer in own_of(function, t.If):
+        if any(s.span.start <= node.span.start < s.span.end for s in outer.body):
+            yield source.quote(outer.test)
+        elif not isinstance(outer.orelse[0] if outer.orelse else None, t.If) and any(
+            s.span.start <= node.span.start < s.span.end for s in outer.orelse
+        ):
+            yield f"not ({source.quote(outer.test)})"
 
 
 def _branches(

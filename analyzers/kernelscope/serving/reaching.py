@@ -49,6 +49,8 @@ UNSEEN = "a group that is not seen, by its name"
 THE_WRAPPERS = "the wrapper's group"
 _OF_RANKS = re.compile(r"\bsize\b|world|\brank|_size\b|\bNone\b|is_initialized")
 """Tests of whether there is anybody to exchange something with, and of what was not given."""
+NEW = {"empty", "zeros", "ones", "full"}
+"""What makes a tensor of sizes alone."""
 TRACED = {"symbolic"}
 """What an autograd function has besides for being exported."""
 PASSES = {"forward", "backward", "__call__", "__init__"}
@@ -194,8 +196,10 @@ def _is_made_of(function: t.FunctionDef, operand: t.Expr, given: set[str]) -> bo
 
 
 def _data(made: t.Expr) -> list[t.Expr]:
-    """What the data of something made comes from: not the keywords of its device and type."""
-    return [made.func, *made.args] if isinstance(made, t.Call) else [made]
+    """What the data of something made comes from: not the keywords of its device and type, nor sizes of what is new."""
+    if not isinstance(made, t.Call):
+        return [made]
+    return [] if last_name(made.func) in NEW else [made.func, *made.args]
 
 
 def _reach(local: dict[str, Reach], called: str) -> Reach | None:

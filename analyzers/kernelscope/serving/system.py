@@ -21,6 +21,7 @@ from kernelscope.serving.bindings import Loader, Native
 from kernelscope.serving.channels import Channel, Link, links
 from kernelscope.serving.claims import Claim
 from kernelscope.serving.collectives import Collective
+from kernelscope.serving.config_files import OWNER
 from kernelscope.serving.constraints import Constraint
 from kernelscope.serving.defaults import NAMES_A_FIELD, with_choices, with_value
 from kernelscope.serving.handing import handed_on
@@ -201,6 +202,8 @@ class System:
         found: dict[str, list[int]] = {}
         for place, p in enumerate(self.settings):
             found.setdefault(p.name, []).append(place)
+            if p.owner.startswith(f"{OWNER}."):  # a key of a file: what it is of says as much as its name
+                found.setdefault(f"{p.owner.rpartition('.')[2]}.{p.name}", []).append(place)
         return found
 
     def demands_about(self, pattern: re.Pattern[str]) -> list[Constraint]:
