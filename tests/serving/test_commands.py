@@ -164,3 +164,22 @@ def test_arguments_that_are_kept_privately_are_settings_and_comparisons_are_told
     assert [(p.name, p.kind, p.value) for p in settable(file)] == [("base", "field", 0.5), ("cap", "field", 10.0)]
     (found,) = (p for p in procedures(file) if p.name == "Vote.__lt__")
     assert found.steps.endswith("return self.age < other.age")
+
+
+def test_what_an_option_is_made_with_is_its_default_and_what_it_is_for(source: Callable[[str], PythonSource]) -> None:
+    text = """
+        @app.command()
+        def serve(
+            width: int = typer.Option(80, help="how wide  it is"),
+            height: int = typer.Option(default=HEIGHT),
+            depth: int = typer.Option(..., help="no default"),
+            kind: str = typer.Option(**usual("kind"), help="which kind"),
+            plain: int = 3,
+        ): ...
+    """
+    found = {p.name: (p.expression, p.value, p.doc) for p in settable(source(text)) if p.kind == "option"}
+    assert found["--width"] == ("80", 80, "how wide it is")
+    assert found["--height"] == ("HEIGHT", None, "")
+    assert found["--depth"] == ("", None, "no default")
+    assert found["--kind"] == ("", None, "which kind")
+    assert found["--plain"] == ("3", 3, "")

@@ -63,7 +63,8 @@ def test_what_is_stored_is_a_setting(source: Source, text: str, told: dict[str, 
 
 
 def test_other_objects_hold_no_settings(source: Source) -> None:
-    assert list(config_nodes(source(YACS.replace("yacs", "desks")))) == []
+    tree = "root = Node()\nroot.left = Node()\nroot.left.height = 3\n"
+    assert list(config_nodes(source(tree))) == []
     assert list(config_nodes(source(COLLECTIONS.replace("ConfigDict()", "Paper()")))) == []
 
 

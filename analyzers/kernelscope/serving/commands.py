@@ -42,11 +42,25 @@ def _options(source: PythonSource) -> Iterator[Parameter]:
             if param.annotation is None:
                 continue
             name = param.name.replace("_", "-")
-            default = source.quote(param.default) if param.default is not None else ""
+            default, described = _declared(param.default)
+            told = source.quote(default) if default is not None else ""
             yield Parameter(
-                f"--{name}" if default else name, "command line", "option", default,
-                source.text.location(source.path, param.span), literal(param.default), source.quote(param.annotation),
+                name if param.default is None else f"--{name}", "command line", "option", told,
+                source.text.location(source.path, param.span), literal(default), source.quote(param.annotation),
+                described,
             )  # fmt: skip
+
+
+def _declared(default: t.Expr | None) -> tuple[t.Expr | None, str]:
+    """The default of an argument with what it is for: of `Option(8, help="…")` the 8; `...` says that there is none."""
+    if not isinstance(default, t.Call) or last_name(default.func) not in ("Option", "Argument"):
+        return default, ""
+    given: dict[str | None, t.Expr] = {k.arg: k.value for k in default.keywords}
+    first = default.args[0] if default.args else given.get("default")
+    if isinstance(first, t.Constant) and first.value is ...:
+        first = None
+    described = literal(given.get("help"))
+    return first, " ".join(described.split()) if isinstance(described, str) else ""
 
 
 def _of_click(source: PythonSource) -> Iterator[Parameter]:

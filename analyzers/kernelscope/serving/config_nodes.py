@@ -1,6 +1,7 @@
 """Settings of configuration objects that are filled field by field: yacs, OmegaConf and ml_collections.
 
-`_C.MODEL = CN()`, `_C.MODEL.WIDTH = 64`; `config = ConfigDict()`, `config.rate = 0.1`; `OmegaConf.create({…})`.
+`_C.MODEL = CN()`, `_C.MODEL.WIDTH = 64`; `config = ConfigDict()`, `config.rate = 0.1`; `OmegaConf.create({…})`. Classes
+of the program's own that hold each other so are no different.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from collections.abc import Iterator
 
 from kernelscope.serving.claims import PythonSource, literal
 from kernelscope.serving.guards import guarded, last_name
-from kernelscope.serving.parameter import Parameter
+from kernelscope.serving.parameter import Parameter, comment_of
 from kernelscope.syntax.python import tree as t
 
 LIBRARIES = (b"yacs", b"fvcore", b"detectron2", b"omegaconf", b"ml_collections")
@@ -19,14 +20,34 @@ CREATES = {"OmegaConf.create", "omegaconf.OmegaConf.create"}
 
 def config_nodes(source: PythonSource) -> Iterator[Parameter]:
     """What a file stores in such objects, in the order of the file."""
-    if not any(library in source.text.data for library in LIBRARIES):
-        return
-    bodies = [source.module.body, *(scope.node.body for scope in source.module.functions())]
-    for body in bodies:
-        yield from _stored(source, body)
+    if any(library in source.text.data for library in LIBRARIES):
+        bodies = [source.module.body, *(scope.node.body for scope in source.module.functions())]
+        for body in bodies:
+            yield from _stored(source, body, NODES)
+    elif own := _own_nodes(source.module.body):
+        yield from _stored(source, source.module.body, own)
 
 
-def _stored(source: PythonSource, body: list[t.Stmt]) -> Iterator[Parameter]:
+def _own_nodes(body: list[t.Stmt]) -> set[str]:
+    """Classes of the program's own that hold themselves under names in capitals: `_C = Node()`, `_C.DESK = Node()`."""
+    made: dict[str, str] = {}
+    found: set[str] = set()
+    for statement in body:
+        match statement:
+            case t.Assign(targets=[target], value=t.Call(func=func, args=[], keywords=[])) if last_name(func)[
+                :1
+            ].isupper():
+                root = (t.dotted(target) or "").partition(".")
+                if root[2].isupper() and made.get(root[0]) == last_name(func):
+                    found.add(last_name(func))
+                elif isinstance(target, t.Name):
+                    made[target.id] = last_name(func)
+            case _:
+                pass
+    return found
+
+
+def _stored(source: PythonSource, body: list[t.Stmt], nodes: set[str]) -> Iterator[Parameter]:
     paths: dict[str, str] = {}
     """What names of the block stand for: `model` for `config.model`."""
     for statement, _ in guarded(body):
@@ -39,7 +60,7 @@ def _stored(source: PythonSource, body: list[t.Stmt]) -> Iterator[Parameter]:
                 continue
         fields = [path for target in targets if isinstance(target, t.Attribute) and (path := _path(target, paths))]
         names = [target.id for target in targets if isinstance(target, t.Name)]
-        if _is_node(value):
+        if _is_node(value, nodes):
             for name in names:
                 paths[name] = fields[0] if fields else name
             for path in fields or names[:1]:
@@ -49,7 +70,10 @@ def _stored(source: PythonSource, body: list[t.Stmt]) -> Iterator[Parameter]:
         else:
             for path in fields:
                 owner, _, name = path.rpartition(".")
-                yield Parameter(name, owner, "field", source.quote(value), source.at(statement), literal(value))
+                told = comment_of(source, statement)
+                yield Parameter(
+                    name, owner, "field", source.quote(value), source.at(statement), literal(value), doc=told
+                )
 
 
 def _path(node: t.Attribute, paths: dict[str, str]) -> str:
@@ -58,8 +82,8 @@ def _path(node: t.Attribute, paths: dict[str, str]) -> str:
     return f"{paths[root]}.{rest}" if root in paths else ""
 
 
-def _is_node(value: t.Expr) -> bool:
-    return isinstance(value, t.Call) and (last_name(value.func) in NODES or t.dotted(value.func) in CREATES)
+def _is_node(value: t.Expr, nodes: set[str] = NODES) -> bool:
+    return isinstance(value, t.Call) and (last_name(value.func) in nodes or t.dotted(value.func) in CREATES)
 
 
 def _given(source: PythonSource, owner: str, made: t.Expr) -> Iterator[Parameter]:

@@ -114,12 +114,17 @@ def _bounds(source: PythonSource) -> Iterator[Constraint]:
     for scope in source.module.classes():
         for statement in scope.node.body:
             match statement:
-                case t.AnnAssign(target=t.Name(id=name), value=t.Call(func=func, keywords=keywords) as call):
-                    given = {k.arg: source.quote(k.value) for k in keywords}
+                case t.AnnAssign(target=t.Name(id=name), value=t.Call(func=func, keywords=keywords) as call) if (
+                    last_name(func) in FIELD_CALLS
+                ):
+                    pass
+                case t.AnnAssign(target=t.Name(id=name), annotation=annotation) if (
+                    bounded := _bounded(annotation)
+                ) is not None:
+                    call, keywords = bounded, bounded.keywords
                 case _:
                     continue
-            if last_name(func) not in FIELD_CALLS:
-                continue
+            given = {k.arg: source.quote(k.value) for k in keywords}
             low = next((f"{given[k]} {sign} " for k, sign in LOWER.items() if k in given), "")
             high = next((f" {sign} {given[k]}" for k, sign in UPPER.items() if k in given), "")
             if low or high:
@@ -128,6 +133,17 @@ def _bounds(source: PythonSource) -> Iterator[Constraint]:
             if (factor := given.get("multiple_of")) is not None:
                 text = f"{name} % {factor} == 0"
                 yield Constraint(text, "divisibility", (name,), "validator", "", scope.qualified_name, source.at(call))
+
+
+def _bounded(annotation: t.Expr) -> t.Call | None:
+    """`conint(gt=0)`, `Annotated[int, Field(ge=1)]`, `Annotated[int, Meta(le=8)]`: a type that is made with bounds."""
+    parts = (
+        annotation.slice.elts if isinstance(annotation, t.Subscript) and isinstance(annotation.slice, t.Tuple) else []
+    )
+    for part in (annotation, *parts):
+        if isinstance(part, t.Call) and any(k.arg in LOWER or k.arg in UPPER for k in part.keywords):
+            return part
+    return None
 
 
 def _choice(source: PythonSource, chain: t.If, where: str) -> Constraint | None:

@@ -40,17 +40,31 @@ def _option(source: PythonSource, call: t.Call) -> Iterator[Parameter]:
         expression, default = f"not given ({named} is True)", None
     described = literal(keywords.get("help"))
     doc = " ".join(described.split()) if isinstance(described, str) else ""
-    choices = literal(keywords.get("choices"))
+    choices = _listed(source, keywords.get("choices"))
     yield Parameter(
         longest, "command line", "option", expression, source.at(call), literal(default),
         source.quote(keywords["type"]) if "type" in keywords else "", doc,
-        tuple(str(choice) for choice in choices) if isinstance(choices, list) else (),
+        choices,
     )  # fmt: skip
+
+
+def _listed(source: PythonSource, given: t.Expr | None) -> tuple[str, ...]:
+    """What an option may be, also where a name of the file stands for the list or table."""
+    if isinstance(given, t.Name):
+        bound = [s.value for s in source.module.body if isinstance(s, t.Assign) and t.dotted(s.targets[0]) == given.id]
+        given = bound[0] if len(bound) == 1 else None
+    if isinstance(given, t.Dict):
+        keys = [literal(key) for key in given.keys if key is not None]
+        return tuple(map(str, keys)) if all(isinstance(key, str | int) for key in keys) else ()
+    values = literal(given)
+    return tuple(map(str, values)) if isinstance(values, list) else ()
 
 
 def _flag(source: PythonSource, call: t.Call) -> Iterator[Parameter]:
     """A flag of absl: `DEFINE_integer("port", 8080, "where it listens")`; one of several names them before its help."""
-    match call.args:
+    given = {k.arg: k.value for k in call.keywords}
+    ordered = [*call.args, *(given[k] for k in ("name", "default", "enum_values", "help") if k in given)]
+    match ordered:
         case [named, default, *rest] if isinstance(name := literal(named), str):
             pass
         case _:

@@ -45,6 +45,7 @@ from kernelscope.serving.c_collectives import c_collectives, c_groups
 from kernelscope.serving.c_constants import c_constants, c_enums
 from kernelscope.serving.c_functions import CSource
 from kernelscope.serving.c_graphs import c_graphs
+from kernelscope.serving.c_options import c_options
 from kernelscope.serving.c_procedures import c_procedures
 from kernelscope.serving.c_services import c_metrics, c_routes, c_threads
 from kernelscope.serving.c_settings import c_settings, c_tables
@@ -390,6 +391,7 @@ def _read_rest_of_c(reading: Reading, source: CSource) -> None:
     reading.constraints += reading.told(c_constraints, source)
     reading.parameters += reading.told(c_structures, source)
     reading.parameters += reading.told(c_settings, source)
+    reading.parameters += reading.told(c_options, source)
     reading.collectives += reading.told(c_collectives, source)
     reading.add("distributed.groups", reading.told(c_groups, source))
     reading.metrics += reading.told(c_metrics, source)
