@@ -222,3 +222,34 @@ def test_what_is_worked_out_in_one_statement_is_told(source: Source) -> None:
     told = {p.name for p in procedures(source(text))}
     assert {"Budget.check_prefill", "Budget.decay_step", "Budget.eviction_priority"} <= told
     assert "Budget.set_batch" not in told
+
+
+def test_of_a_large_system_further_settings_stand_together_by_what_they_are_of(source: Source) -> None:
+    fields = "\n".join(f"    width_{number}: int = {number}" for number in range(400))
+    desk = f"from dataclasses import dataclass\n\n@dataclass\nclass DeskConfig:\n{fields}\n"
+    files = {"desk": desk, **{f"empty_{number}": "import os\n" for number in range(310)}}
+    rows = _rows(CONFIG["parameters"], _system(source, **files))
+    names = [str(row["name"]) for row in rows]
+    assert names[:240] == [f"width_{number}" for number in range(240)]
+    assert names[240:] == ["more of DeskConfig"] * 20
+    assert str(rows[240]["value"]).startswith("width_240 default 240; width_241 default 241; ")
+    lines = [place["line"] for place in cast("list[Json]", rows[-1]["evidence"])]
+    assert lines == list(range(397, 405))
+
+
+def test_what_is_demanded_of_a_name_that_a_setting_shares_is_no_demand_of_it(source: Source) -> None:
+    text = """
+        from dataclasses import dataclass
+
+        @dataclass
+        class DeskConfig:
+            name: str = "plain"  # how it is called
+            width: int = 2
+
+        def check(args, name, names, block):
+            assert name in names
+            assert block % 16 == 0
+            assert args.width in (1, 2)
+    """
+    demands = [str(row["condition"]) for row in _rows(CONFIG["constraints"], _system(source, desk=text))]
+    assert demands[0] == "args.width in (1, 2)"

@@ -377,6 +377,10 @@ def metrics(system: System) -> Iterator[Claim]:
 
 def separate_instances(system: System) -> Iterator[Claim]:
     """Settings that prefill and decode have each: engines, hosts or sizes of their own."""
+    yield from system.following("separate instances", lambda: list(_separate_instances(system)))
+
+
+def _separate_instances(system: System) -> Iterator[Claim]:
     owners: dict[tuple[str, tuple[str, ...]], dict[str, Parameter]] = {}
     for p in system.settings:
         said = words(p.name)

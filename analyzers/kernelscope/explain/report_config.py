@@ -6,10 +6,12 @@ last.
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
-from kernelscope.explain.report_layout import FEW_FILES, Layout, claims_about
+from kernelscope.explain.faq_answers import said_of
+from kernelscope.explain.report_layout import FEW_FILES, SEVERAL, Layout, claims_about
 from kernelscope.explain.report_places import Json, Places
 from kernelscope.explain.section_settings import importance, is_offered
 from kernelscope.serving.constraints import Constraint
@@ -18,17 +20,52 @@ from kernelscope.serving.system import System
 
 MOST_PARAMETERS = 640
 MOST_CONSTRAINTS = 300
+MOST_ALONE, MOST_TOGETHER = 240, 8
+"""How many settings of a large system have rows of their own, and how many of those after them stand in one."""
+LARGE = 3
+"""How many times as many are told of a large system, several in a row."""
 MOST_DEMANDS = 3
 DEMANDED = ("constant", "environment", "field")
 """Kinds of parameters whose name stands for one thing in a file, so that what is demanded of it is demanded of them."""
 
 
+_SETTING = re.compile(r"\b(?:self|(?:\w*_)?(?:config|cfg|args|arguments|options|settings))\.(\w+)")
+"""What is asked of a configuration: `args.width`, and `self.width` where it checks itself."""
 Shown = list[tuple[Parameter, list[Constraint]]]
 
 
 def _parameters(system: System, places: Places) -> list[Json]:
     shown = system.following("parameters to show", lambda: _shown(system), system.nearness)
-    return [_parameter(p, places, demands) for p, demands in shown]
+    alone = len(shown) if len(system.readings) <= FEW_FILES else MOST_ALONE
+    rows = [_parameter(p, places, demands) for p, demands in shown[:alone]]
+    return [*rows, *(_together(group, places) for group in _by_owner([p for p, _ in shown[alone:]]))]
+
+
+def _by_owner(rows: list[Parameter]) -> list[list[Parameter]]:
+    """Further settings, several of one class or file in a row, those that come first leading."""
+    groups: dict[tuple[str, Path], list[list[Parameter]]] = {}
+    order: list[list[Parameter]] = []
+    for p in rows:
+        if p.is_bare:
+            continue
+        of_one = groups.setdefault((p.owner, p.location.path), [])
+        if not of_one or len(of_one[-1]) >= MOST_TOGETHER:
+            of_one.append([])
+            order.append(of_one[-1])
+        of_one[-1].append(p)
+    return order
+
+
+def _together(group: list[Parameter], places: Places) -> Json:
+    """Several settings with their defaults and choices."""
+    if len(group) == 1:
+        return _parameter(group[0], places, [])
+    first = group[0]
+    owner = first.owner or first.location.path.name
+    return {
+        "name": f"{SEVERAL}{owner}", "owner": first.owner or "module", "value": "; ".join(map(said_of, group)),
+        "kind": first.kind, "evidence": places.evidence(*(p.location for p in group)),
+    }  # fmt: skip
 
 
 def _shown(system: System) -> Shown:
@@ -43,7 +80,7 @@ def _shown(system: System) -> Shown:
     if len(rows) < MOST_PARAMETERS:
         rows += sorted((p for p in system.parameters if system.is_aside(p.location.path)), key=rank)
     demanded: dict[tuple[Path, str], list[Constraint]] = {}
-    shown = rows[: MOST_PARAMETERS * (2 if len(system.readings) <= FEW_FILES else 1)]
+    shown = rows[: MOST_PARAMETERS * (2 if len(system.readings) <= FEW_FILES else LARGE)]
     names = {p.name for p in shown if p.kind in DEMANDED}
     for c in system.demands:
         for subject in names.intersection(c.subjects):
@@ -90,7 +127,7 @@ def _alike(system: System) -> list[list[Constraint]]:
     offered = {p.name for p in system.settings if p.kind == "field" and (is_offered(p) or p.is_of_configuration)}
 
     def rank(c: Constraint) -> tuple[bool, bool, int]:
-        is_of_settings = not offered.isdisjoint(c.subjects)
+        is_of_settings = not offered.isdisjoint(_SETTING.findall(c.condition))
         return (not is_of_settings, c.kind in ("other", "shape"), -system.weight(c.location.path))
 
     alike: dict[tuple[str, str, str], list[Constraint]] = {}

@@ -71,7 +71,8 @@ def steps_of(section: str, most: int = MOST_STEPS) -> Rows:
         alone = [*own[: more * most], *others][: more * (most + most // 5)]
         known = set(map(id, alone))
         left = [p for p in (*own, *others) if id(p) not in known]
-        left.sort(key=lambda p: not nearness_of(system, p))
+        near = system.nearness.functions
+        left.sort(key=lambda p: p.of_function not in near.get(p.evidence[0].path, ()))
         rows_left = more * most if section.startswith(FURTHER) else 0
         more_rows = together(left[: MOST_TOGETHER * rows_left])[:rows_left]
         return [*map(places.procedure, alone), *map(places.together, more_rows)]
@@ -147,12 +148,7 @@ def together(procedures: list[Procedure]) -> list[list[Procedure]]:
 
 def owner_of(p: Procedure) -> str:
     """The class of a function, or the function around it; of others nothing."""
-    return p.name.partition(" (")[0].rpartition(".")[0]
-
-
-def nearness_of(system: System, p: Procedure) -> int:
-    """How near the main loop of a system the function lies that a procedure is, or is a stretch of."""
-    return system.nearness.of(p.evidence[0].path, p.name.partition(" (")[0])
+    return p.of_function.rpartition(".")[0]
 
 
 def _told_in(system: System, section: str) -> Iterator[Path]:
@@ -174,15 +170,16 @@ def _in_order(system: System, section: str) -> list[Procedure]:
     Of two such what the main loop comes to in fewer calls.
     """
     told = Counter(_told_in(system, section))
-    central: dict[Path, int] = {}
+    central: dict[Path, tuple[int, dict[str, int]]] = {}
 
     def importance(p: Procedure) -> tuple[int, int]:
         path = p.evidence[0].path
         known = central.get(path)
         if known is None:
-            known = central[path] = (2 + system.weight(path)) * (1 + told[path].bit_length())
+            weight = (2 + system.weight(path)) * (1 + told[path].bit_length())
+            known = central[path] = (weight, system.nearness.functions.get(path, {}))
         size = p.size
-        near = 2 + nearness_of(system, p)
-        return (-(p.weight or 1) * (size if size < CLEAR else CLEAR) * known * near, -size)
+        near = known[1].get(p.of_function, 0) if known[1] else 0
+        return (-(p.weight or 1) * (size if size < CLEAR else CLEAR) * known[0] * (2 + near), -size)
 
     return sorted(system.procedures_of(section), key=importance)

@@ -42,6 +42,8 @@ class _Reader:
 
 def variables(source: PythonSource) -> Iterator[Parameter]:
     """Environment reads anywhere in a file: `os.getenv("SIZE", 8)`, `env_to_int("SIZE", 8)`."""
+    if b"environ" not in source.text.data and b"getenv" not in source.text.data:
+        return
     readers = dict(_readers(source))
     for node in whole(source.module):
         if not isinstance(node, t.Call) or not node.args:

@@ -21,33 +21,28 @@ different ways all do.
 """
 SECTIONS = ("serving.scheduling", "serving.batching")
 BEGUN = "__init__"
-
-Key = tuple[Path, str]
+NONE: dict[str, int] = {}
 
 
 @dataclass(slots=True)
 class Nearness:
-    """By its file and name, how many calls lie between a main loop and a function; and what is read on the way."""
+    """By file and name, how near functions are: the more, the nearer; and what is read on the way to them."""
 
-    functions: dict[Key, int] = field(default_factory=dict[Key, int])
-    files: dict[Path, int] = field(default_factory=dict[Path, int])
+    functions: dict[Path, dict[str, int]] = field(default_factory=dict[Path, dict[str, int]])
     names: dict[str, int] = field(default_factory=dict[str, int])
     """Attributes that functions near a loop read, with how near the nearest of them is."""
 
     def of(self, path: Path, name: str) -> int:
-        """How near a function is: the more, the nearer; 0 where no loop comes to it."""
-        distance = self.functions.get((path, name))
-        return 0 if distance is None else FARTHEST + 1 - distance
+        """How near a function is; 0 where no loop comes to it."""
+        return self.functions.get(path, NONE).get(name, 0)
 
     def of_file(self, path: Path) -> int:
         """How near the nearest function of a file is."""
-        distance = self.files.get(path)
-        return 0 if distance is None else FARTHEST + 1 - distance
+        return max(self.functions.get(path, NONE).values(), default=0)
 
     def of_name(self, name: str) -> int:
         """How near the nearest function is that reads an attribute of this name."""
-        distance = self.names.get(name.lstrip("-").replace("-", "_"))
-        return 0 if distance is None else FARTHEST + 1 - distance
+        return self.names.get(name.lstrip("-").replace("-", "_"), 0)
 
 
 def nearness(files: Iterable[tuple[Path, list[Caller]]]) -> Nearness:
@@ -55,16 +50,15 @@ def nearness(files: Iterable[tuple[Path, list[Caller]]]) -> Nearness:
     graph = _Graph(files)
     found = Nearness()
     reached: list[tuple[Path, Caller]] = graph.main_loops()
-    for distance in range(FARTHEST + 1):
+    for near in range(FARTHEST + 1, 0, -1):
         following: list[tuple[Path, Caller]] = []
         for path, caller in reached:
-            key = (path, caller.name)
-            if key in found.functions:
+            of_file = found.functions.setdefault(path, {})
+            if caller.name in of_file:
                 continue
-            found.functions[key] = distance
-            found.files.setdefault(path, distance)
+            of_file[caller.name] = near
             for name in caller.reads:
-                found.names.setdefault(name, distance)
+                found.names.setdefault(name, near)
             following += graph.called(path, caller)
         reached = following
     return found

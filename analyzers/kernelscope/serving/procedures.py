@@ -76,6 +76,11 @@ class Procedure:
     also: tuple[str, ...] = ()
     """Other sections it belongs to: its name fits them nearly as well, or claims of them are made about it."""
 
+    @property
+    def of_function(self) -> str:
+        """The function that it is, or is a stretch of."""
+        return self.name.partition(" (")[0]
+
 
 def procedures(source: PythonSource) -> Iterator[Procedure]:
     """The functions of a Python file that do more than one thing; who has no section by its words may get one yet."""
