@@ -29,3 +29,10 @@ def test_a_size_that_the_source_names_gets_no_letter_for_its_place() -> None:
 def test_a_width_is_not_called_as_a_length_or_a_batch() -> None:
     names = DimNames([Shape.of("n_state", "num_blocks", "seq_length", "batch_size")])
     assert names.shape(Shape.of("batch_size", "seq_length", "n_state", "num_blocks")) == "[B, S, NS, NB]"
+
+
+def test_sizes_that_only_a_number_tells_apart_keep_it_in_the_legend() -> None:
+    shape = Shape.of("embed_dim", "patch_size_0", "patch_size_1")
+    names = DimNames([shape])
+    legend = names.legend([names.shape(shape)])
+    assert [line.partition(" = ")[2] for line in legend][1:] == ["patch_size_0", "patch_size_1"]

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from kernelscope.analysis import Analysis
+from kernelscope.explain.document import Diagram
 from kernelscope.explain.render import to_text
 from kernelscope.results import Target
 
@@ -121,3 +122,12 @@ def test_its_bytes_are_counted_by_the_token_and_only_what_is_written_is_moved(tm
 def test_what_one_of_two_ways_writes_into_a_cache_is_counted_once(tmp_path: Path) -> None:
     text = told(tmp_path, "ops", BY_PHASE, "Attention")
     assert text.count("KV cache update") >= 4 and "KV cache     4*W per token" in text
+
+
+def test_attention_takes_what_one_of_two_ways_wrote_into_a_cache(tmp_path: Path) -> None:
+    path = tmp_path / "model.py"
+    path.write_text(BY_PHASE.replace("k, v = store.fill(k, v)", "store.fill(k, v)"))
+    document = Analysis([tmp_path]).document("dataflow", Target(path, None, "Attention"))
+    graph = next(block.graph for block in document.blocks if isinstance(block, Diagram))
+    lines = {box.key: box.lines[0] for box in graph.boxes}
+    assert ("KV cache update", "Attention (SDPA)") in {(lines[e.source], lines[e.target]) for e in graph.edges}

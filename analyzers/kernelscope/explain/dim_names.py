@@ -6,6 +6,7 @@ A name of up to four characters stays as it is. Which shapes are shown is the ca
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
@@ -126,7 +127,8 @@ class DimNames:
         """`H = config.hidden_size`, for the letters that occur in the texts."""
         used = {word for text in texts for word in re.findall(r"[A-Za-z_]\w*", text)}
         words = {short: self._word(name) for name, short in self.short.items()}
-        held = set(words.values())
+        bases = Counter(without_number(word) for short, word in words.items() if short in used)
+        held = {*words.values(), *(base for base, count in bases.items() if count > 1)}
         long = {short: _spelled_out(word, held) for short, word in words.items() if short in used}
         return [f"{short} = {name}" for short, name in long.items() if short != name]
 
