@@ -14,6 +14,7 @@ from kernelscope.dims import Dim, Facts
 from kernelscope.interp.agreement import OF_SOME_RANK
 from kernelscope.interp.annotations import promised
 from kernelscope.interp.called_after import called, may_count
+from kernelscope.interp.circles import apart
 from kernelscope.interp.conditions import condition, is_as_made, ranks_asked_for_besides
 from kernelscope.interp.expressions import conditional, evaluate
 from kernelscope.interp.interpreter import Interpreter
@@ -198,7 +199,7 @@ def _statement(run: Interpreter, scope: Scope, node: t.Stmt, returns: Returns) -
                 run.trace.replaced(current, run.trace.same(value, result), node.span if is_written else None)
             if isinstance(current, list) and isinstance(value, list):
                 run.changes.before(current)
-                current[:] = value
+                current[:] = [apart(current, part) for part in value]
             assign(run, scope, node.target, value)
         case t.ExprStmt():
             if run.trace is not None:

@@ -13,6 +13,7 @@ from kernelscope.interp import containers
 from kernelscope.interp.attributes import NUMEL, TUPLES, chosen
 from kernelscope.interp.autograd import SAVE, SAVED
 from kernelscope.interp.calls import call
+from kernelscope.interp.circles import apart
 from kernelscope.interp.families import store_under
 from kernelscope.interp.interpreter import Interpreter
 from kernelscope.interp.limits import NoSuchWay
@@ -55,14 +56,14 @@ def call_method(run: Interpreter, target: PlainMethod, args: Arguments, kwargs: 
     match value:
         case list():
             if name == "append" and args:
-                value.append(args[0])
+                value.append(apart(value, args[0]))
                 return None
             if name == "extend" and args:
-                value.extend(sequence(args[0]) or [])
+                value.extend([apart(value, part) for part in sequence(args[0]) or []])
                 return None
             if name == "insert" and len(args) == 2:
                 at = args[0].const if isinstance(args[0], Dim) else 0
-                value.insert(0 if at is None else at, args[1])
+                value.insert(0 if at is None else at, apart(value, args[1]))
                 return None
             if name == "copy" and not args:
                 return list(value)
@@ -93,12 +94,12 @@ def call_method(run: Interpreter, target: PlainMethod, args: Arguments, kwargs: 
             if name in ("values", "keys"):
                 return list(value.values() if name == "values" else value)
             if name == "update" and args and isinstance(args[0], dict):
-                value.update(args[0])
+                value.update({key: apart(value, part) for key, part in args[0].items()})
                 return None
             if name == "copy" and not args:
                 return Open(value) if isinstance(value, Open) else dict(value)
             if name == "setdefault" and args and isinstance(args[0], str) and not isinstance(value, Open):
-                return value.setdefault(args[0], args[1] if len(args) > 1 else None)
+                return value.setdefault(args[0], apart(value, args[1]) if len(args) > 1 else None)
         case Sequential() if name in GROWING and args:
             run.changes.before(value.parts)
             if name != "append" and isinstance(args[0], str) and len(value.names) == len(value.parts):

@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from kernelscope.dims import Dim, dim
 from kernelscope.interp import containers, records
+from kernelscope.interp.circles import apart
 from kernelscope.interp.expressions import evaluate, index_of
 from kernelscope.interp.interpreter import Interpreter
 from kernelscope.interp.limits import NoSuchWay
@@ -72,17 +73,17 @@ def assign(run: Interpreter, scope: Scope, target: t.Expr, value: Value) -> None
                 assign(run, scope, target.value, _with_data(run, holder, value))
             elif isinstance(holder, dict):  # an object without a class of its own
                 run.changes.before(holder)
-                holder[target.attr] = run.symbols.named(scope, value, target.attr)
+                holder[target.attr] = apart(holder, run.symbols.named(scope, value, target.attr))
             run.record(scope.path, target.attr_span, value)
         case t.Subscript():
             holder = evaluate(run, scope, target.value)
             index = index_of(run, scope, target.slice)
             if isinstance(holder, dict) and isinstance(index, str | Opaque | Unknown):
                 run.changes.before(holder)
-                holder[index] = value
+                holder[index] = apart(holder, value)
             elif isinstance(holder, list):
                 run.changes.before(holder)
-                _put(holder, index, value, target.span)
+                _put(holder, index, apart(holder, value), target.span)
             elif isinstance(holder, Instance) and holder.is_module:
                 containers.put(run, holder, index, value)
             elif run.trace is not None and not run.quiet:
