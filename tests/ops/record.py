@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import operator
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from opcalls import CASES, SHORT
@@ -82,6 +82,29 @@ class Library:
         return lambda *args, **options: layer.init_with_output(jax.random.key(0), *args, **options)[0]
 
 
+class Haiku:
+    """Haiku, whose layers and functions work only inside of what is transformed."""
+
+    def __getattr__(self, name: str) -> Any:
+        import haiku
+
+        found = getattr(haiku, name)
+        if isinstance(found, type) and issubclass(found, haiku.Module):
+            return lambda *made, **how: (
+                lambda *args, **more: self.transformed(lambda: found(*made, **how)(*args, **more))
+            )
+        return lambda *args, **options: self.transformed(lambda: found(*args, **options))
+
+    @staticmethod
+    def transformed(call: Callable[[], Any]) -> Any:
+        """What a call gives with new weights."""
+        import haiku
+        import jax
+
+        pure = haiku.transform_with_state(call)
+        return pure.apply(*pure.init(jax.random.PRNGKey(0)), jax.random.PRNGKey(0))[0]
+
+
 def jax_scope() -> dict[str, Any]:
     """The names of a case file, for JAX itself."""
     import equinox
@@ -95,7 +118,7 @@ def jax_scope() -> dict[str, Any]:
         return lambda *sizes: jax.numpy.ones(sizes, dtype)
 
     scope: dict[str, Any] = {short: maker(name) for short, name in SHORT.items()}
-    scope |= {"jax": Library(jax), "flax": Library(flax), "equinox": Library(equinox)}
+    scope |= {"jax": Library(jax), "flax": Library(flax), "haiku": Haiku(), "equinox": Library(equinox)}
     return scope | {"key": jax.random.PRNGKey(0), "rngs": flax.nnx.Rngs(0)}
 
 

@@ -23,6 +23,7 @@ from kernelscope.interp.prepared_objects import prepare, stored_elsewhere
 from kernelscope.interp.promised_objects import promised_attribute
 from kernelscope.interp.registries import looked_up, named_key
 from kernelscope.interp.sequences import Mapping, element_at, is_callable
+from kernelscope.interp.texts import part_of_text
 from kernelscope.interp.values import (
     Alike,
     Choice,
@@ -71,10 +72,11 @@ MODULE_METHODS = {
 }  # fmt: skip
 """What a class gets from torch's layers besides what its own methods store."""
 LINEN_METHODS = {
-    "__init__", "apply", "init", "init_with_output", "bind", "param", "variable", "sow", "perturb", "make_rng",
-    "is_initializing", "has_variable", "has_rng", "is_mutable_collection", "get_variable", "put_variable",
+    "__init__", "__call__", "apply", "init", "init_with_output", "bind", "param", "variable", "sow", "perturb",
+    "make_rng", "is_initializing", "has_variable", "has_rng", "is_mutable_collection", "get_variable", "put_variable",
 }  # fmt: skip
-INHERITED = {"torch.nn.": MODULE_METHODS, "flax.": LINEN_METHODS, "equinox.": {"__init__"}}
+INHERITED = {"torch.nn.": MODULE_METHODS, "flax.": LINEN_METHODS, "haiku.": {"__init__", "__call__"},
+             "equinox.": {"__init__"}}  # fmt: skip
 """The methods that classes get from the layers of a library."""
 LIBRARIES = tuple(INHERITED)
 UNKNOWN_INDEX = "an index"
@@ -379,6 +381,8 @@ def subscript(run: Interpreter, value: Value, index: Value, span: Any) -> Value:
             if run.symbols.trial is not None and isinstance(index, slice) and index.stop is None:
                 run.symbols.trial.measured(value, index.start)
             return element_at(value, index, span)
+        case str():
+            return part_of_text(value, index, span)
         case Shape():
             if value.dims is not None:
                 return element_at(tuple(value.dims), index, span)

@@ -23,6 +23,7 @@ from kernelscope.interp.shape_texts import (
     in_docstring,
     of_parts,
     of_so_many_dims,
+    only_a_shape,
     says_tensor,
     sizes_of_a_shape,
 )
@@ -154,7 +155,7 @@ def told_of_parameter(module: Module | None, node: t.FunctionDef, name: str) -> 
             continue
         shape = in_comment(comment.text, name)
         if shape is None and line == own and is_alone:
-            shape = in_comment(comment.text, None)
+            shape = in_comment(comment.text, None) or (only_a_shape(comment.text, name) if annotated else None)
         if shape is not None:
             return shape
     return None

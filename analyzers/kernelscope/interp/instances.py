@@ -162,14 +162,14 @@ def _become_layer(instance: Instance, name: str, args: Arguments, kwargs: Keywor
 def call_inherited(run: Interpreter, target: LayerMethod, args: Arguments, kwargs: Keywords, span: Any) -> Value:
     """`super().__init__(…)` and `super().forward(…)` of a class that derives from a torch layer, and module methods."""
     instance = target.receiver
-    if target.base.startswith("flax.") and find_module(target.base) is not None:
+    if target.base.startswith(("flax.", "haiku.")) and find_module(target.base) is not None:
         if target.name == "__init__":
             _become_layer(instance, target.base, args, kwargs)
             return None
         prepare(run, instance)
         if target.name == "__call__" and instance.layer is not None:
             return call(run, instance.layer, args, kwargs, span)
-    if target.base.startswith(("flax.", "equinox.")):
+    if target.base.startswith(("flax.", "haiku.", "equinox.")):
         return jax_modules.call_method(run, target, args, kwargs, span)
     if target.name == "__init__":
         if (kind := containers.kind_of(run, instance)) is not None:

@@ -19,7 +19,7 @@ from kernelscope.interp.interpreter import Interpreter
 from kernelscope.interp.limits import NoSuchWay
 from kernelscope.interp.records import is_sequence, values_of
 from kernelscope.interp.sequences import any_of, is_callable, iterated, parts_of, sequence
-from kernelscope.interp.texts import BRACES, filled
+from kernelscope.interp.texts import BRACES, filled, joined_by
 from kernelscope.interp.values import (
     Alike,
     Arguments,
@@ -109,6 +109,9 @@ def call_method(run: Interpreter, target: PlainMethod, args: Arguments, kwargs: 
         case str():
             if name == "format" and not kwargs and (text := filled(value, BRACES, args)) is not None:
                 return text
+            if name == "join" and len(args) == 1 and isinstance(parts := iterated(run, args[0]), list):
+                text = joined_by(value, parts)
+                return Unknown("a text that is not known", span) if text is None else text
             if (name, len(args)) in TEXT and not kwargs and all(isinstance(a, str) for a in args):
                 return getattr(value, name)(*args)
         case tuple() if name == NUMEL and all(isinstance(part, Dim | Opaque) for part in value):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import string
 from typing import TYPE_CHECKING
 
 from kernelscope.interp.class_facts import STAND_INS
@@ -21,6 +22,7 @@ CONSTANTS: dict[str, Value] = {
     **{f"{library}.inf": math.inf for library in ("math", "numpy", "torch", "jax.numpy")},
     **{f"{library}.nan": math.nan for library in ("math", "numpy", "torch", "jax.numpy")},
     "math.tau": math.tau, "numpy.newaxis": None, "torch.newaxis": None,
+    **{f"string.{name}": getattr(string, name) for name in ("ascii_lowercase", "ascii_uppercase", "ascii_letters")},
     "jax.numpy.newaxis": None, "torch.__version__": "2.9.0",  # code for an older one is not what runs
 }  # fmt: skip
 """Values of libraries that are no functions."""

@@ -178,6 +178,8 @@ def iterated(run: Interpreter, value: Value) -> list[Value] | Alike:
         case Tensor():
             part = _part(run, value, ops.index(value, (0,)) if value.rank else Tensor())
             return Alike(part, value.shape.size(0) if value.rank else None)
+        case str() if len(value) <= MAX_ELEMENTS:
+            return list[Value](value)
         case Range():
             listed = MAX_ELEMENTS if run.configuration is None else MAX_LISTED
             if value.stop.const is not None and 0 <= value.stop.const <= listed:

@@ -1,12 +1,18 @@
 """Texts of the program that are put together from texts and numbers that are known, such as names of attributes."""
 
+# Values are dynamic by nature; narrowing one to a slice leaves its bounds unknown to the type checker.
+# pyright: reportUnknownArgumentType=false
+
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
 
 from kernelscope.dims import Dim
+from kernelscope.interp.sequences import slice_of
 from kernelscope.interp.values import Value
+from kernelscope.results import Span
+from kernelscope.tensor import Unknown
 
 BRACES = re.compile(r"\{\}")
 PERCENTS = re.compile("%[dsi]")
@@ -35,6 +41,12 @@ def joined_text(parts: Sequence[Value]) -> str | None:
     return "".join(texts) if len(texts) == len(parts) else None
 
 
+def joined_by(separator: str, parts: Sequence[Value]) -> str | None:
+    """What `separator.join(parts)` gives, if all are known."""
+    texts = [part for part in parts if isinstance(part, str)]
+    return separator.join(texts) if len(texts) == len(parts) else None
+
+
 def filled(template: str, places: re.Pattern[str], values: Sequence[Value]) -> str | None:
     """`block{}` or `block%d` with its places filled; none where it asks for more than the plain values."""
     around = places.split(template)
@@ -42,3 +54,11 @@ def filled(template: str, places: re.Pattern[str], values: Sequence[Value]) -> s
         return None
     parts = [part for pair in zip(around, values, strict=False) for part in pair]
     return joined_text([*parts, around[-1]])
+
+
+def part_of_text(text: str, index: Value, span: Span) -> Value:
+    """A letter or a slice of a text, if it is known which: `"abc"[:2]`."""
+    if isinstance(index, Dim) and index.const is not None and -len(text) <= index.const < len(text):
+        return text[index.const]
+    part = slice_of(index) if isinstance(index, slice) else None
+    return Unknown("a text that is not known", span) if part is None else text[part]

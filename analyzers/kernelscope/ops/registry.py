@@ -55,6 +55,7 @@ PREFIXES = {
     "fairscale": "fairscale.nn.model_parallel.initialize",
     "npu": "torch_npu",
     "operator": "operator",
+    "hk": "haiku",
     "jnp": "jax.numpy",
     "A": "jax.Array",
     "at": "jax.Array.at",
@@ -71,7 +72,7 @@ PREFIXES = {
     "nnx": "flax.nnx",
 }
 """Short prefixes of spellings in the table."""
-OTHERS = ("jax.", "flax.", "equinox.")
+OTHERS = ("jax.", "flax.", "haiku.", "equinox.")
 """How names begin that are none of torch's."""
 TABLES = (
     "torch.elementwise",

@@ -38,7 +38,7 @@ from kernelscope.syntax.python.tree import (
 from kernelscope.workspace.modules import Definition, External, Missing, Modules, Resolved
 
 MAX_BASES = 64
-MODULES = ("torch.nn.", "flax.linen.", "flax.nnx.", "equinox.")
+MODULES = ("torch.nn.", "flax.linen.", "flax.nnx.", "haiku.", "equinox.")
 """How the names of classes begin whose objects are layers."""
 KNOWN_BASES = sys.stdlib_module_names | {"torch", "numpy", "jax", "triton", "pydantic", "typing_extensions"}
 """Libraries of whose other classes it is known that their objects are none."""

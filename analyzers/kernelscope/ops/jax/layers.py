@@ -1,7 +1,8 @@
-"""Layers of Flax (linen and nnx) and Equinox: constructor arguments, parameters where they are known, and calls.
+"""Layers of Flax (linen and nnx), Haiku and Equinox: constructor arguments, parameters that are known, and calls.
 
-Linen's layers take the size of their input when they are called; channels come last. Equinox's have no batch.
-Source: https://flax.readthedocs.io/en/latest/api_reference/ and https://docs.kidger.site/equinox/api/nn/linear/.
+Linen's and Haiku's layers take the size of their input when they are called; channels come last. Equinox's have no
+batch. Source: https://flax.readthedocs.io/en/latest/api_reference/, https://dm-haiku.readthedocs.io/en/latest/api.html
+and https://docs.kidger.site/equinox/api/nn/linear/.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from kernelscope.tensor import Shape, ShapeError, Size, Tensor, Unknown, same_si
 from kernelscope.tensor.patterns import einsum_shape
 
 WINDOW_NOT_KNOWN = "a convolution whose window is not known"
-LINEN, NNX, EQUINOX = "flax.linen", "flax.nnx", "equinox.nn"
+LINEN, NNX, HAIKU, EQUINOX = "flax.linen", "flax.nnx", "haiku", "equinox.nn"
 
 
 @contraction
@@ -41,6 +42,18 @@ def _lifted(layer: Module, taken: Sequence[Size], features: Sequence[Size]) -> M
 def dense(layer: Module, inputs: Value) -> Shape:
     """The last size becomes `features`."""
     return tensor(inputs).shape.replace_last(1, layer.size("features"))
+
+
+@module("Linear", "output_size, with_bias=True", at=HAIKU, flops=_dense_work, label="linear layer")
+def haiku_linear(layer: Module, inputs: Value, **options: Value) -> Shape:
+    """The last size becomes `output_size`."""
+    return tensor(inputs).shape.replace_last(1, layer.size("output_size"))
+
+
+@module("Embed", "vocab_size, embed_dim", at=HAIKU, kind="movement", dtype="float32", label="embedding")
+def haiku_embed(layer: Module, ids: Value) -> Shape:
+    """A row of the table for each index."""
+    return tensor(ids).shape.replace_last(0, layer.size("embed_dim"))
 
 
 def _features(value: Value) -> tuple[Size, ...]:
@@ -101,6 +114,7 @@ _NORMS = "LayerNorm RMSNorm GroupNorm BatchNorm InstanceNorm"
 
 
 @module(_NORMS, "*args", at=LINEN, flops=per_element(5), label="normalisation")
+@module(_NORMS, "*args", at=HAIKU, flops=per_element(5), label="normalisation")
 @module("GroupNorm", "*args", at=NNX, flops=per_element(5), label="normalisation")
 @module("LayerNorm RMSNorm GroupNorm", "*args", at=EQUINOX, flops=per_element(5), label="normalisation")
 def norm(layer: Module, x: Value, *args: Value, **options: Value) -> Shape:

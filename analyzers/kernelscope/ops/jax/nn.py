@@ -28,6 +28,18 @@ def _place(value: Value, rank: int) -> int:
     return axis(value, rank)
 
 
+@rule("hk.get_parameter hk.get_state", dtype="new", kind="movement", label="a parameter")
+def haiku_parameter(name: Value, shape: Value, dtype: Value = None, *args: Value, **options: Value) -> Shape:
+    """The given sizes."""
+    return Shape(sizes(shape))
+
+
+@rule("hk.dropout", label="dropout")
+def haiku_dropout(rng: Value, rate: Value, x: Value, **options: Value) -> Tensor:
+    """Same shape."""
+    return tensor(x)
+
+
 @rule("jnn,linen,nnx.glu", label="gated linear unit")
 def glu(x: Value, axis: Value = -1) -> Shape:
     """Halves one axis."""
