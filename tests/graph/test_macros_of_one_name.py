@@ -42,3 +42,30 @@ def test_a_use_stands_for_the_macro_that_is_defined_there(workspace: Callable[[s
     assert kernels("add") == {"add_half", "add_float"}
     assert kernels("copy") == {"copy_kernel"}
     assert kernels("run") == {"add_half", "add_float"}  # which branch is compiled is not known
+
+
+PASTED = """
+## kernel.cuh
+template <int BITS, int BOOK> __global__ void pack_kernel(float* x) {}
+## ones.cu
+#include "kernel.cuh"
+Run pack_kernel_1_0() { return pack_kernel<1, 0>; }
+Run pack_kernel_1_1() { return pack_kernel<1, 1>; }
+bool is_less(int a, int b) { return a < b; }
+## m.cu
+#define ONE(bits, book) pack_kernel_##bits##_##book()
+static const std::array<Run, 2> kernels
+{
+  ONE(1, 0), ONE(1, 1)
+};
+#undef ONE
+void pack(int book, float* x) {
+  auto kernel = kernels[book];
+  kernel<<<1, 32>>>(x);
+}
+"""
+
+
+def test_names_that_a_macro_pastes_together_stand_in_a_table(workspace: Callable[[str], Files]) -> None:
+    lines = tree(ask(workspace(PASTED), "m.cu::pack"))
+    assert [line.strip(" └├─│") for line in lines][1:] == ["launch of kernel over 1", "CUDA kernel pack_kernel"]

@@ -30,7 +30,7 @@ _MEMBER = re.compile(
     rb"\bstatic\s++(?:inline\s++)?(?:constexpr|const)\s++auto\s++(\w++)\s*+=\s*+&?\s*+"
     rb"((?>(?:\w++::)*)[A-Za-z_]\w*+)\s*+(?=[<;(])"
 )
-
+_RETURNED = re.compile(rb"\breturn\s++((?>(?:\w++::)*)[A-Za-z_]\w*+)\s*+<[^;{}()]{1,300}>\s*+;")
 MAX_TEMPLATE_BYTES = 500
 _BRACKETS = re.compile(rb"((?>(?:\w++::)*)[A-Za-z_]\w*+)\s*+<(?![<=])")
 _ANGLES = re.compile(rb"<(?![<=])|(?<!-)>|[;{}]")
@@ -43,6 +43,7 @@ def add_mentions(found: Findings) -> None:
     for variable, name, place in held:
         found.refer(variable, name, place, found.owner_at(place))
     _passed(found, frozenset(place for _, _, place in held))
+    _returned(found)
     _handed_functions(found)
     _handed_structs(found)
     for name, place in kernels_in_strings(found.data):
@@ -99,6 +100,15 @@ def _passed(found: Findings, held: frozenset[int]) -> None:
         if match[0][:1] == b"=" and not is_instance and last not in functions:
             continue  # the address of a variable
         if (scope := found.owner_at(match.start(1))) != TOP:
+            found.refer(b"", name, match.start(1), scope)
+
+
+def _returned(found: Findings) -> None:
+    """Instances of templates of other files that a function returns uncalled: `return norm_kernel<4>;`."""
+    local = {d.name.rpartition("::")[2].encode() for d in found.defs}
+    for match in _RETURNED.finditer(found.text):
+        name, scope = match[1], found.owner_at(match.start(1))
+        if scope != TOP and name.rpartition(b"::")[2] not in local and not name.startswith(b"std::"):
             found.refer(b"", name, match.start(1), scope)
 
 
@@ -213,10 +223,9 @@ def _tables(found: Findings) -> None:
     launched = frozenset(tables)
     if kernels:  # who launches them may stand in another file
         tables.update(arrays(found.text))
-    macros = [(m.name_start, m.name, m.body) for m in found.macros] if tables else []
     for table in sorted(tables):
         held = dict[bytes, None]()
-        for name, place in entries(found.text, table, macros):
+        for name, place in entries(found.text, table, found.macros):
             if table in launched or name.rpartition(b"::")[2] in kernels:
                 found.refer(table, name, place, TOP)
                 held[name] = None

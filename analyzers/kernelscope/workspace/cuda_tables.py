@@ -1,14 +1,15 @@
 """Tables of kernels in C++: which kernels stand in an array whose elements are launched.
 
-Entries are names and macros that stand for one name; names that a macro pastes together are not known.
+Entries are names and macros of the file that stand for one name, which they may paste together.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from kernelscope.workspace.cuda_text import KEYWORDS, closing, launches
+from kernelscope.workspace.cuda_macros import Macro
+from kernelscope.workspace.cuda_text import KEYWORDS, closing, launches, split_at_commas
 
 MAX_TABLE_BYTES = 60_000
 MAX_ENTRIES = 400
@@ -23,7 +24,9 @@ _ARRAY = re.compile(
     rb"|\b(\w++)\s*+=\s*(?:std::)?array\s*(?:<[^;{}]{0,200}>)?\s*\{"
 )
 _ENTRY = re.compile(rb"(?<![\w:.])((?:\w+::)*[A-Za-z_]\w*)\s*(?=[<,}(])")
-_STANDS_FOR = re.compile(rb"\s*&?((?:\w+::)*[A-Za-z_]\w*)\s*<[^;{}#]*>\s*\Z")
+_STANDS_FOR = re.compile(rb"\s*&?((?:\w+::)*[A-Za-z_]\w*)\s*(?:<[^;{}#]*>|\(\s*\))?\s*\Z")
+_WORD = re.compile(rb"\w++")
+_PASTED = re.compile(rb"\s*+##\s*+")
 
 
 def elements_taken(text: bytes, launched: frozenset[bytes]) -> Iterator[tuple[bytes, bytes, int]]:
@@ -44,8 +47,8 @@ def arrays(text: bytes) -> frozenset[bytes]:
     return frozenset(name for pair in _ARRAY.findall(text) for name in pair if name)
 
 
-def entries(text: bytes, table: bytes, macros: list[tuple[int, bytes, bytes]]) -> Iterator[tuple[bytes, int]]:
-    """The names in the initialiser of a table, each with its place; `macros` are places, names and texts."""
+def entries(text: bytes, table: bytes, macros: Sequence[Macro]) -> Iterator[tuple[bytes, int]]:
+    """The names in the initialiser of a table, each with its place; `macros` are those of the file."""
     head = re.compile(
         rb"\b%b\s*(?:\[[^\];]*\]\s*)*(?:\)\s*\([^(){};]*\)\s*)?=?\s*(?:(?:std::)?array\s*(?:<[^;{}]*>)?\s*)?\{" % table
     )
@@ -55,9 +58,21 @@ def entries(text: bytes, table: bytes, macros: list[tuple[int, bytes, bytes]]) -
         for match in _ENTRY.finditer(text, found.end(), end + 1 if end else found.end()):
             if match[1] in KEYWORDS or count >= MAX_ENTRIES:
                 continue
-            before = [body for place, name, body in macros if name == match[1] and place < match.start()]
-            meant = _STANDS_FOR.match(before[-1]) if before else None
-            if before and meant is None:
-                continue
-            count += 1
-            yield (meant[1] if meant else match[1]), match.start()
+            before = [macro for macro in macros if macro.name == match[1] and macro.name_start < match.start()]
+            name = _stands_for(before[-1], text, match.end()) if before else match[1]
+            if name is not None:
+                count += 1
+                yield name, match.start()
+
+
+def _stands_for(macro: Macro, text: bytes, opening: int) -> bytes | None:
+    """The name that a use of a macro stands for: of an instance, or of a function that is called without arguments."""
+    body = macro.body
+    close = closing(text, opening) if b"##" in body and text[opening : opening + 1] == b"(" else None
+    if close is not None:
+        written = split_at_commas(text[opening + 1 : close])
+        given = dict(zip(macro.parameters, (part.strip() for part in written), strict=False))
+        body = _WORD.sub(lambda word: given.get(word[0], word[0]), body)
+        body = _PASTED.sub(b"", body)
+    meant = _STANDS_FOR.match(body)
+    return meant[1] if meant else None
