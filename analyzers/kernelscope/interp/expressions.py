@@ -210,12 +210,14 @@ def conditional(run: Interpreter, scope: Scope, node: t.IfExp, bound_to: str = "
     """`a if test else b`: a size that may be either is called what it is bound to, unless only others of them have a
     name: `kv_heads = config.heads if config.kv_heads is None else config.kv_heads` is no `heads`."""
     from kernelscope.interp.conditions import condition, is_as_made, known_either_way
+    from kernelscope.interp.untaken import untaken_call
 
     test = condition(run, scope, node.test)
     if test.known is None:
         test.known = is_as_made(run, scope, node.test, [node.body], [node.orelse])
     if test.known is not None:
         taken, untaken = (node.body, node.orelse) if test.known else (node.orelse, node.body)
+        untaken_call(run, scope, node.test, not test.known, untaken)
         value = evaluate(run, scope, taken)
         return _chosen_by_default(run, scope, value, untaken, bound_to) if scope.is_usual(node.test) else value
     with test.holding(True):

@@ -366,7 +366,7 @@ def _branch(run: Interpreter, scope: Scope, node: t.If, returns: Returns, rest: 
     if test.known is None:
         test.known = is_as_made(run, scope, node.test, [*node.body], [*node.orelse])
     if test.known is not None:
-        start = untaken(run, scope, node, not test.known)
+        start = untaken(run, scope, node.test, not test.known, node.orelse if test.known else node.body)
         before, scope.several = scope.several, scope.several | (of_several_kinds(node.test) if test.known else set())
         ended = execute(run, scope, node.body if test.known else node.orelse, returns)
         scope.several = before

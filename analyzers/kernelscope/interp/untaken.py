@@ -28,6 +28,8 @@ MOST_NAMES = 3
 """A test may be called by a name, and that by another, so often."""
 FILE_STEPS = 50_000
 """How far such branches are followed in one file."""
+EXPRESSIONS_STEPS = 10_000
+"""From there on no more that are one expression: branches of statements bind what is read further on."""
 
 
 @dataclass(slots=True)
@@ -41,16 +43,21 @@ class Untaken:
     known: Known
 
 
-def untaken(run: Interpreter, scope: Scope, node: t.If, holds: bool) -> Untaken | None:
+def untaken(run: Interpreter, scope: Scope, test: t.Expr, holds: bool, body: list[t.Stmt]) -> Untaken | None:
     """Note the branch of a test that is not taken, if it belongs to the function that is looked at."""
     function = scope.function
     if run.quiet or run.certain or run.trace is not None or function is None or scope.outer is not None:
         return None
     if function.definition.node is not run.contexts.root or len(run.untaken) >= FUNCTION_BRANCHES:
         return None
-    body = list(node.body if holds else node.orelse)
-    run.untaken.append(found := Untaken(node.test, holds, body, dict(scope.names), run.known))
+    run.untaken.append(found := Untaken(test, holds, list(body), dict(scope.names), run.known))
     return found
+
+
+def untaken_call(run: Interpreter, scope: Scope, test: t.Expr, holds: bool, other: t.Expr) -> None:
+    """Note what a test chooses if it comes out otherwise, where that calls something: what is called is given this."""
+    if run.spent_aside < EXPRESSIONS_STEPS and any(isinstance(node, t.Call) for node in t.walk(other)):
+        untaken(run, scope, test, holds, [t.ExprStmt(other, other.span)])
 
 
 def follow_untaken(run: Interpreter, scope: Scope) -> None:
