@@ -9,14 +9,16 @@ from typing import cast
 from kernelscope.explain.report_config import CONFIG
 from kernelscope.explain.report_layout import Rows, steps_of
 from kernelscope.explain.report_places import Json, Places, Texts
+from kernelscope.serving.c_functions import CSource
 from kernelscope.serving.calling import callers
 from kernelscope.serving.claims import PythonSource
 from kernelscope.serving.parameters import parameters
 from kernelscope.serving.procedures import procedures
-from kernelscope.serving.reading import read_python
+from kernelscope.serving.reading import read_c, read_python
 from kernelscope.serving.registrars import registrars
 from kernelscope.serving.system import System, join
 from kernelscope.serving.victims import victims
+from kernelscope.syntax.text import SourceText
 from kernelscope.workspace.files import Files
 
 Source = Callable[[str], PythonSource]
@@ -235,6 +237,16 @@ def test_of_a_large_system_further_settings_stand_together_by_what_they_are_of(s
     assert str(rows[240]["value"]).startswith("width_240 default 240; width_241 default 241; ")
     lines = [place["line"] for place in cast("list[Json]", rows[-1]["evidence"])]
     assert lines == list(range(397, 405))
+
+
+def test_what_is_worked_out_is_told_as_it_is_written_also_among_others(source: Source) -> None:
+    fields = "\n".join(f"    int64_t width_{number} = {number};" for number in range(250))
+    desk = CSource(
+        Path("/w/desk.h"), SourceText(f"struct DeskConfig {{\n{fields}\n    int late = 600 * 1000;\n}};".encode())
+    )
+    empty = (PythonSource(Path(f"/w/empty_{n}.py"), source("import os\n").module) for n in range(310))
+    rows = _rows(CONFIG["parameters"], join([read_c(desk), *map(read_python, empty)]))
+    assert str(rows[-1]["value"]).endswith("late default 600000 (written 600 * 1000)")
 
 
 def test_what_is_demanded_of_a_name_that_a_setting_shares_is_no_demand_of_it(source: Source) -> None:

@@ -63,7 +63,7 @@ def _together(group: list[Parameter], places: Places) -> Json:
     first = group[0]
     owner = first.owner or first.location.path.name
     return {
-        "name": f"{SEVERAL}{owner}", "owner": first.owner or "module", "value": "; ".join(map(said_of, group)),
+        "name": f"{SEVERAL}{owner}", "owner": first.owner or "module", "value": "; ".join(map(_said, group)),
         "kind": first.kind, "evidence": places.evidence(*(p.location for p in group)),
     }  # fmt: skip
 
@@ -86,6 +86,12 @@ def _shown(system: System) -> Shown:
         for subject in names.intersection(c.subjects):
             demanded.setdefault((c.location.path, subject), []).append(c)
     return [(p, demanded.get((p.location.path, p.name), []) if p.kind in DEMANDED else []) for p in shown]
+
+
+def _said(p: Parameter) -> str:
+    """A setting in words; a default that is worked out also as it is written."""
+    is_written = p.value in (None, "") or isinstance(p.value, str) or str(p.value) == p.expression
+    return said_of(p) if is_written or not p.expression else f"{said_of(p)} (written {p.expression})"
 
 
 def _variables_once(rows: list[Parameter]) -> list[Parameter]:
