@@ -187,7 +187,7 @@ def _call(run: Interpreter, target: Value, args: Arguments, kwargs: Keywords, sp
         case LambdaValue():
             return _call_lambda(run, target, args)
         case Partial():
-            return call(run, target.target, [*target.args, *args], {**target.kwargs, **kwargs}, span)
+            return call(run, target.target, [*target.args, *args], Open.together(target.kwargs, kwargs), span)
         case DType() if len(args) == 1:
             return call(run, External("jax.numpy.asarray"), [args[0], target], {}, span)
         case PlainMethod():

@@ -123,7 +123,7 @@ class Form:
             case Partial():
                 args = tuple(self.of(v, depth) for v in value.args)
                 kwargs = tuple((key, self.of(v, depth)) for key, v in value.kwargs.items())
-                return Partial, self.of(value.target, depth), args, kwargs
+                return Partial, self.of(value.target, depth), args, kwargs, isinstance(value.kwargs, Open)
             case Choice():
                 return Choice, value.is_of_table, value.is_guess, tuple(self.of(v, depth) for v in value.entries)
             case TensorMethod():

@@ -226,8 +226,7 @@ def _joined(run: Interpreter, lists: Value, before: list[Value]) -> Value:
 
 def _dict(run: Interpreter, args: Arguments, kwargs: Keywords, span: Any) -> Value:
     first = _of_pairs(args[0]) if args else {}
-    is_open = isinstance(first, Open) or isinstance(kwargs, Open)
-    return Open({**first, **kwargs}) if is_open else {**first, **kwargs}
+    return Open.together(first, kwargs)
 
 
 def _of_pairs(given: Value) -> dict[Any, Value]:

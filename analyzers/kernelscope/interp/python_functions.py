@@ -37,6 +37,7 @@ from kernelscope.interp.values import (
     Maybe,
     Number,
     Opaque,
+    Open,
     Partial,
     Sequential,
     Unpacked,
@@ -174,7 +175,7 @@ def _stores_by_name(node: t.Node) -> bool:
 
 
 def _partial(run: Interpreter, args: Arguments, kwargs: Keywords, span: Any) -> Value:
-    return Partial(args[0], tuple(args[1:]), dict(kwargs)) if args else Unknown("partial of nothing", span)
+    return Partial(args[0], tuple(args[1:]), Open.together({}, kwargs)) if args else Unknown("partial of nothing", span)
 
 
 def _operator(sign: str) -> Callable[..., Value]:

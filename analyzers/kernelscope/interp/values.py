@@ -31,6 +31,12 @@ Keywords = dict[str, Value]
 class Open(dict[str, Value]):
     """Keyword arguments of which there may be more than are known."""
 
+    @staticmethod
+    def together(first: Mapping[str, Value], more: Mapping[str, Value]) -> dict[str, Value]:
+        """What two of them hold, the second before the first; more than is known as soon as one of them may."""
+        held = {**first, **more}
+        return Open(held) if isinstance(first, Open) or isinstance(more, Open) else held
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Opaque:
