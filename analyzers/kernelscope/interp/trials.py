@@ -125,13 +125,25 @@ class Trial:
         """Two tensors are broadcast: odd where the one that is tried has more dims than another that was given, or
         another number of them than one with an axis that is there to be broadcast: in front, or between others, which
         says of what it meets that it has an axis before that one."""
-        low, high = sorted((one, other), key=lambda shape: shape.rank or 0)
-        if low.rank == high.rank or not low.head:
+        if one.rank is None or other.rank is None or one.rank == other.rank:
+            return
+        low, high = (one, other) if one.rank < other.rank else (other, one)
+        if not low.head:
             return
         is_given = self._is_given(low) and len(low.head) > 1
         self._note((is_given or self._is_there_once(low)) and any(map(self.is_tried, high.head)))
         self._note(self._is_there_once(high) and any(map(self.is_tried, low.head)))
-        self._note(_meets_axis_between(low, high) and not any(map(self.is_tried, high.head)))
+        self._note(_meets_axis_between(low, high) and not self._is_of_same(low, high))
+
+    def _is_of_same(self, low: Shape, high: Shape) -> bool:
+        """Whether what is tried gave the higher of two tensors, by itself or as it gave the other."""
+        behind_low, behind_high = ({p for p in self.prefixes if self._begins(s, p)} for s in (low, high))
+        return bool(behind_high & behind_low) or bool(behind_high and not behind_low)
+
+    def _begins(self, shape: Shape, prefix: str) -> bool:
+        """Whether sizes of a tensor have to do with one that is tried."""
+        sizes = [size for size in shape.head if isinstance(size, Dim)]
+        return any(self._made(name).startswith(prefix) for size in sizes for name in size.names())
 
     def _is_there_once(self, shape: Shape) -> bool:
         """Whether a tensor has an axis of one in front of several others."""
