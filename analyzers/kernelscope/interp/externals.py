@@ -21,7 +21,7 @@ from kernelscope.interp.limits import NoSuchWay
 from kernelscope.interp.operators import Quotient
 from kernelscope.interp.records import fields_of, is_record
 from kernelscope.interp.registered_ops import registered
-from kernelscope.interp.sequences import as_alike
+from kernelscope.interp.sequences import any_of, as_alike
 from kernelscope.interp.trace import PLACED
 from kernelscope.interp.trials import Trial
 from kernelscope.interp.uses import SIZED
@@ -286,7 +286,7 @@ def call_external(run: Interpreter, name: str, args: Arguments, kwargs: Keywords
         if run.forks and args and _are_several(args[0]) and op.parameters.names[:1] == ("input",):
             raise NoSuchWay
         if args and short not in SIZED:
-            args = [_tensor_argument(args[0]), *args[1:]]
+            args = [_tensor_argument(_there(run, args[0])), *args[1:]]
         elif (size := _only_size(name, args)) is not None:
             args = [size]
         elif _may_be_several(name, args):
@@ -389,6 +389,12 @@ def _plain_numbers(value: Value) -> Value:
             return [_plain_numbers(v) for v in value]
         case _:
             return value
+
+
+def _there(run: Interpreter, value: Value) -> Value:
+    """A list as far as it is told: where one of two ways put more tensors into it, how many there are is not."""
+    is_uneven = type(value) is list and len(value) > 1 and id(value) in run.changes.uneven
+    return Alike(any_of(value)) if is_uneven and all(isinstance(v, Tensor) for v in value) else value
 
 
 def _tensor_argument(value: Value) -> Value:
