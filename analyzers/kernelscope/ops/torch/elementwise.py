@@ -183,7 +183,10 @@ def where(
 
 @rule("t,T.masked_fill", kind="movement", label="write a value where the mask is true")
 def masked_fill(input: Value, mask: Value, value: Value, *, facts: Facts = NO_FACTS) -> Shape:
-    """Same shape; the mask broadcasts to it."""
-    shape = tensor(input).shape
-    common_shape((shape, tensor(mask).shape), facts)
-    return shape
+    """The mask and what is filled broadcast to each other; a mask of which less is known is made for what is filled."""
+    shape, both = tensor(input).shape, common_shape((tensor(input).shape, tensor(mask).shape), facts)
+    if shape.dims is None or both.dims is None:
+        return shape
+    more = len(both.dims) - len(shape.dims)
+    filled = (b if size == 1 else size for size, b in zip(shape.dims, both.dims[more:], strict=True))
+    return Shape((*both.dims[:more], *filled))
