@@ -62,8 +62,26 @@ def of_assertion(run: Interpreter, scope: Scope, test: t.Expr) -> None:
             case t.Compare(left=left, ops=ops, comparators=others) if all(op == "==" for op in ops):
                 for one, other in itertools.pairwise((left, *others)):
                     of_equal_shapes(run, scope, one, other, is_certain=True)
+            case t.BoolOp(op="or", values=ways):
+                for way in ways:
+                    _may_be_one(run, scope, way)
             case _:
                 pass
+
+
+def _may_be_one(run: Interpreter, scope: Scope, way: t.Expr) -> None:
+    """`assert n == 1 or n == m`: a size may be there once for all, so that what it meets does not tell it."""
+    match way:
+        case t.Compare(left=left, ops=["=="], comparators=[t.Constant(value=1)]):
+            run.quiet += 1
+            try:
+                size = as_size(evaluate(run, scope, left))
+            finally:
+                run.quiet -= 1
+            if isinstance(size, Dim) and size.name is not None:
+                run.symbols.ones.add(size.name)
+        case _:
+            pass
 
 
 def of_equal_shapes(run: Interpreter, scope: Scope, left: t.Expr, right: t.Expr, is_certain: bool = False) -> None:
