@@ -378,6 +378,12 @@ class Interpreter:
             if name in current.names:
                 return current.names[name]
             current = current.outer
+        node = scope.function.definition.node if scope.function is not None else None
+        if isinstance(node, t.FunctionDef) and node.decorator_list and scope.function is not None:
+            from kernelscope.interp.scripted import meant_when_compiled
+
+            if (found := meant_when_compiled(self.workspace.modules, scope.function, name)) is not None:
+                return self.defined(found)
         return self.module_name(scope.path, name, span)
 
     def module_name(self, path: str, name: str, span: Span | None = None) -> Value:
