@@ -214,6 +214,7 @@ def test_broken_files_are_scanned_without_complaint(path: str, cut: int, drop: i
      b"#define X \\\n" * 20_000,
      b"class A:\n " * 5_000, b"a<<<" * 30_000, b"/*" * 50_000, b'"' * 100_001,
      b"def f" * 100_000, b"class " * 100_000,
+     b"#define E(a) f" + b" " * 60_000 + b"!\nvoid (*t[])() = {E(1)};\nvoid g() { t[0]<<<1, 1>>>(); }",
      b"void f() { x =" + b" " * 100_000, b"void f() { x.f(); Part" + b" " * 100_000 + b";}"],
 )  # fmt: skip
 def test_hostile_files_take_no_time(data: bytes) -> None:

@@ -24,7 +24,7 @@ _ARRAY = re.compile(
     rb"|\b(\w++)\s*+=\s*(?:std::)?array\s*(?:<[^;{}]{0,200}>)?\s*\{"
 )
 _ENTRY = re.compile(rb"(?<![\w:.])((?:\w+::)*[A-Za-z_]\w*)\s*(?=[<,}(])")
-_STANDS_FOR = re.compile(rb"\s*&?((?:\w+::)*[A-Za-z_]\w*)\s*(?:<[^;{}#]*>|\(\s*\))?\s*\Z")
+_STANDS_FOR = re.compile(rb"\s*+&?((?>(?:\w++::)*)[A-Za-z_]\w*+)\s*+(?:<[^;{}#]*>|\(\s*+\))?\s*+\Z")
 _WORD = re.compile(rb"\w++")
 _PASTED = re.compile(rb"\s*+##\s*+")
 
