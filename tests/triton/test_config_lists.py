@@ -141,6 +141,7 @@ def test_many_tests_are_summed_up(tmp_path: Path) -> None:
         "doubled([triton.Config({'BLOCK': 1})])",
         "[triton.Config({'BLOCK': squared()})]",
         "[triton.Config({'BLOCK': (-8) ** 0.5})]",
+        "nested0(1)",
     ],
 )
 def test_code_without_end_is_left(tmp_path: Path, configs: str) -> None:
@@ -149,6 +150,9 @@ def test_code_without_end_is_left(tmp_path: Path, configs: str) -> None:
         "def doubled(x):\n    for i in range(100):\n        x = x + x\n    return x\n"
         "def squared(x=3):\n    for i in range(100):\n        x *= x\n    return x\n"
     )
+    for i in range(12):  # each as deep as expressions and blocks are read
+        blocks = "".join(f"{' ' * (depth + 1)}if n > {depth - 100}:\n" for depth in range(50))
+        before += f"def nested{i}(n):\n{blocks}{' ' * 51}return nested{i + 1}(n{' - (n' * 50}{')' * 50})\n"
     assert "built by code" in told(tmp_path, before, configs)
 
 

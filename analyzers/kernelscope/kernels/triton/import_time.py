@@ -35,6 +35,9 @@ MAX_WAYS = 32
 MAX_STEPS = 30_000
 """Expressions and statements on all ways, some tenths of a second: what goes on for longer is not told."""
 MAX_DEPTH = 12
+"""Calls in calls."""
+MAX_NESTING = 60
+"""Expressions and blocks in one another, over all calls: Python's own stack holds no more of what evaluates them."""
 
 AMD = "AMD"
 """The decision whether the GPU is one of AMD's; else it is one of NVIDIA's."""
@@ -90,15 +93,23 @@ class ImportTime:
         self.way = way
         self.complete = True
         self.steps = steps
+        self._nesting = 0
         self._module_values: dict[tuple[str, str, int | None], Value] = {}
 
     # -- expressions -------------------------------------------------------------------------------------
 
     def value(self, node: t.Expr, scope: Scope) -> Value:
         self.steps -= 1
-        if self.steps < 0 or scope.depth > MAX_DEPTH:
+        if self.steps < 0 or scope.depth > MAX_DEPTH or self._nesting >= MAX_NESTING:
             self.complete = False
             return Untold()
+        self._nesting += 1
+        try:
+            return self._value(node, scope)
+        finally:
+            self._nesting -= 1
+
+    def _value(self, node: t.Expr, scope: Scope) -> Value:
         match node:
             case t.Constant(value=int() | float() | str() | None as value):
                 return value
@@ -374,14 +385,18 @@ class ImportTime:
     # -- statements --------------------------------------------------------------------------------------
 
     def _run(self, body: Sequence[t.Stmt], scope: Scope) -> _Left:
-        for statement in body:
-            self.steps -= 1
-            if self.steps < 0:
-                self.complete = False
-                break
-            left = self._step(statement, scope)
-            if left is not None:
-                return left
+        self._nesting += 1
+        try:
+            for statement in body:
+                self.steps -= 1
+                if self.steps < 0 or self._nesting > MAX_NESTING:
+                    self.complete = False
+                    break
+                left = self._step(statement, scope)
+                if left is not None:
+                    return left
+        finally:
+            self._nesting -= 1
         return None
 
     def _step(self, statement: t.Stmt, scope: Scope) -> _Left:
