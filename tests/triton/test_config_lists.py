@@ -114,6 +114,15 @@ def test_what_hangs_on_an_import_is_a_test_of_the_host(tmp_path: Path) -> None:
     ]
 
 
+def test_what_functions_set_is_a_test_of_the_host(tmp_path: Path) -> None:
+    before = "HAS = None\ndef look():\n    global OTHER, HAS\n    HAS = triton.has()\nlook()\n"
+    row = told(tmp_path, before, "[triton.Config({'BLOCK': 64 if HAS else 32})]")
+    assert row.split("<br>") == [
+        "1 autotune config if `HAS`; BLOCK ∈ {64}",
+        "1 autotune config if not `HAS`; BLOCK ∈ {32}; key: n",
+    ]
+
+
 def test_a_test_without_consequence_is_not_told(tmp_path: Path) -> None:
     row = told(tmp_path, "size = 64 if os.environ.get('A') else 64\n", "[triton.Config({'BLOCK': size})]")
     assert row == "1 autotune config; BLOCK ∈ {64}; key: n"

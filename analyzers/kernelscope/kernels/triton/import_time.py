@@ -27,6 +27,7 @@ from kernelscope.kernels.triton.import_values import (
     joined,
     of_method,
 )
+from kernelscope.kernels.triton.name_changes import changed, changes, is_set_by_functions
 from kernelscope.kernels.triton.surroundings import bound_by, functions_around, meaning
 from kernelscope.syntax.python import tree as t
 from kernelscope.workspace.modules import Definition, External, Missing, Modules
@@ -218,14 +219,15 @@ class ImportTime:
             self._module_values[key] = Untold()  # for what is defined by itself
             module = self.modules.module(found.path)
             inner = Scope(found.path, (), {}, before, scope.depth + 1)
-            self._module_values[key] = self._of_body(module.body if module is not None else (), found.name, inner)
+            if module is not None and not is_set_by_functions(module.text.data, found.name):
+                self._module_values[key] = self._of_body(module.body, found.name, inner)
         return self._module_values[key]
 
     def _of_body(self, body: Sequence[t.Stmt], name: str, scope: Scope) -> Value:
         """What the statements of a body that bind a name, or add to it, make of it."""
         for statement in body:
             at = statement.span.start
-            if (scope.before is None or at < scope.before) and _changes(statement, name):
+            if (scope.before is None or at < scope.before) and changes(statement, name):
                 self._run([statement], replace(scope, before=at))
         return scope.names.get(name, Untold())
 
@@ -455,7 +457,7 @@ class ImportTime:
         returns = False
         for node in t.walk(statement):
             returns = returns or isinstance(node, t.Return)
-            for name in _changed(node):
+            for name in changed(node):
                 scope.names[name] = Untold()
         return _Returned(Untold()) if returns else None
 
@@ -470,23 +472,3 @@ class ImportTime:
                     self._bind(inner, item, scope)
             case _:
                 pass
-
-
-def _changes(statement: t.Stmt, name: str) -> bool:
-    """Whether a statement of a body binds a name or adds to what it holds."""
-    if isinstance(statement, t.FunctionDef | t.ClassDef):
-        return False
-    return any(name in _changed(node) for node in t.walk(statement))
-
-
-def _changed(node: t.Node) -> Iterator[str]:
-    """The names that a node binds, or whose methods it calls for their effect."""
-    match node:
-        case t.Assign(targets=targets):
-            yield from (n.id for target in targets for n in t.walk(target) if isinstance(n, t.Name))
-        case t.AugAssign(target=t.Name(id=name)) | t.AnnAssign(target=t.Name(id=name)):
-            yield name
-        case t.ExprStmt(value=t.Call(func=t.Attribute(value=t.Name(id=name)))):
-            yield name
-        case _:
-            pass
