@@ -58,7 +58,7 @@ def test_hovers_in_a_large_workspace_that_is_read_for_the_first_time_wait_for_no
         assert known is not None and known.signature == "y: Tensor[2, 3]"
 
 
-def test_a_hover_waits_until_the_files_are_counted(tmp_path: Path) -> None:
+def test_a_hover_waits_until_the_files_are_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "m.py"
     path.write_text("import torch\n\ndef f(x):\n    y = x.view(2, 3)\n    return y\n")
     analysis, counting, turns = Analysis([tmp_path]), threading.Event(), Turns()
@@ -69,7 +69,7 @@ def test_a_hover_waits_until_the_files_are_counted(tmp_path: Path) -> None:
             with index._count.counting():  # pyright: ignore[reportPrivateUsage]
                 counting.set()
                 with turns.turn(0):  # while others wait for it
-                    index._count.files = file_count.LARGE  # pyright: ignore[reportPrivateUsage]
+                    monkeypatch.setattr(file_count, "LARGE", 0)
             done.wait()
 
     done, reader = threading.Event(), threading.Thread(target=read)
