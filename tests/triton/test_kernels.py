@@ -45,6 +45,14 @@ def test_grids_are_said_in_the_kernels_words(tmp_path: Path, host: str, grid: st
     assert f"`{grid}`" in card(tmp_path, ADD + host)["Grid"]
 
 
+def test_another_library_may_hand_on_triton(tmp_path: Path) -> None:
+    launch = "def f(x, y, n):\n    add[(triton.cdiv(n, 64),)](x, y, n, BLOCK=64)\n"
+    handed_on = "from engine.triton_utils import tl, triton\n\n\n"
+    rows = card(tmp_path, ADD.replace(HEAD, handed_on) + launch)
+    assert "`(cdiv(n, 64),)`" in rows["Grid"]
+    assert "masked" in rows["Loads / stores"]
+
+
 def test_a_name_that_holds_another_kernel_by_then_launches_nothing(tmp_path: Path) -> None:
     rows = card(
         tmp_path,

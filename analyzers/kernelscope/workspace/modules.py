@@ -36,6 +36,9 @@ KEPT_CHANGES = 200
 ROOMY_BYTES = 10 << 20
 """The same while a whole system is looked at."""
 
+HANDED_ON = {"triton": "triton", "tl": "triton.language"}
+"""Names under which modules about Triton hand on Triton itself."""
+
 _LITERAL_ALL = re.compile(rb"\n__all__ = [\[(]([^\])]*)[\])]")
 _BINDS = rb"(?:^|\n)[ \t]*(?:(?:async )?def |class )?%(name)b\b|import [^\n]*\b%(name)b\b"
 """Bytes of a module that may bind a name: a definition, an assignment or a line of an import list; or an import."""
@@ -354,7 +357,7 @@ class Modules:
         """Where an import written in the file `path` leads."""
         module = self._module_of(path, target)
         if isinstance(module, External):
-            return [External(f"{module.dotted}.{target.name}" if target.name else module.dotted)]
+            return [External(_handed_on(module.dotted, target.name) if target.name else module.dotted)]
         if isinstance(module, Missing) or target.name is None:
             return [module]
         return self._attribute(module, target.name, trail)
@@ -397,6 +400,13 @@ class _Trail:
             return False
         self.seen.add((path, name))
         return True
+
+
+def _handed_on(library: str, name: str) -> str:
+    """What a library calls itself that another one hands on: `triton` of `engine.triton_utils`, which puts something in
+    its place where it is not installed."""
+    is_of_another = "triton" in library and library.partition(".")[0] != "triton"
+    return HANDED_ON.get(name, f"{library}.{name}") if is_of_another else f"{library}.{name}"
 
 
 def _any_definite(found: list[Resolved]) -> bool:
