@@ -14,7 +14,7 @@ from kernelscope.dims import Dim, dim
 from kernelscope.interp import autograd, records
 from kernelscope.interp.agreement import agreed
 from kernelscope.interp.declared_fields import declared, in_place_of_none
-from kernelscope.interp.families import held_under
+from kernelscope.interp.families import MODULES, held_under, layers_by_name
 from kernelscope.interp.interpreter import Interpreter
 from kernelscope.interp.kernel_writes import launch
 from kernelscope.interp.open_shapes import last_of, part_of
@@ -262,6 +262,8 @@ def instance_attribute(run: Interpreter, instance: Instance, name: str) -> Value
             return held
         if (key := named_key(run, instance, name)) is not None:
             return key
+        if name == MODULES and instance.is_module and (layers := layers_by_name(run, instance)) is not None:
+            return layers
         if name == "training":
             return Flag("whether the model is training")
         if name == "config":

@@ -12,6 +12,7 @@ from typing import Any
 from kernelscope.dims import Dim, dim, maximum, minimum
 from kernelscope.dims.spelling import SEPARATOR
 from kernelscope.interp.attributes import attribute, subscript
+from kernelscope.interp.families import held_in_table, looked_up_by_name
 from kernelscope.interp.interpreter import Interpreter
 from kernelscope.interp.joins import Join, as_given
 from kernelscope.interp.limits import MAX_NESTED
@@ -19,11 +20,10 @@ from kernelscope.interp.operators import binary, compare, truth, unary
 from kernelscope.interp.sequences import MAX_ELEMENTS, any_of, is_callable, iterated, sequence
 from kernelscope.interp.sizes_asked import of_expression
 from kernelscope.interp.symbols import NAMELESS
-from kernelscope.interp.texts import joined_text, pattern_of
+from kernelscope.interp.texts import put_together
 from kernelscope.interp.values import (
     Alike,
     Flag,
-    Formatted,
     LambdaValue,
     Number,
     Opaque,
@@ -101,7 +101,10 @@ def _evaluate(run: Interpreter, scope: Scope, node: t.Expr) -> Value:
         case t.Subscript():
             if isinstance(node.value, t.Attribute | t.Call):
                 of_expression(run, scope, node)
-            return subscript(run, evaluate(run, scope, node.value), index_of(run, scope, node.slice), node.span)
+            index = index_of(run, scope, node.slice)
+            if (holder := held_in_table(run, scope, node.value)) is not None:
+                return looked_up_by_name(run, holder, index, node.span)
+            return subscript(run, evaluate(run, scope, node.value), index, node.span)
         case t.ListComp() | t.GeneratorExp() | t.SetComp():
             return _comprehension(run, scope, node)
         case t.Lambda():
@@ -301,8 +304,7 @@ def _cut_to_extremes(run: Interpreter, scope: Scope, test: t.Expr, ways: tuple[V
 def _formatted(run: Interpreter, scope: Scope, node: t.JoinedStr) -> Value:
     """An f-string of strings and numbers, as far as they are known."""
     parts = [evaluate(run, scope, part) for part in node.values]
-    text = joined_text(parts)
-    return Formatted("a formatted string", node.span, pattern_of(parts)) if text is None else text
+    return put_together(parts, node.span)
 
 
 def _dict(run: Interpreter, scope: Scope, node: t.Dict) -> Value:

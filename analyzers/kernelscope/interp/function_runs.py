@@ -60,7 +60,7 @@ def run_function(run: Interpreter, path: str, scope: SourceScope, beliefs: Belie
     if contexts:
         frame, facts = _common(run, Definition(path, node.name, node, owner), contexts)
         are_examples = run.contexts.are_examples(node, contexts)
-        offered = _offer(run, frame, node, beliefs) if are_examples else Seeded()
+        offered = _offer(run, frame, node, beliefs) if are_examples else _promised(run, frame, node, beliefs)
         untold = {} if beliefs.only_code else tell_untold(run, frame, node, beliefs.doubted)
         run.guessed_sizes = run.guessed_sizes | _guessed_sizes(frame, contexts)
         run.known = Known(facts=facts)
@@ -68,7 +68,8 @@ def run_function(run: Interpreter, path: str, scope: SourceScope, beliefs: Belie
         if not beliefs.only_code:
             want_untold(run, frame, node)
         settle_ranks(run, frame, node, offered.guessed)
-        seeded = _follow(run, frame, node, Seeded(told={**offered.told, **untold}))
+        guessed = frozenset[str]() if are_examples else offered.guessed
+        seeded = _follow(run, frame, node, Seeded(guessed, told={**offered.told, **untold}))
         for param in node.args:
             if param.name_span in run.seen:
                 run.seen[param.name_span].contexts = len(contexts)
@@ -362,6 +363,24 @@ def _offer(run: Interpreter, frame: Scope, node: t.FunctionDef, beliefs: Beliefs
         elif name in seeded.moved or (isinstance(own, Opaque) and own.default is not None and _is_number(given)):
             frame.names[name] = own  # what is one number by default is given as another: it may be any
     return Seeded(guessed, told)
+
+
+def _promised(run: Interpreter, frame: Scope, node: t.FunctionDef, beliefs: Beliefs) -> Seeded:
+    """What the names of inputs promise of those of which no caller tells how many dims they have: as much as where
+    nobody calls."""
+    given_for = {p.name: present(frame.names.get(p.name)) for p in node.args if p.name in KNOWN_INPUTS}
+    names = {name for name, given in given_for.items() if is_untold(given) or _is_nobody_told(given)}
+    if frame.function is None or not names or not beliefs.by_name or beliefs.only_code:
+        return Seeded()
+    alone_frame = Scope(frame.path, frame.function)
+    seeded = seed(run, frame.function, alone_frame, beliefs)
+    guessed = names & seeded.guessed
+    for name in guessed:
+        given, own = frame.names[name], present(alone_frame.names[name])
+        frame.names[name] = Maybe(own, given.name) if isinstance(given, Maybe) else own
+        if isinstance(own, Tensor):
+            run.guessed_sizes = run.guessed_sizes | (seeded.guessed_sizes & set(own.shape.names()))
+    return Seeded(guessed)
 
 
 def _is_number(value: Value) -> bool:

@@ -107,7 +107,7 @@ def call_method(run: Interpreter, target: PlainMethod, args: Arguments, kwargs: 
             value.parts += sequence(args[0]) or [] if name == "extend" else [args[-1]]
             return value
         case str():
-            if name == "format" and not kwargs and (text := filled(value, BRACES, args)) is not None:
+            if name == "format" and not kwargs and (text := filled(value, BRACES, args, span)) is not None:
                 return text
             if name == "join" and len(args) == 1 and isinstance(parts := iterated(run, args[0]), list):
                 text = joined_by(value, parts)

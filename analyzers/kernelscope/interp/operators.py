@@ -17,7 +17,7 @@ from kernelscope.interp.interpreter import Interpreter
 from kernelscope.interp.open_shapes import is_open, joined
 from kernelscope.interp.records import derives
 from kernelscope.interp.sequences import MAX_ELEMENTS, any_of, sequence
-from kernelscope.interp.texts import PERCENTS, filled
+from kernelscope.interp.texts import text_operation
 from kernelscope.interp.values import (
     Alike,
     Builtin,
@@ -72,6 +72,8 @@ def truth(value: Value) -> bool | None:
 def binary(run: Interpreter, op: str, left: Value, right: Value, span: Any) -> Value:
     """A binary operator: tensors by the table, sizes by the algebra, sequences by Python."""
     left, right = present(left), present(right)
+    if (text := text_operation(op, left, right, span)) is not None:
+        return text
     if isinstance(left, Tensor) or isinstance(right, Tensor):
         if run.certain and (isinstance(left, Opaque) or isinstance(right, Opaque)):
             return Tensor(Shape.unknown("what is given may be a tensor"), Unknown("what is given"))
@@ -107,10 +109,6 @@ def binary(run: Interpreter, op: str, left: Value, right: Value, span: Any) -> V
         if one is None or two is None:
             return Number()
         return _float_operator(op, one, two)
-    if isinstance(left, str) and op == "%" and (text := filled(left, PERCENTS, [right])) is not None:
-        return text
-    if isinstance(left, str) and isinstance(right, str) and op == "+":
-        return left + right
     return Unknown(f"{op} is not followed here", span)
 
 

@@ -12,14 +12,14 @@ from typing import Any
 from kernelscope.dims import Dim
 from kernelscope.interp import python_collections, python_numbers
 from kernelscope.interp.attributes import attribute
-from kernelscope.interp.families import held_under, store_under
+from kernelscope.interp.families import looked_up_by_name, store_under
 from kernelscope.interp.interpreter import (
     Interpreter,
 )
 from kernelscope.interp.named_layers import of_kind
 from kernelscope.interp.operators import binary, truth
 from kernelscope.interp.prepared_objects import prepare
-from kernelscope.interp.texts import joined_text
+from kernelscope.interp.texts import put_together
 from kernelscope.interp.values import (
     CALLABLES,
     Alike,
@@ -55,9 +55,7 @@ DATA_TYPES = {"list", "tuple", "dict", "set", "str", "int", "float", "bool"}
 
 def _getattr(run: Interpreter, args: Arguments, kwargs: Keywords, span: Any) -> Value:
     if len(args) > 1 and isinstance(args[0], Instance) and isinstance(args[1], Formatted):
-        prepare(run, args[0])
-        held = held_under(args[0], args[1])
-        return Unknown("an attribute of a name that is not known", span) if held is None else held
+        return looked_up_by_name(run, args[0], args[1], span)
     if len(args) == 2 and not run.certain and (chosen := of_kind(args[0], args[1])) is not None:
         return chosen
     if len(args) < 2 or not isinstance(args[1], str):
@@ -253,7 +251,7 @@ BUILTINS: dict[str, Callable[..., Value]] = {
     **python_numbers.BUILTINS, **python_collections.BUILTINS,
     "getattr": _getattr, "setattr": _setattr, "hasattr": _hasattr, "isinstance": is_instance, "issubclass": _flag,
     "callable": _is_callable, "bool": _bool,
-    "str": lambda r, a, k, s: Unknown("a text that is not known", s) if (text := joined_text(a)) is None else text,
+    "str": lambda r, a, k, s: put_together(a, s),
 }  # fmt: skip
 
 

@@ -244,7 +244,7 @@ def _value(run: Interpreter, function: Function, scope: Scope, param: t.Param, u
     wants = None if uses.beliefs.only_code else wanted(run, scope, uses, param.name)
     if not annotation and wants is not None and (default is None or optional):
         is_tensor = True
-    if not annotation and uses.beliefs.by_name and param.name in KNOWN_INPUTS:
+    if not annotation and uses.beliefs.by_name and param.name in KNOWN_INPUTS and (default is None or optional):
         is_tensor = True
     if not annotation and param.name in uses.keys:
         is_tensor = False

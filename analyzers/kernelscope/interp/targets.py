@@ -12,6 +12,7 @@ from kernelscope.dims import Dim, dim
 from kernelscope.interp import containers, records
 from kernelscope.interp.circles import apart
 from kernelscope.interp.expressions import evaluate, index_of
+from kernelscope.interp.families import held_in_table, store_under
 from kernelscope.interp.interpreter import Interpreter
 from kernelscope.interp.limits import NoSuchWay
 from kernelscope.interp.open_shapes import part_of
@@ -78,7 +79,9 @@ def assign(run: Interpreter, scope: Scope, target: t.Expr, value: Value) -> None
         case t.Subscript():
             holder = evaluate(run, scope, target.value)
             index = index_of(run, scope, target.slice)
-            if isinstance(holder, dict) and isinstance(index, str | Opaque | Unknown):
+            if (owner := held_in_table(run, scope, target.value)) is not None:
+                store_under(run, owner, index, value)
+            elif isinstance(holder, dict) and isinstance(index, str | Opaque | Unknown):
                 run.changes.before(holder)
                 holder[index] = apart(holder, value)
             elif isinstance(holder, list):
