@@ -7,6 +7,7 @@ last.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,7 +20,10 @@ from kernelscope.serving.parameter import Parameter
 from kernelscope.serving.system import System
 
 MOST_PARAMETERS = 640
-MOST_CONSTRAINTS = 300
+MOST_CONSTRAINTS, MOST_FURTHER = 300, 600
+"""How many constraints have rows of their own, and how many after those stand several in a row."""
+NEAR = 12
+"""Lines within which conditions of one message are those of one statement."""
 MOST_ALONE, MOST_TOGETHER = 240, 8
 """How many settings of a large system have rows of their own, and how many of those after them stand in one."""
 LARGE = 3
@@ -124,10 +128,15 @@ def _parameter(parameter: Parameter, places: Places, demands: list[Constraint]) 
 
 
 def _constraints(system: System, places: Places) -> list[Json]:
-    return [_constraint(group, places) for group in system.following("constraints to show", lambda: _alike(system))]
+    shown = system.following("constraints to show", lambda: _alike(system))
+    rest = system.following("further constraints", lambda: _by_function(_alike(system, MOST_CONSTRAINTS)))
+    return [
+        *(_constraint(group, places) for group in shown[:MOST_CONSTRAINTS]),
+        *(_demanded_together(group, places) for group in rest),
+    ]
 
 
-def _alike(system: System) -> list[list[Constraint]]:
+def _alike(system: System, after: int = 0) -> list[list[Constraint]]:
     """The constraints that are told, those of the same words together."""
 
     offered = {p.name for p in system.settings if p.kind == "field" and (is_offered(p) or p.is_of_configuration)}
@@ -137,12 +146,64 @@ def _alike(system: System) -> list[list[Constraint]]:
         return (not is_of_settings, c.kind in ("other", "shape"), -system.weight(c.location.path))
 
     alike: dict[tuple[str, str, str], list[Constraint]] = {}
-    for c in sorted(system.demands, key=rank):
+    for c in sorted(_joined(system.demands), key=rank):
         alike.setdefault((c.condition, c.enforced_by, c.when), []).append(c)
     if len(alike) < MOST_CONSTRAINTS:
         for c in sorted((c for c in system.constraints if system.is_aside(c.location.path)), key=rank):
             alike.setdefault((c.condition, c.enforced_by, c.when), []).append(c)
-    return list(alike.values())[:MOST_CONSTRAINTS]
+    return list(alike.values())[after:]
+
+
+def _joined(demands: list[Constraint]) -> Iterator[Constraint]:
+    """Constraints, but what one statement demands with one message is one of them."""
+    last: Constraint | None = None
+    for c in demands:
+        if last is not None and c.message and _stands_with(last, c):
+            names = tuple(dict.fromkeys([*last.subjects, *c.subjects]))
+            kind = last.kind if last.kind == c.kind else "other"
+            last = replace(last, condition=f"{_enclosed(last)} and {_enclosed(c)}", subjects=names, kind=kind)
+            continue
+        if last is not None:
+            yield last
+        last = c
+    if last is not None:
+        yield last
+
+
+def _stands_with(a: Constraint, b: Constraint) -> bool:
+    """Whether two are demanded in one place by the same means, with the same words."""
+    return (a.location.path, a.where, a.enforced_by, a.message, a.when) == (
+        b.location.path, b.where, b.enforced_by, b.message, b.when,
+    ) and 0 <= b.location.line - a.location.line <= NEAR  # fmt: skip
+
+
+def _enclosed(c: Constraint) -> str:
+    return f"({c.condition})" if " or " in c.condition else c.condition
+
+
+def _by_function(rest: list[list[Constraint]]) -> list[list[Constraint]]:
+    """Further constraints, several of one function in a row, those that come first leading."""
+    groups: dict[tuple[Path, str], list[list[Constraint]]] = {}
+    order: list[list[Constraint]] = []
+    for c in (group[0] for group in rest[:MOST_FURTHER]):
+        of_one = groups.setdefault((c.location.path, c.where), [])
+        if not of_one or len(of_one[-1]) >= MOST_TOGETHER:
+            of_one.append([])
+            order.append(of_one[-1])
+        of_one[-1].append(c)
+    return order
+
+
+def _demanded_together(group: list[Constraint], places: Places) -> Json:
+    """What one function demands, several conditions in a row."""
+    if len(group) == 1:
+        return _constraint(group, places)
+    said = "; ".join(c.condition + (f" (if {c.when})" if c.when else "") for c in group)
+    means = ", ".join(dict.fromkeys(c.enforced_by for c in group))
+    return {
+        "condition": said, "kind": "other", "enforced_by": means,
+        "evidence": places.evidence(*(c.location for c in group), symbol=group[0].where),
+    }  # fmt: skip
 
 
 def _constraint(group: list[Constraint], places: Places) -> Json:

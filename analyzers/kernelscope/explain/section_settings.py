@@ -26,7 +26,7 @@ DECLARED: dict[str, re.Pattern[str]] = {
         r"(?:prefix|prompt)_?(?:cach|match|reuse|shar)|prefix_(?:len|tokens)|radix|(?:^|_)hash", re.I
     ),
     "batching": re.compile(
-        r"batch|num_seqs|chunk|prefill|extend|running|max_num|max_(?:\w+_)?tokens|specul|draft|n_?gram|concurren|slots",
+        r"batch|num_seqs|chunk|prefill|extend|running|max_num|max_(?:\w+_)?tokens|specul|draft|proposers?|n_?gram|concurren|slots",
         re.I,
     ),
     "scheduling": re.compile(

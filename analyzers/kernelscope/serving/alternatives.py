@@ -13,6 +13,7 @@ from kernelscope.serving.guards import last_name, last_of, own_of
 from kernelscope.serving.pieces import by_function
 from kernelscope.serving.sections import words
 from kernelscope.syntax.python import tree as t
+from kernelscope.syntax.python.lower import Scope
 
 SECTIONS = {
     "serving.prefix_cache": {"prefix", "radix"},
@@ -41,17 +42,36 @@ def alternatives(source: PythonSource) -> Iterator[tuple[str, Claim]]:
                 made = next((m for s in body if (m := _made(s)) is not None), None)
                 if made is not None:
                     ways.append((f"if {source.quote(test)}" if test is not None else "otherwise", *made))
-            classes = [cls for _, cls, _ in ways]
-            section = _section(classes) or (PARTS if _are_of_one_sort(ways, classes) else "")
-            if len(set(classes)) >= LEAST and section:
-                said = "; ".join(f"{cls} {when}" for when, cls, _ in ways)
-                within = " and ".join(_around(source, scope.node, node))
-                value = f"{scope.qualified_name} makes {f'(if {within}) ' if within else ''}{said}"
-                places = (*(source.at(statement) for _, _, statement in ways), source.at(node))
-                yield section, Claim(f"{scope.qualified_name} alternatives", value, (*places, source.at(scope.node)))
+            yield from _told(source, scope, node, ways)
+        for node in own_of(scope.node, t.Match):
+            yield from _told(source, scope, node, list(_cases(source, node)))
 
 
-def _around(source: PythonSource, function: t.FunctionDef | t.ClassDef, node: t.If) -> Iterator[str]:
+def _told(
+    source: PythonSource, scope: Scope, node: t.If | t.Match, ways: list[tuple[str, str, t.Stmt]]
+) -> Iterator[tuple[str, Claim]]:
+    """The claim about ways of which each makes an object."""
+    classes = [cls for _, cls, _ in ways]
+    section = _section(classes) or (PARTS if _are_of_one_sort(ways, classes) else "")
+    if len(set(classes)) >= LEAST and section:
+        said = "; ".join(f"{cls} {when}" for when, cls, _ in ways)
+        within = " and ".join(_around(source, scope.node, node))
+        value = f"{scope.qualified_name} makes {f'(if {within}) ' if within else ''}{said}"
+        places = (*(source.at(statement) for _, _, statement in ways), source.at(node))
+        yield section, Claim(f"{scope.qualified_name} alternatives", value, (*places, source.at(scope.node)))
+
+
+def _cases(source: PythonSource, chain: t.Match) -> Iterator[tuple[str, str, t.Stmt]]:
+    """The cases of a switch that make an object: `case Kind.FAST: return Fast(…)`."""
+    for case in chain.cases:
+        made = next((m for s in case.body if (m := _made(s)) is not None), None)
+        if made is not None:
+            is_rest = isinstance(case.pattern, t.Name) and case.pattern.id == "_"
+            asked = f"if {source.quote(chain.subject)} is {source.quote(case.pattern)}"
+            yield ("otherwise" if is_rest else asked, *made)
+
+
+def _around(source: PythonSource, function: t.FunctionDef | t.ClassDef, node: t.If | t.Match) -> Iterator[str]:
     """The tests of the branches that a chain stands in: it is no choice where they do not hold."""
     for outer in own_of(function, t.If):
         if any(s.span.start <= node.span.start < s.span.end for s in outer.body):
@@ -93,6 +113,8 @@ def _made(statement: t.Stmt) -> tuple[str, t.Stmt] | None:
         case t.Assign(value=t.Call(func=func)) | t.Return(value=t.Call(func=func)):
             is_class = last_name(func)[:1].isupper() and len(words(last_name(func))) > 1
             return (last_name(func), statement) if is_class else None
+        case t.ExprStmt(value=t.Call(func=t.Attribute(attr="reset"), args=[t.Call(func=func)])):  # a pointer of C++
+            return (last_name(func), statement) if last_name(func)[:1].isupper() else None
         case _:
             return None
 

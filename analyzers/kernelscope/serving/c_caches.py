@@ -26,6 +26,9 @@ ABOUT = {"id", "ids", "types", "mapping", "index", "indices", "table", "num", "s
 FREE = {"free", "available", "unused", "idle"}
 _TAKEN = re.compile(rb"\b(\w+)\s*\[\s*--\s*(\w+)\s*\]")
 _GIVEN = re.compile(rb"\b(\w+)\s*\[\s*(\w+)\s*\+\+\s*\]\s*=(?!=)[^;]*")
+_COUNTED_DOWN = re.compile(rb"\b(\w+)\s*=\s*(\w+)\s*\.\s*fetch_sub\s*\(\s*1\b[^;]*;")
+_COUNTED_UP = re.compile(rb"\b(\w+)\s*=\s*(\w+)\s*\.\s*fetch_add\s*\(\s*1\b[^;]*;")
+"""A counter that several threads share, of which each gets the number before: `n = free.fetch_sub(1);`."""
 _STORED = re.compile(
     rb"([\w.>\[\]-]*?(\w+))\s*=\s*(?:\([^()]*\)\s*|static_cast<[^<>]*>\s*\(\s*)?(new\b|\w*alloc\w*\s*\()"
 )
@@ -171,6 +174,31 @@ def c_free_lists(source: CSource) -> Iterator[Claim]:
             f"{source.quote(back.start(), back.end(), 80)} given back: the most recently freed is reused first"
         )
         yield Claim(f"{function.name} free list {array}", value, (source.at(match.start()), source.at(back.start())))
+
+
+def c_shared_free_lists(source: CSource) -> Iterator[Claim]:
+    """Such a list with an atomic counter: `n = free.fetch_sub(1); ids[n - 1]`, `n = free.fetch_add(1); ids[n] = id`."""
+    if source.aside or b"fetch_sub" not in source.code:
+        return
+    taken: dict[tuple[bytes, bytes], re.Match[bytes]] = {}
+    for function in source.functions:
+        for down in _COUNTED_DOWN.finditer(source.code, function.start, function.end):
+            place = re.compile(rb"\b(\w+)\s*\[\s*%b\s*-\s*1\s*\]" % down[1])
+            if (at := place.search(source.code, down.end(), function.end)) is not None:
+                taken.setdefault((at[1], down[2]), at)
+    for function in source.functions:
+        for up in _COUNTED_UP.finditer(source.code, function.start, function.end):
+            place = re.compile(rb"\b(\w+)\s*\[\s*%b\s*\]\s*=(?!=)[^;]*" % up[1])
+            back = place.search(source.code, up.end(), function.end)
+            take = taken.pop((back[1], up[2]), None) if back is not None else None
+            if back is None or take is None or not FREE & set(words(array := back[1].decode("utf-8", "replace"))):
+                continue
+            value = (
+                f"LIFO: a stack in an array with an atomic counter, {source.quote(take.start(), take.end(), 80)} is "
+                f"taken and {source.quote(back.start(), back.end(), 80)} given back: the most recently freed is reused "
+                f"first"
+            )
+            yield Claim(f"{function.name} free list {array}", value, (source.at(take.start()), source.at(back.start())))
 
 
 def _is_cache(name: bytes) -> bool:

@@ -15,6 +15,8 @@ from kernelscope.serving.c_functions import CSource
 from kernelscope.serving.choosing import choices
 from kernelscope.serving.claims import MAX_SOURCE, Claim, PythonSource
 from kernelscope.serving.comparisons import compared
+from kernelscope.serving.endings import endings
+from kernelscope.serving.first_ids import first_ids
 from kernelscope.serving.giving_up import given_up
 from kernelscope.serving.moves import Move, moves
 from kernelscope.serving.preemption import preemptions
@@ -29,18 +31,22 @@ KERNEL_SUFFIXES = (".cu", ".cuh")
 _COMMENT = re.compile(r"//[^\n]*|/\*.*?\*/", re.DOTALL)
 _TELLS = re.compile(
     rb"\b(?:push_back|emplace_back|push_front|pop_front|pop_back|enqueue|push|insert|erase|slice|substr|resize|sort)\s*\("
-    rb"|::k?[A-Z]\w*\s*[;)]|\boperator\s*(?:\(\s*\)|[<>])\s*\("
+    rb"|[hH]ash\w{0,40}\s{0,4}\(|::k?[A-Z]\w*\s*[;)]|\boperator\s*(?:\(\s*\)|[<>])\s*\("
 )
 """What a file has that keeps something in containers, gives it a state, or puts it into an order."""
 FINDERS: tuple[tuple[str, Callable[[PythonSource], Iterable[Claim]]], ...] = (
     ("serving.kv_cache", sharing.reference_counts),
+    ("serving.kv_cache", sharing.freed_at_zero),
     ("serving.prefix_cache", sharing.hashes),
+    ("serving.prefix_cache", sharing.chained_hashes),
     ("serving.prefix_cache", trees),
     ("serving.prefix_cache", prefixes.lookups),
     ("serving.prefix_cache", prefixes.offered),
     ("serving.prefix_cache", prefixes.shortened),
     ("serving.prefix_cache", prefixes.common),
     ("serving.kv_cache", evictions.recency),
+    ("serving.kv_cache", first_ids),
+    ("serving.lifecycle", endings),
     ("serving.scheduling", service.orders),
     ("serving.scheduling", preferences),
     ("serving.scheduling", preemptions),

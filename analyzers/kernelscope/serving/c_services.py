@@ -27,6 +27,7 @@ _CALL = re.compile(rb"\b((?:\w+(?:\.|->|::))*\w+)\s*\(")
 _ROUTE = re.compile(
     rb"(\w+)\s*(?:\.|->)\s*(\w+)\s*\(\s*(?:\"(GET|POST|PUT|DELETE|PATCH)\"\s*,\s*)?\"(/[^\"\n]*)\"\s*,\s*(?=[\[&A-Za-z_])"
 )
+_MAPPED = re.compile(rb"\"\s*(/?[\w.\-]+(?:/[\w.\-*{}]+)*)\s*=>\s*([A-Za-z_]\w*)\s*,?\s*\"")
 _REGISTERS = re.compile(
     r"(?i)^(?:(?P<verb>get|post|put|delete|patch)|(?:register|add|set|on)?_?(?:route|uri|handler|handle|endpoint))$"
 )
@@ -98,6 +99,16 @@ def c_routes(source: CSource) -> Iterator[Route]:
             verb = (match[3] or (method["verb"] or "any").encode()).decode().upper()
             shown = "a function in place" if handler.startswith("[") else handler.lstrip("&")
             yield Route(verb, match[4].decode("utf-8", "replace"), shown, source.at(match.start(4)))
+
+
+def c_mapped_routes(source: CSource) -> Iterator[Route]:
+    """Paths by name of the method that serves them, as brpc's services are given them: `"v1/models => Models,"`."""
+    if source.aside or b"=>" not in source.text.data:
+        return
+    for match in _MAPPED.finditer(source.text.data):
+        before = source.text.line_bytes(source.text.line_of(match.start())).partition(b"=>")[0]
+        if b"//" not in before and not before.lstrip().startswith(b"*"):
+            yield Route("any", f"/{match[1].decode().lstrip('/')}", match[2].decode(), source.at(match.start(1)))
 
 
 def c_metrics(source: CSource) -> Iterator[Metric]:

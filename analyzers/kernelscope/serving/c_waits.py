@@ -108,9 +108,15 @@ def _is_dealt(number: str, after: str, function: CFunction) -> bool:
     Hosts log every hundredth of what they count; kernels take a number apart into the indices of a tile.
     """
     name, apart = re.escape(number), "|%|/" if function.is_kernel else ""
+    filled = re.search(rf"\[[^\];=]*\b{name}\b[^\];]*\]\s*=(?!=)", after)  # the next free place of a list
+    if (
+        not function.is_kernel
+        and filled is not None
+        and not re.search(rf"\[[^\];]*\b{name}\b[^\];]*\](?!\s*=[^=])", after)
+    ):
+        return False  # however its place is checked first
     if re.search(rf"\b{name}\b\s*(?:[<>](?![<>]){apart})|[^<>][<>]=?\s*{name}\b", after):
         return True
-    filled = re.search(rf"\[[^\];=]*\b{name}\b[^\];]*\]\s*=(?!=)", after)  # the next free place of a list
     return filled is None and re.search(rf"\[[^\];]*\b{name}\b", after) is not None
 
 

@@ -14,6 +14,9 @@ REFUSALS = {"no", "not", "none", "never", "later", "fail", "failed", "failure", 
             "retry", "wait", "other", "exceeded", "insufficient", "empty", "busy"}  # fmt: skip
 """Words of members of enums that say that a request is not taken."""
 
+CAPACITIES = {"available", "free", "remaining", "remain", "rem", "capacity", "budget", "max"}
+"""Words of counts of what is left, and of maxima."""
+
 MOVES = {"swap", "offload", "onload", "migrate", "restore", "evict"}
 """Words of functions that move what a request holds: what they decline is that, and no request."""
 
@@ -71,7 +74,9 @@ def _refuses(statement: t.Stmt) -> bool:
 
 def _is_about_requests(name: str) -> bool:
     parts = set(words(name))
-    acts = {"allocate", "alloc", "admit", "add", "schedule", "can", "try"}
+    acts = {"allocate", "alloc", "admit", "add", "schedule", "can", "try", "fits"}
+    if "scheduler" in parts:
+        acts |= {"evaluate"}
     whom = {
         "req",
         "request",
@@ -114,6 +119,6 @@ def _is_capacity(test: t.Compare) -> bool:
     for side in (test.left, test.comparators[0]):
         for node in t.walk(side):
             name = last_name(node) if isinstance(node, t.Name | t.Attribute) else ""
-            if {"available", "free", "remaining", "capacity", "budget", "max"} & set(words(name)):
+            if CAPACITIES & set(words(name)):
                 return True
     return False

@@ -19,6 +19,8 @@ from kernelscope.syntax.python import tree as t
 TAKES = {"pop", "popleft", "pop_front", "pop_first", "get", "get_nowait", "dequeue", "take"}
 LEVELS = {"priority", "level"}
 """Words of what says in which of several queues a request stands."""
+CHOOSES = {"choose", "select", "kind", "type", "pick"}
+MOST_CHOSEN = 8
 TIMES = {"time", "now", "age", "wait", "waited", "waiting", "elapsed", "step", "starvation", "quantum", "deadline"}
 
 
@@ -63,7 +65,8 @@ def _policies(source: PythonSource) -> Iterator[Claim]:
     if not hits("serving.scheduling", source.path.stem):
         return
     for scope in source.module.functions():
-        if not {"policy", "policies"} & set(words(scope.qualified_name.rpartition(".")[2])):
+        name = set(words(scope.qualified_name.rpartition(".")[2]))
+        if not ({"policy", "policies"} & name or ("scheduler" in name and CHOOSES & name)):
             continue
         given = [
             (s.value, guards) for s, guards in statements(scope.node)
@@ -73,10 +76,10 @@ def _policies(source: PythonSource) -> Iterator[Claim]:
         chosen = [f"{source.quote(value)} if {' and '.join(tests)}" for value, tests in under if tests]
         if chosen and len({t.dotted(value) for value, _ in given}) > 1:
             rest = [source.quote(value) for value, tests in under if not tests]
-            said = f"policy by {scope.qualified_name}: {'; '.join(chosen[:4])}" + (f"; else {rest[-1]}" if rest else "")
-            yield Claim(
-                f"{scope.qualified_name} policy", said, (*(source.at(v) for v, _ in given[:4]), source.at(scope.node))
-            )
+            said = f"policy by {scope.qualified_name}: {'; '.join(chosen[:MOST_CHOSEN])}"
+            said += f"; else {rest[-1]}" if rest else ""
+            places = (*(source.at(v) for v, _ in given[:MOST_CHOSEN]), source.at(scope.node))
+            yield Claim(f"{scope.qualified_name} policy", said, places)
 
 
 @by_function

@@ -18,7 +18,7 @@ ENDS = {"finish", "finished", "abort", "aborted", "stopped", "cancelled", "cance
 """Words of marks that say that something is over."""
 WHOSE = {"is", "has", "been", "request", "req", "seq", "sequence"}
 """What else such a mark is called by: `is_finished`, `request_aborted`; `finished_prefilling` ends a part only."""
-REASONS = {"finish", "stop"}
+REASONS = {"finish", "finished", "stop"}
 """Words of what tells why: `finish_reason`, `StopReason.LENGTH`."""
 TEXTS = {"stop", "length", "abort", "eos", "error", "timeout", "cancelled", "content_filter", "tool_calls"}
 OWN = ("", "self")
@@ -57,6 +57,26 @@ def endings(source: PythonSource) -> Iterator[Claim]:
         value = f"{scope.qualified_name} ends a request: {'; '.join(shown)}"
         places = [source.at(statement) for statement in ends.values()]
         yield Claim(f"{scope.qualified_name} ends a request", value, (*places[:MOST_ENDS], source.at(scope.node)))
+
+
+def kinds_of_ends(source: PythonSource) -> Iterator[Claim]:
+    """Reasons that are classes of their own: those that derive from one class which is called a reason."""
+    if source.aside:
+        return
+    derived: dict[str, list[t.ClassDef]] = {}
+    for scope in source.module.classes():
+        node = scope.node
+        if not isinstance(node, t.ClassDef):
+            continue
+        for base in node.bases:
+            name = (t.dotted(base) or "").rpartition(".")[2]
+            if _is_reason(name):
+                derived.setdefault(name, []).append(node)
+    for base, classes in derived.items():
+        names = [node.name for node in classes if (ENDS | REASONS) & set(words(node.name))]
+        if len(names) > 1:
+            value = f"a request ends with one of these reasons: {', '.join(names)} (classes that derive from {base})"
+            yield Claim(f"{base} reasons", value, tuple(source.at(node) for node in classes[:MOST_ENDS]))
 
 
 def _given_reasons(function: t.FunctionDef | t.ClassDef) -> dict[str, t.Call]:
@@ -131,10 +151,11 @@ def _is_reason(name: str) -> bool:
 
 
 def _reason(value: t.Expr) -> str:
-    """A reason that is written out: a text such as `"length"`, or a member of an enum."""
+    """A reason that is written out: a text such as `"length"`, a member of an enum, or an object of its own class."""
     if isinstance(value, t.Constant) and value.value in TEXTS:
         return f'"{value.value}"'
-    return _member(value)
+    made = (t.dotted(value.func) or "").rpartition(".")[2] if isinstance(value, t.Call) else ""
+    return made if made[:1].isupper() and (ENDS | REASONS) & set(words(made)) else _member(value)
 
 
 def _member(value: t.Expr) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from kernelscope.serving.claims import Claim, PythonSource
-from kernelscope.serving.guards import assignments, inside_of, last_name, own_of
+from kernelscope.serving.guards import assignments, guards_text, inside_of, last_name, own_of, statements
 from kernelscope.serving.sections import words
 from kernelscope.syntax.python import tree as t
 
@@ -77,11 +77,12 @@ def cut_arrays(source: PythonSource) -> Iterator[Claim]:
         taken: dict[str, tuple[t.Assign, str]] = {}
         returned: dict[str, tuple[t.Assign, str]] = {}
         ordered: dict[str, str] = {}
+        switched: dict[str, list[str]] = {}
         for method in scope.node.methods() if isinstance(scope.node, t.ClassDef) else ():
             parts = {(t.dotted(n.value), _bounds(source, n)) for n in own_of(method, t.Subscript)}
-            for node in own_of(method, t.Assign):
-                name = t.dotted(node.targets[0]) or ""
-                if not name.startswith("self.") or not FREE & set(words(name)):
+            for node, guards in statements(method):
+                name = (t.dotted(node.targets[0]) or "") if isinstance(node, t.Assign) else ""
+                if not isinstance(node, t.Assign) or not name.startswith("self.") or not FREE & set(words(name)):
                     continue
                 match node.value:
                     case t.Subscript(value=cut, slice=t.Slice(lower=at, upper=None)) if (
@@ -95,6 +96,8 @@ def cut_arrays(source: PythonSource) -> Iterator[Claim]:
                     case t.Call(func=func, args=[t.Tuple(elts=[one, other]) | t.List(elts=[one, other]), *_]) if (
                         last_name(func) in JOINS and name in (t.dotted(one), t.dotted(other))
                     ):
+                        if name not in returned:
+                            switched[name] = [text for text in guards_text(source, guards) if "self." in text]
                         returned.setdefault(name, (node, "back" if t.dotted(one) == name else "front"))
                     case value if any(isinstance(c, t.Call) and last_name(c.func) in SORTS for c in t.walk(value)):
                         ordered.setdefault(name, method.name)
@@ -105,6 +108,7 @@ def cut_arrays(source: PythonSource) -> Iterator[Claim]:
                 continue
             put, given = returned[name]
             how, back = source.quote(take), source.quote(put)
+            back += f" if {' and '.join(tests)}" if (tests := switched[name]) else ""
             value = (
                 f"LIFO: taken from the {end} ({how}) and returned there ({back}): the most recently freed is first"
                 if end == given

@@ -39,7 +39,7 @@ from kernelscope.serving.balancing import balancing
 from kernelscope.serving.bindings import Loader, Native, bindings, c_bindings, loaders
 from kernelscope.serving.c_algorithms import algorithms, recomputed
 from kernelscope.serving.c_barriers import c_barriers
-from kernelscope.serving.c_caches import c_caches, c_free_lists, c_layouts, c_oldest, c_recency
+from kernelscope.serving.c_caches import c_caches, c_free_lists, c_layouts, c_oldest, c_recency, c_shared_free_lists
 from kernelscope.serving.c_checks import c_constraints
 from kernelscope.serving.c_collectives import c_collectives, c_groups
 from kernelscope.serving.c_constants import c_constants, c_enums
@@ -47,7 +47,7 @@ from kernelscope.serving.c_functions import CSource
 from kernelscope.serving.c_graphs import c_graphs
 from kernelscope.serving.c_options import c_options
 from kernelscope.serving.c_procedures import c_procedures
-from kernelscope.serving.c_services import c_metrics, c_routes, c_threads
+from kernelscope.serving.c_services import c_mapped_routes, c_metrics, c_routes, c_threads
 from kernelscope.serving.c_settings import c_settings, c_tables
 from kernelscope.serving.c_structures import c_structures
 from kernelscope.serving.c_waits import c_syncs
@@ -61,10 +61,11 @@ from kernelscope.serving.config_files import Named, named_configs
 from kernelscope.serving.config_nodes import config_nodes
 from kernelscope.serving.constraints import Constraint, constraints, host_refusals
 from kernelscope.serving.deciding import decisions
-from kernelscope.serving.endings import endings
+from kernelscope.serving.endings import endings, kinds_of_ends
 from kernelscope.serving.failures import failures
 from kernelscope.serving.fairness import fairness
 from kernelscope.serving.filling_up import filled_up
+from kernelscope.serving.first_ids import first_ids
 from kernelscope.serving.fitting import cut_lengths, fitted_sizes
 from kernelscope.serving.fused_calls import fused_calls
 from kernelscope.serving.giving_up import given_up
@@ -142,10 +143,13 @@ FINDERS: tuple[tuple[str, Finder], ...] = (
     ("serving.kv_cache", free_arrays.stacks_of_ids),
     ("serving.kv_cache", free_arrays.cut_arrays),
     ("serving.kv_cache", free_arrays.maps_of_ids),
+    ("serving.kv_cache", first_ids),
     ("serving.kv_cache", caches.sizing),
     ("serving.kv_cache", execution.spares),
     ("serving.kv_cache", execution.placeholder_blocks),
+    ("serving.kv_cache", sharing.freed_at_zero),
     ("serving.prefix_cache", sharing.hashes),
+    ("serving.prefix_cache", sharing.chained_hashes),
     ("serving.prefix_cache", trees),
     ("serving.prefix_cache", prefixes.lookups),
     ("serving.prefix_cache", prefixes.offered),
@@ -189,6 +193,7 @@ FINDERS: tuple[tuple[str, Finder], ...] = (
     ("serving.batching", admission.static),
     ("serving.batching", fitted_sizes),
     ("serving.lifecycle", endings),
+    ("serving.lifecycle", kinds_of_ends),
     ("serving.lifecycle.failures", failures),
     ("serving.lifecycle.refusals", refusals),
     ("serving.topology.addresses", endpoints.addresses),
@@ -377,6 +382,7 @@ def read_c(source: CSource, whole: bool = True) -> Reading:
     reading = Reading(path, source.aside, text.line_count, ("cuda" if path.suffix in (".cu", ".cuh") else "cpp",))
     reading.started += reading.told(c_threads, source)
     reading.routes += reading.told(c_routes, source)
+    reading.routes += reading.told(c_mapped_routes, source)
     if whole:
         _read_rest_of_c(reading, source)
         forget()
@@ -406,6 +412,7 @@ def _read_rest_of_c(reading: Reading, source: CSource) -> None:
     reading.add("serving.kv_cache", reading.told(c_caches, source))
     reading.add("serving.kv_cache", reading.told(c_layouts, source))
     reading.add("serving.kv_cache", reading.told(c_free_lists, source))
+    reading.add("serving.kv_cache", reading.told(c_shared_free_lists, source))
     reading.add("serving.kv_cache", reading.told(c_recency, source))
     reading.add("serving.kv_cache", reading.told(c_oldest, source))
     reading.add("topology.execution", reading.told(c_graphs, source))
@@ -424,6 +431,8 @@ def _read_rest_of_c(reading: Reading, source: CSource) -> None:
             reading.add(section, [c_hosts.in_cpp(claim)])
         for section, find in c_hosts.FINDERS:
             reading.add(section, map(c_hosts.in_cpp, reading.told(find, host)))
+        for section, claim in reading.told(alternatives, host):
+            reading.add(section, [c_hosts.in_cpp(claim)])
     reading.procedures = also_told(reading.procedures, reading.claims, _recorded(reading))
 
 

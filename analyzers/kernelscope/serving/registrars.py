@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 from kernelscope.serving.claims import Claim, PythonSource
 from kernelscope.serving.guards import last_name, own_of
+from kernelscope.serving.listed_classes import listed_classes
 from kernelscope.syntax.python import tree as t
 from kernelscope.syntax.python.lower import Scope
 
@@ -18,9 +19,10 @@ LOOKS_UP = {"get", "pop"}
 
 
 def registrars(source: PythonSource) -> Iterator[Claim]:
-    """One claim for each table of a file that a function fills with what it is given."""
+    """One claim for each table of a file that a function fills with what it is given, and for lists of classes."""
     if source.aside:
         return
+    yield from listed_classes(source)
     tables = dict(_tables(source))
     if not tables:
         return

@@ -28,6 +28,8 @@ from kernelscope.serving.sections import hits, words
 from kernelscope.syntax.python import tree as t
 
 VICTIMS = {"preempt", "preempted", "victim", "evict", "evicted", "retract", "retracted", "running", "active"}
+RUNS = {"running", "active"}
+"""Those of them by which it may be gone through for any reason."""
 ENDS = {"abort", "cancel", "finish", "remove", "drop", "expire", "timeout", "stop", "kill"}
 """Words of methods that end requests wherever they stand."""
 MOVED = {"transfer", "transfers", "store", "flush", "offload", "offloading", "load", "copy", "migrate"}
@@ -111,12 +113,14 @@ def orders(source: PythonSource) -> Iterator[Claim]:
             is_cut = id(node) in cut and bool(hits("serving.scheduling", scope.node.name))
             if not is_cut and not REQUESTS & {*words(source.quote(queue)), *words(source.quote(key))}:
                 continue
-            if VICTIMS & set(words(scope.node.name)) or CAPTURES & set(words(scope.qualified_name)):
+            of_victims = VICTIMS & set(words(scope.node.name))
+            if not of_victims <= RUNS or CAPTURES & set(words(scope.qualified_name)):
                 continue
             if not _is_served(source, scope.qualified_name, queue):
                 continue
             backwards = any(k.arg == "reverse" and literal(k.value) is True for k in keywords)
-            value = f"policy: {source.quote(queue)} is served in the order of {source.quote(key)}"
+            what, how = ("order", "gone through") if of_victims else ("policy", "served")
+            value = f"{what}: {source.quote(queue)} is {how} in the order of {source.quote(key)}"
             value += ", largest first" if backwards else ", smallest first"
             yield Claim(f"{scope.qualified_name} order", value, (source.at(node), source.at(scope.node)))
 

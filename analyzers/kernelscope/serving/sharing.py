@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from kernelscope.serving.claims import Claim, PythonSource
-from kernelscope.serving.guards import inside_of, own_of
+from kernelscope.serving.guards import inside_of, last_name, own_of, statements
 from kernelscope.serving.pieces import by_function
 from kernelscope.serving.sections import words
 from kernelscope.syntax.python import tree as t
@@ -21,6 +21,9 @@ EARLIER = {"parent", "prev", "previous", "prior"}
 
 SHARED = {"cache", "kv", "block", "page", "node", "prefix", "slot", "segment", "chunk", "sequence", "memory", "pool"}
 """Words of what many requests use at once."""
+FREE = {"free", "available", "unused", "idle"}
+REFS = {"ref", "refs", "refcount", "reference", "references"}
+PUTS = {"append", "appendleft", "add", "insert"}
 UNDER_WAY = {"pending", "inflight", "flight", "outstanding", "running", "waiting", "queued", "remaining", "left", "num",
              "active", "completed", "done", "waiter", "waiters"}  # fmt: skip
 """Words of counters of what is not finished: at zero everything is done, nothing is free."""
@@ -115,6 +118,70 @@ def hashes(source: PythonSource) -> Iterator[Claim]:
         value = f"{algorithm} over {over}{chained}"
         evidence = tuple(source.at(c) for c in fed[:4])
         yield Claim(f"{scope.qualified_name} hash", value, evidence)
+
+
+@by_function
+def chained_hashes(source: PythonSource) -> Iterator[Claim]:
+    """`key = hash_of(key, tokens[i : i + n])` in a loop that keeps every key: each stands for all that comes before."""
+    if source.aside:
+        return
+    for scope in source.module.functions():
+        for loop in own_of(scope.node, t.For, t.While):
+            kept = {
+                t.dotted(given) for call in t.walk(*loop.body) if isinstance(call, t.Call)
+                and isinstance(call.func, t.Attribute) for given in call.args
+            }  # fmt: skip
+            for node in t.walk(*loop.body):
+                match node:
+                    case t.Assign(targets=[t.Name(id=key)], value=t.Call(func=func, args=[t.Name(id=first), *rest])):
+                        pass
+                    case _:
+                        continue
+                said = {word for given in rest for word in words(source.quote(given))}
+                if first != key or key not in kept or not any("hash" in word for word in words(last_name(func))):
+                    continue
+                if not said & {"token", "tokens", "ids", "block", "blocks", "page"} or OTHERS & said:
+                    continue
+                value = (
+                    f"each key is a hash chained with the previous one: {source.quote(node)}, so it stands for all "
+                    f"tokens up to there"
+                )
+                yield Claim(f"{scope.qualified_name} keys", value, (source.at(node), source.at(scope.node)))
+                break
+
+
+@by_function
+def freed_at_zero(source: PythonSource) -> Iterator[Claim]:
+    """`if refs.count(id) == 0: free.insert(id)`: what becomes free again is asked for its count first."""
+    if source.aside:
+        return
+    for scope in source.module.functions():
+        for statement, guards in statements(scope.node):
+            match statement:
+                case t.ExprStmt(value=t.Call(func=t.Attribute(value=held, attr=attr), args=[t.Name(id=freed)])) if (
+                    attr in PUTS and FREE & set(words(last_name(held)))
+                ):
+                    pass
+                case _:
+                    continue
+            asked = [n for g in guards if g.holds for n in t.walk(g.test) if _is_zero(n, freed)]
+            if asked:
+                value = (
+                    f"reference count: {source.quote(statement)} only if "
+                    f"{' and '.join(dict.fromkeys(source.quote(n) for n in asked))}"
+                )
+                places = (*(source.at(n) for n in asked), source.at(statement), source.at(scope.node))
+                yield Claim(f"{scope.qualified_name} frees at zero", value, places)
+
+
+def _is_zero(node: t.Node, freed: str) -> bool:
+    """`refs.count(id) == 0`, `refs[id] == 0`."""
+    match node:
+        case t.Compare(left=t.Call() | t.Subscript() as count, ops=["=="], comparators=[t.Constant(value=0)]):
+            said = {word for n in t.walk(count) if isinstance(n, t.Name | t.Attribute) for word in words(last_name(n))}
+            return bool(REFS & said) and any(isinstance(n, t.Name) and n.id == freed for n in t.walk(count))
+        case _:
+            return False
 
 
 def _made_of(function: t.FunctionDef | t.ClassDef, local: str) -> Iterator[str]:

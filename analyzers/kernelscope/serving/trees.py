@@ -12,6 +12,7 @@ from kernelscope.results import Location
 from kernelscope.serving.claims import Claim, PythonSource
 from kernelscope.serving.guards import last_of, own_of
 from kernelscope.serving.sections import words
+from kernelscope.serving.tree_walks import tree_walks
 from kernelscope.serving.tries import tries
 from kernelscope.syntax.python import tree as t
 from kernelscope.syntax.python.lower import Scope
@@ -61,8 +62,8 @@ def trees(source: PythonSource) -> Iterator[Claim]:
                 f"{scope.qualified_name}: {source.quote(cuts[0])} and {source.quote(cuts[-1])}",
             )
     if joined is None:
-        yield from _nested(source)
-        yield from tries(source)
+        found = [*_nested(source), *tries(source)]
+        yield from found or tree_walks(source)
         return
     node, down, up = joined
     if split is None:

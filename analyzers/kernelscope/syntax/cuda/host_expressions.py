@@ -23,6 +23,8 @@ RENAMED = {"push_back": "append", "emplace_back": "append", "push_front": "appen
            "emplace": "append", "push": "append"}  # fmt: skip
 """Methods of containers by what Python's do the same; `insert` and `pop` depend on more than their name."""
 SORTS = {"sort", "stable_sort"}
+_MADE = re.compile(r"(?:std\s*::\s*)?make_(?:unique|shared)\s*<\s*(?:\w+\s*::\s*)*(\w+)")
+"""`std::make_unique<Pool>(n)` makes an object of its class, as `new Pool(n)` does."""
 _COMPARES = {"==", "!=", "<", ">", "<=", ">="}
 _CONSTANT = re.compile(r"k[A-Z]|[A-Z]")
 
@@ -174,6 +176,8 @@ def _call(node: Node, names: Names, depth: int) -> t.Expr:
             return args[0]
         if name in SORTS and (ordered := _sorted(arguments, args, span(node), names)) is not None:
             return ordered
+        if (made := _MADE.match(text(called))) is not None:
+            return t.Call(t.Name(made[1], span(called)), args, [], span(node))
         func = _qualified(called) if called.type == "qualified_identifier" else t.Name(name, span(called))
         if called.type == "identifier" and names.of_object and name not in names.local | names.outer:
             func = t.Attribute(t.Name("self", span(called)), name, span(called), span(called))
