@@ -9,7 +9,7 @@ from typing import cast
 
 from kernelscope.explain.report_config import CONFIG
 from kernelscope.explain.report_places import Places, Texts
-from kernelscope.serving import capacity, endings, first_ids, free_arrays, registrars, service, trees
+from kernelscope.serving import capacity, endings, first_ids, free_arrays, registrars, service, sharing, trees
 from kernelscope.serving.c_functions import CSource
 from kernelscope.serving.claims import PythonSource
 from kernelscope.serving.reading import Reading, read_c, read_python
@@ -308,3 +308,92 @@ def test_what_runs_is_gone_through_in_an_order_for_whatever_reason(source: Sourc
     (claim,) = service.orders(source(text))
     assert claim.value == "order: self.ready is gone through in the order of lambda seq: seq.arrival, smallest first"
     assert not list(service.orders(source(text.replace("reorder_running", "reorder_victims_to_evict"))))
+
+
+QUEUES = """
+class ByRank {
+  using Held = std::priority_queue<Job*, std::vector<Job*>, Less>;
+  Held queue_;
+ public:
+  void push(Job* job) { queue_.push(job); }
+  Job* next() { Job* job = queue_.top(); queue_.pop(); return job; }
+};
+class ByAge {
+  std::deque<Job*> queue_;
+ public:
+  void push(Job* job) { queue_.push_back(job); }
+  Job* next() { Job* job = queue_.front(); queue_.pop_front(); return job; }
+};
+"""
+
+
+def test_queues_of_two_classes_that_are_called_alike_have_their_own_order() -> None:
+    first, second = sorted(claim.text for claim in native(QUEUES, "job_queue.h").claims["serving.scheduling"])
+    assert first.startswith("ByAge.queue_ policy: FCFS")
+    assert first != second and second.startswith("ByRank.queue_ policy: by priority (heap)")
+
+
+PREEMPTS = """
+void Planner::make_room(Queue* others) {
+  Job* victim = late_jobs_.back();
+  if (others != nullptr) {
+    cache_->deallocate(victim);
+    late_jobs_.pop_back();
+    late_waiting_->push(victim);
+  } else {
+    victim = running_jobs_.back();
+    cache_->deallocate(victim);
+    running_jobs_.pop_back();
+    waiting_queue_.push_back(victim);
+  }
+}
+"""
+
+
+def test_a_victim_is_what_its_name_was_bound_to_last_and_who_pushes_says_no_end() -> None:
+    said = [v for v in told(native(PREEMPTS, "planner.cpp"), "serving.scheduling") if v.startswith("preempted")]
+    assert len(said) == 2
+    assert "re-queues in the queue: late_waiting_->push(victim); the victim is the last of its queue" in said[0]
+    assert "late_jobs_.back()" in said[0]
+    assert "re-queues at the back of the queue: waiting_queue_.push_back(victim)" in said[1]
+    assert "running_jobs_.back()" in said[1] and "late_jobs_.back()" not in said[1]
+
+
+def test_what_else_is_through_ends_no_request_and_has_no_state_of_one(source: Source) -> None:
+    text = """
+    class MediaWriter:
+        def finish(self):
+            if self.drained():
+                self.finished = True
+    """
+    assert not list(endings.endings(source(text)))
+    assert list(endings.endings(source(text.replace("MediaWriter", "RequestWriter"))))
+    states = """
+    class Status(Enum):
+        LOADED = 1
+        READY = 2
+    class Worker:
+        def load(self):
+            self.status = Status.LOADED
+        def allocate(self):
+            self.status = Status.READY
+    """
+    assert not join([read_python(source(states))]).transitions
+    assert join([read_python(source(states.replace("Worker", "Ticket")))]).transitions
+
+
+def test_what_counts_users_of_no_memory_locks_no_blocks(source: Source) -> None:
+    text = """
+    class Links:
+        def open(self, link):
+            link.ref_count += 1
+        def close(self, link):
+            link.ref_count -= 1
+            if link.ref_count > 0:
+                return
+    """
+    (claim,) = sharing.reference_counts(source(text))
+    assert claim.name == "Links reference count" and claim.value.endswith("is given up only at 0")
+    (claim,) = sharing.reference_counts(source(text.replace("Links", "BlockPool")))
+    assert claim.name == "BlockPool shared blocks are locked"
+    assert claim.value.endswith("freed or evictable only at 0")

@@ -13,6 +13,7 @@ from kernelscope.serving.lifecycle import REQUESTS
 from kernelscope.serving.pieces import by_function
 from kernelscope.serving.sections import words
 from kernelscope.syntax.python import tree as t
+from kernelscope.syntax.python.lower import Scope
 
 ENDS = {"finish", "finished", "abort", "aborted", "stopped", "cancelled", "canceled"}
 """Words of marks that say that something is over."""
@@ -22,6 +23,9 @@ REASONS = {"finish", "finished", "stop"}
 """Words of what tells why: `finish_reason`, `StopReason.LENGTH`."""
 TEXTS = {"stop", "length", "abort", "eos", "error", "timeout", "cancelled", "content_filter", "tool_calls"}
 OWN = ("", "self")
+OWN_MARK = ("self.",)
+GENERATES = {"generate", "generator", "engine", "scheduler", "decode", "decoder", "stopping", "output", "state", "stop"}
+"""Words of classes that are about requests without saying so."""
 SPOKEN = 3
 """Letters of a name that says what something is."""
 MOST_ENDS = 8
@@ -51,12 +55,22 @@ def endings(source: PythonSource) -> Iterator[Claim]:
             decided = True
             ends.setdefault(reason, call)
         spoken = {*words(scope.qualified_name), *words(source.path.stem), *(w for end in ends for w in words(end))}
+        if all(end.startswith(OWN_MARK) for end in ends) and not _is_of_requests(scope, source):
+            continue  # an object of another sort is through
         if not decided or not (REQUESTS | REASONS | {"stopping", "scheduler", "generate"}) & spoken:
             continue
         shown = list(ends)[:MOST_ENDS]
         value = f"{scope.qualified_name} ends a request: {'; '.join(shown)}"
         places = [source.at(statement) for statement in ends.values()]
         yield Claim(f"{scope.qualified_name} ends a request", value, (*places[:MOST_ENDS], source.at(scope.node)))
+
+
+def _is_of_requests(scope: Scope, source: PythonSource) -> bool:
+    """Whether a class may be one of requests, by its name or its file's; a function of no class may be of any."""
+    if scope.owner is None:
+        return True
+    said = {*words(scope.owner.name), *words(source.path.stem)}
+    return bool((REQUESTS | GENERATES | {"batch", "slot"}) & said)
 
 
 def kinds_of_ends(source: PythonSource) -> Iterator[Claim]:

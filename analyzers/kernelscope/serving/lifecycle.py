@@ -196,8 +196,15 @@ def states_only(transitions: list[Transition]) -> list[Transition]:
         enum for enum in named | several
         if (said := REQUESTS & set(words(enum))) and ((enum in kept and said & SURELY) or _are_lives(stored[enum]))
     }  # fmt: skip
-    kept = requests or {enum for enum in kept if not OTHERS & set(words(enum)) and _are_lives(stored[enum])}
+    foreign = {enum for enum in stored if all(_is_of_another(x) for x in transitions if x.enum == enum)}
+    kept = requests or {e for e in kept - foreign if not OTHERS & set(words(e)) and _are_lives(stored[e])}
     return [x for x in transitions if x.enum in kept]
+
+
+def _is_of_another(x: Transition) -> bool:
+    """Whether an object that is no request changes its own state: `self.status = Status.READY` of a worker."""
+    owner = x.subject.rpartition(".")[0]
+    return owner in ("", "self") and bool(OTHERS & set(words(x.where.partition(".")[0])))
 
 
 def of_requests(enums: Iterable[Registry]) -> list[Registry]:

@@ -46,11 +46,16 @@ def preemptions(source: PythonSource) -> Iterator[Claim]:
                 continue
             swaps = moved_out or [c for c in own_calls(scope.node) if SWAPS & set(words(last_name(c.func)))]
             kind = "swap: its cache is copied out" if swaps else "recompute: its cache is freed and prefilled again"
-            end = "the front (head)" if front else "the back"
+            written = source.text.slice(queued.func.attr_span) if isinstance(queued.func, t.Attribute) else ""
+            end = "at the front (head) of the queue" if front else "at the back of the queue"
+            if last_name(queued.func) == "heappush":
+                end = "by its priority"
+            elif not front and written == "push":  # where that puts it is for the queue to say
+                end = "in the queue"
             steps = [source.quote(n) for n in (*gives_back[:2], *moved_out[:1], *resets[:3])]
             value = (
-                f"preempted by {kind} ({'; '.join(steps)}), then it re-queues at {end} of the queue: "
-                f"{source.quote(queued)}{_taken_from(source, scope.node, name)}"
+                f"preempted by {kind} ({'; '.join(steps)}), then it re-queues {end}: "
+                f"{source.quote(queued)}{_taken_from(source, scope.node, name, queued)}"
             )
             loop = repeated_while(scope.node, queued)
             value += f", while {source.quote(loop.test, MAX_TEST)}" if loop is not None else ""
@@ -65,11 +70,11 @@ def swaps_out(call: t.Call, name: str) -> bool:
     return bool(SWAPS & spoken) and "in" not in spoken and name in given
 
 
-def _taken_from(source: PythonSource, function: t.FunctionDef, name: str) -> str:
-    """Which request it is, where the function takes it from a queue."""
-    for node in own_of(function, t.Assign):
-        if t.dotted(node.targets[0]) != name:
-            continue
+def _taken_from(source: PythonSource, function: t.FunctionDef, name: str, queued: t.Call) -> str:
+    """Which request it is, where the function takes it from a queue: what the name was bound to last before."""
+    bound = [n for n in own_of(function, t.Assign) if t.dotted(n.targets[0]) == name]
+    before = [n for n in bound if n.span.start < queued.span.start]
+    for node in [*reversed(before), *(n for n in bound if n not in before)]:
         end = end_taken(node.value)
         if isinstance(node.value, t.Subscript) and _popped(function, node.value) is not None:
             end = "first" if literal(node.value.slice) == 0 else "last"

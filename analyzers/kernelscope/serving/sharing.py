@@ -58,11 +58,14 @@ def reference_counts(source: PythonSource) -> Iterator[Claim]:
             if attr not in raised or not zero:
                 continue
             nodes: list[t.Node] = [downs[0], raised[attr][0], zero[0]]
-            value = f"reference count `{attr}`: raised by each user, lowered on release, freed or evictable only at 0"
+            is_shared = bool(SHARED & {*words(scope.node.name), *said})
+            rest = "freed or evictable only at 0" if is_shared else "what it counts the users of is given up only at 0"
+            value = f"reference count `{attr}`: raised by each user, lowered on release, {rest}"
             if climb := _climb(scope.node, attr):
                 value += "; counted on every node from the prefix up through its parents to the root"
                 nodes.append(climb)
-            yield Claim(f"{scope.node.name} shared blocks are locked", value, tuple(source.at(n) for n in nodes))
+            title = "shared blocks are locked" if is_shared else "reference count"
+            yield Claim(f"{scope.node.name} {title}", value, tuple(source.at(n) for n in nodes))
 
 
 def _climb(cls: t.FunctionDef | t.ClassDef, attr: str) -> t.While | None:

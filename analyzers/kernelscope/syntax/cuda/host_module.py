@@ -28,6 +28,8 @@ _TOP = re.compile(rb"\b(\w+)\s*(?:\.|->)\s*top\s*\(")
 _READ = re.compile(rb"\b(\w+)\s*(?:\.|->)\s*read\s*\(\s*\w+\s*\)")
 _WRITTEN = re.compile(rb"\b(\w+)\s*(?:\.|->)\s*write\s*\(")
 _HEAP = re.compile(rb"priority_queue\s*<[^;(){}]*>\s*(\w+)\s*[;({=]")
+_ALIAS = re.compile(rb"\busing\s+(\w+)\s*=\s*(?:std\s*::\s*)?priority_queue\b")
+"""Another name of such a type."""
 _BY_PRIORITY = re.compile(rb"(?i)priority|heap")
 CONTAINERS = {"append", "appendleft", "extend", "popleft", "pop", "heappush", "heappop"}
 """Methods of which a member is known to be a container."""
@@ -39,11 +41,8 @@ class HostModule(Module):
     def __init__(self, source: SourceText, tree: Tree) -> None:
         super().__init__(source, tree)
         data = source.data
-        self._fronts = frozenset(m[1].decode() for m in _FRONT.finditer(data))
-        tops = {m[1] for m in _TOP.finditer(data)}
-        declared = {m[1] for m in _HEAP.finditer(data)}
-        self._heaps = frozenset(n.decode() for n in tops | declared if n in declared or _BY_PRIORITY.search(n))
-
+        self._held = _containers(data)
+        self._held_by: dict[int, tuple[frozenset[str], frozenset[str]]] = {}
         read = {m[1] for m in _READ.finditer(data)}
         self._concurrent = frozenset(m[1].decode() for m in _WRITTEN.finditer(data) if m[1] in read)
 
@@ -76,13 +75,26 @@ class HostModule(Module):
                 found += [Scope(method, (node.name, method.name), node) for method in node.methods()]
         return found
 
+    def _containers_for(self, node: Node) -> tuple[frozenset[str], frozenset[str]]:
+        """Those of the class that a function stands in: members of several classes are called alike."""
+        around = node.parent
+        while around is not None and around.type not in CLASSES:
+            around = around.parent
+        if around is None:
+            return self._held
+        known = self._held_by.get(around.start_byte)
+        if known is None:
+            part = self.text.data[around.start_byte : around.end_byte]
+            known = self._held_by[around.start_byte] = _containers(part)
+        return known
+
     def _function(self, owner: str, node: Node, name: Node, outer: frozenset[str]) -> t.FunctionDef:
         inner = node.child_by_field_name("body")
         called = _parts(name)[-1]
 
         def lower_body() -> list[t.Stmt]:
             local = frozenset(_local(node))
-            names = Names(local, outer, bool(owner), self._fronts, self._heaps, self._concurrent)
+            names = Names(local, outer, bool(owner), *self._containers_for(node), self._concurrent)
             return block(inner, names) if inner is not None else []
 
         def lower_args() -> list[t.Param]:
@@ -91,6 +103,17 @@ class HostModule(Module):
 
         shown = "__init__" if called == owner else called
         return t.FunctionDef(shown, span(name), lower_args, None, [], False, span(node), lower_body)
+
+
+def _containers(data: bytes) -> tuple[frozenset[str], frozenset[str]]:
+    """Names of containers that are asked for their front, and of those that keep their elements by priority."""
+    fronts = frozenset(m[1].decode() for m in _FRONT.finditer(data))
+    tops = {m[1] for m in _TOP.finditer(data)}
+    declared = {m[1] for m in _HEAP.finditer(data)}
+    for alias in _ALIAS.finditer(data):
+        declared |= {m[1] for m in re.finditer(rb"\b%b\s+(\w+)\s*[;({=]" % alias[1], data)}
+    heaps = frozenset(n.decode() for n in tops | declared if n in declared or _BY_PRIORITY.search(n))
+    return fronts, heaps
 
 
 def host_module(data: bytes) -> HostModule:
