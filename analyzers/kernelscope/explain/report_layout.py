@@ -69,11 +69,13 @@ def steps_of(section: str, most: int = MOST_STEPS) -> Rows:
         own = [p for p in ranked if p.section == section and p.weight > BARELY]
         others = [p for p in ranked if p.section != section or p.weight <= BARELY]
         alone = [*own[: more * most], *others][: more * (most + most // 5)]
+        rows_left = more * most if section.startswith(FURTHER) else 0
+        if not rows_left:
+            return [*map(places.procedure, alone)]
         known = set(map(id, alone))
         left = [p for p in (*own, *others) if id(p) not in known]
         near = system.nearness.functions
         left.sort(key=lambda p: p.of_function not in near.get(p.evidence[0].path, ()))
-        rows_left = more * most if section.startswith(FURTHER) else 0
         more_rows = together(left[: MOST_TOGETHER * rows_left])[:rows_left]
         return [*map(places.procedure, alone), *map(places.together, more_rows)]
 
@@ -170,16 +172,15 @@ def _in_order(system: System, section: str) -> list[Procedure]:
     Of two such what the main loop comes to in fewer calls.
     """
     told = Counter(_told_in(system, section))
-    central: dict[Path, tuple[int, dict[str, int]]] = {}
-
-    def importance(p: Procedure) -> tuple[int, int]:
-        path = p.evidence[0].path
-        known = central.get(path)
-        if known is None:
-            weight = (2 + system.weight(path)) * (1 + told[path].bit_length())
-            known = central[path] = (weight, system.nearness.functions.get(path, {}))
+    found = system.procedures_of(section)
+    order: list[tuple[int, int, int]] = []
+    path, central, functions = Path(), 0, dict[str, int]()
+    for place, p in enumerate(found):  # those of a file stand together
+        of = p.evidence[0].path
+        if of is not path:
+            path, central = of, (2 + system.weight(of)) * (1 + told[of].bit_length())
+            functions = system.nearness.functions.get(of, {})
         size = p.size
-        near = known[1].get(p.of_function, 0) if known[1] else 0
-        return (-(p.weight or 1) * (size if size < CLEAR else CLEAR) * known[0] * (2 + near), -size)
-
-    return sorted(system.procedures_of(section), key=importance)
+        near = functions.get(p.of_function, 0) if functions else 0
+        order.append((-(p.weight or 1) * (size if size < CLEAR else CLEAR) * central * (2 + near), -size, place))
+    return [found[place] for _, _, place in sorted(order)]
