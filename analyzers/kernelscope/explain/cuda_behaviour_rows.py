@@ -37,19 +37,20 @@ def vector_lines(facts: KernelFacts) -> Iterator[Line]:
     reached = facts.behaviour.reached
     if _moves_numbers(facts):
         reached = [one for one in reached if not (one.function.is_specialisation or _is_whole(one.function))]
-    found = vector_width(reached)
-    if found is not None and (found.width is None or found.width < WIDEST):
+    found, given = vector_width(reached), _given_vector(facts)
+    if (found is None and given is None) or (found is not None and (found.width is None or found.width < WIDEST)):
         warp = kernel_warp(facts)
-        least = WIDEST if found.width is not None else WIDEST // 2
+        least = WIDEST if found is not None and found.width is not None else WIDEST // 2
         told = [v for v in warp.verdicts if v.width is not None and isinstance(v.outcome, Traffic)]
         vectors = (v for v in told if isinstance(v.access.target, StructType | Vector))
-        wide = [v for v in vectors if least <= (v.width or 0) <= WIDEST]
+        wide = [v for v in vectors if least <= (v.width or 0) <= min(WIDEST, v.access.aligned or WIDEST)]
         widest = max(wide or (v for v in told if v.width == WIDEST), key=lambda v: v.width or 0, default=None)
         if widest is not None:
             where = f"`{widest.access.memory.name}` L{warp.line(widest)} {widest.access.kind}"
-            yield Line(f"{widest.width} B ({where})", facts.location(warp.span(widest.access.span)))
+            launch = warp.launch if warp.differs_by_launch else None
+            when = f" as launched at L{launch.line}" if launch is not None else ""
+            yield Line(f"{widest.width} B ({where}){when}", facts.location(warp.span(widest.access.span)))
             return
-    given = _given_vector(facts)
     if given is not None and (found is None or (found.width is not None and given[0] > found.width)):
         width, name, line = given
         yield Line(f"{width} B ({name}) as launched at L{line}")

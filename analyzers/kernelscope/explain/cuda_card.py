@@ -5,6 +5,7 @@ Rows are gathered from the kernel's facts; each line links to the source that it
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -127,7 +128,7 @@ def _accesses(warp: KernelWarp, space: str) -> Iterator[Line]:
         return
     missed = list(_missed(run)) if space == "global" else []
     yield from missed
-    if not lines and not missed and (held := _held(warp.facts, space)):
+    if not lines and not missed and (held := _held(warp.facts, space)) and not _is_unused(run, warp.facts, space):
         given = f" {_as_launched(warp, warp.launch)}" if warp.launch is not None and warp.differs_by_launch else ""
         yield Line(f"not known: no access to `{held}` was followed{given}")
     if lines and warp.facts.unit.is_for_amd:
@@ -151,6 +152,15 @@ def _missed(run: Run) -> Iterator[Line]:
         yield Line(f"not followed: pointers are passed on to {names}")
     if run.unread:
         yield Line(f"not followed: {', '.join(f'`{text}`' for text in run.unread[:MAX_LINES])}")
+
+
+def _is_unused(run: Run, facts: KernelFacts, space: str) -> bool:
+    """Whether the kernel declares its shared arrays and names none of them again."""
+    names = [array.name for array in (*facts.shared.static, *facts.shared.dynamic)] if space == "shared" else []
+    body = facts.unit.source.text(facts.function.body)
+    if facts.behaviour.of(Kind.ASYNC) or not run.is_followed:
+        return False
+    return bool(names) and all(len(re.findall(rf"\b{re.escape(n)}\b", body)) == 1 for n in names)
 
 
 def _held(facts: KernelFacts, space: str) -> str:

@@ -152,3 +152,19 @@ __global__ void parts_of_four(float *out, int n) {
   }
   if (begin + threadIdx.x < min(begin + 1, n)) out[begin] = 1.0f;  //: out store: uniform (one lane, 4 bytes)
 }
+
+#define N 16
+//@ block 16
+__global__ void more_lanes_in_each_round(const float *in, float *out) {
+  __shared__ float cells[N + 1][N + 1];
+  int t = threadIdx.x;
+  for (int m = 0; m < N; m++) {
+    if (t <= m) cells[m - t + 1][t + 1] = cells[m - t][t];  //: cells load: 8-way bank conflict | cells store: 8-way bank conflict
+    __syncthreads();
+  }
+  for (int m = N - 2; m >= 0; m--) {
+    if (t <= m) cells[N - t][t + N - m] = 1;  //: cells store: 8-way bank conflict
+    __syncthreads();
+  }
+  out[t] = cells[t + 1][t + 1];  //: out store: coalesced (stride 1, 4 bytes/lane) | cells load: conflict-free
+}

@@ -220,7 +220,7 @@ __global__ void objects_in_memory(Slot *slots, Unseen *unseen, float *out) {
   slots[threadIdx.x].put(1.0f);  //: slots store via put: uncoalesced (strided, 16 bytes stride, 25 % of sectors used)
   out[threadIdx.x] = slots[blockIdx.x].get() + slots->get();  //: slots load via get: broadcast (4 bytes) | out store: coalesced (stride 1, 4 bytes/lane)
   own[threadIdx.x].add(slots[threadIdx.x]);  //: slots load via add: uncoalesced (strided, 16 bytes stride, 25 % of sectors used) | own load via add: 4-way bank conflict | own store via add: 4-way bank conflict
-  Slot copy = slots[threadIdx.x];  //: slots load: coalesced (stride 1, 16 bytes/lane)
+  Slot copy = slots[threadIdx.x];  //: slots load: uncoalesced (strided, 16 bytes stride, 25 % of sectors used)
   copy.put(2.0f);
   unseen[threadIdx.x].write(3);
 }

@@ -66,3 +66,27 @@ __global__ void margins(const float *x, float *y, int margin, int width) {
   int start = max(0, margin - (int)threadIdx.x), from = max(0, (int)threadIdx.x - margin);
   y[start * width + threadIdx.x] = x[from];  //: x load: coalesced (stride 1, 4 bytes/lane, if margin is a multiple of 8) | y store: not known: the larger of unknown numbers
 }
+
+struct Body {
+  double v, x, y, z;
+};
+struct alignas(16) AlignedBody {
+  double v, x, y, z;
+};
+struct Quad {
+  float x, y, z, w;
+};
+struct Holder {
+  float4 inner[2];
+};
+
+//@ block 128
+__global__ void whole_structs(const Body *bodies, const AlignedBody *aligned, const Quad *quads, const Holder *holders,
+                              Quad *out) {
+  __shared__ Body kept[128];
+  int t = threadIdx.x;
+  kept[t] = bodies[t];  //: bodies load: uncoalesced (strided, 32 bytes stride, 25 % of sectors used) | kept store: 4-way bank conflict
+  AlignedBody a = aligned[t];  //: aligned load: uncoalesced (strided, 32 bytes stride, 50 % of sectors used)
+  Holder h = holders[t];  //: holders load: uncoalesced (strided, 32 bytes stride, 50 % of sectors used)
+  out[t] = quads[t];  //: quads load: uncoalesced (strided, 16 bytes stride, 25 % of sectors used) | out store: uncoalesced (strided, 16 bytes stride, 25 % of sectors used)
+}

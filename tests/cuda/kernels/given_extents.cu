@@ -35,3 +35,20 @@ template <typename T, int N> void launch_sized(float *image, int n) {
   dim3 grid(Traits::kBlocks * n);
   sized<Traits><<<grid, Traits::kThreads>>>(image);
 }
+
+// A parameter that its function gives another value is that, whatever is passed.
+__global__ void one_warp(float *image) {
+  __shared__ float unused[32];
+  image[blockIdx.x * 32 + threadIdx.x] = 0.f;
+}
+void start_one_warp(float *image, int n, int threads) {
+  threads = 32;
+  one_warp<<<n, threads, threads * 4>>>(image);
+}
+void start_some(float *image, int n) { start_one_warp(image, n, 256); }
+
+__global__ void perhaps_wider(float *image) { image[blockIdx.x * 32 + threadIdx.x] = 0.f; }
+void start_wider(float *image, int n, int threads) {
+  if (n > 64) threads = 64;
+  perhaps_wider<<<n, threads>>>(image);
+}

@@ -134,10 +134,13 @@ class HostValues:
 
     def _variable(self, name: str, offset: int) -> Dim | None:
         """What a name that is no constant holds: its only value, else itself."""
+        said = self.branches.get(name) if name not in self.given else None
+        if said is not None and not self._may_change(name, said.begin, offset):
+            return dim(said.number)
+        if (assigned := self._assigned_parameter(name, offset)) is not None:
+            return assigned
         if (argument := self.given.get(name)) is not None:
             return argument.caller.value(argument.text, argument.offset)
-        if (said := self.branches.get(name)) is not None and not self._may_change(name, said.begin, offset):
-            return dim(said.number)
         declared = self.unit.declarations.at(name, offset)
         if declared is None or declared.bounds:
             return dim(name)
@@ -159,6 +162,21 @@ class HostValues:
             return dim(name)
         inner = self._deeper()
         found = inner.constants.evaluate(text.strip().strip("{}"), at)
+        return found if found is not None else dim(name)
+
+    def _assigned_parameter(self, name: str, offset: int) -> Dim | None:
+        """What a parameter holds that the function itself gives another value: this one if it surely does."""
+        if self.function is None or not any(p.name == name for p in self.function.params):
+            return None
+        start = self.function.body.start_byte
+        changes = self.unit.assignments.between(name, start, offset)
+        if not changes or self.unit.declarations.at(name, offset) is not None:
+            return None
+        text, last = self.unit.assignments.value(changes[-1]), changes[-1]
+        repeated = is_repeated(self.unit.source.expanded, start, last)
+        if text is None or self.depth > MAX_FOLLOWED or repeated or not self._is_made(last, offset):
+            return dim(name)
+        found = self._deeper().constants.evaluate(text, last)
         return found if found is not None else dim(name)
 
     def _is_made(self, assigned: int, offset: int) -> bool | None:

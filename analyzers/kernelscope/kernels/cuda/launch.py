@@ -24,6 +24,10 @@ from kernelscope.syntax.cuda.nodes import one_line
 
 MAX_CONFIGURATION = 4_000
 MAX_WAYS = 16
+MAX_CALLS = 256
+"""Ways in which a host function is called that are compared."""
+SOURCES = (".cu", ".cpp", ".cc", ".cxx", ".hip")
+"""Suffixes of files that no others include."""
 
 
 @dataclass(frozen=True)
@@ -135,7 +139,25 @@ class Launch:
 
     def _extent(self, part: int) -> Extent:
         host, offset = self._configured
-        return host.extent(self._part(part), offset)
+        told = host.extent(self._part(part), offset)
+        fixed = self._fixed_numbers
+        x, y, z = (size.subs(fixed) if fixed and size is not None else size for size in told)
+        return x, y, z
+
+    @cached_property
+    def _fixed_numbers(self) -> dict[str, int]:
+        """Template parameters of the host function that are one number wherever it is called: of a function that other
+        files may call, none is."""
+        host = self.function
+        if host is None or not host.templates or self.wrapper is not None or not self.unit.path.endswith(SOURCES):
+            return {}
+        ways = self._all_host_templates
+        names = [parameter.name for parameter in host.templates if parameter.type]
+        told = {name: {way.get(name, "") for way in ways} for name in names}
+        calls = re.findall(rb"\b" + re.escape(host.name.encode()) + rb"\s*\(", self.unit.source.expanded)
+        if len(ways) >= MAX_CALLS or len(calls) > 1:  # its definition, and calls that name no template argument
+            return {}
+        return {name: int(one) for name, given in told.items() for one in given if len(given) == 1 and one.isdigit()}
 
     def _part(self, index: int) -> str:
         return self.configuration[index] if index < len(self.configuration) else ""
@@ -197,7 +219,11 @@ class Launch:
 
     @cached_property
     def _host_templates(self) -> tuple[dict[str, str], ...]:
-        """What the template parameters of the host function are given where it is called."""
+        """What the template parameters of the host function are given where it is called, as far as is looked."""
+        return self._all_host_templates[:MAX_WAYS]
+
+    @cached_property
+    def _all_host_templates(self) -> tuple[dict[str, str], ...]:
         function = self.function
         if function is None or not function.templates or not self.templates:
             return ({},)
@@ -208,7 +234,7 @@ class Launch:
         for match in re.finditer(re.escape(function.name.encode()) + rb"\s*(?=<)", data):
             written = data[match.end() : match.end() + MAX_CONFIGURATION].decode("latin-1")
             end = template_end(written, 0)
-            if end is None or len(found) >= MAX_WAYS or data[match.start() - 1 : match.start()].isalnum():
+            if end is None or len(found) >= MAX_CALLS or data[match.start() - 1 : match.start()].isalnum():
                 continue
             given = split_arguments(written[1 : end - 1])
             if tuple(given) in made_for:

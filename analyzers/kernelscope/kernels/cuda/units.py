@@ -215,7 +215,9 @@ class Units:
             own = self.header(path)
             if own is not None and not own.written:
                 beside = self.files.beside(os.path.dirname(path), CUDA_SUFFIXES)[:MAX_BESIDE]
-                yield from islice((p for p in beside if p != path and self.includes(p, path)), MAX_INCLUDERS)
+                found = [p for p in beside if p != path and self.includes(p, path)]
+                compiled = [p for p in found if p.endswith(_TRANSLATED)]  # what a header sees alone is compiled nowhere
+                yield from (compiled or found)[:MAX_INCLUDERS]
             return
         for folders in self._outwards(os.path.dirname(path)):
             beside = [p for p in self.workspace.index.paths_in(folders) if p.endswith(CUDA_SUFFIXES) and p != path]

@@ -210,7 +210,7 @@ def _struct(raw: Raw, depth: int, template: list[t.TemplateParam]) -> Iterator[t
             bases += [type_name(c, depth) for c in clause.named_children if "type" in c.type or "qualified" in c.type]
     yield t.Struct(
         named.base, named.scope, template, named.arguments, bases, raw.type.partition("_")[0], named.span,
-        span_of(raw), lambda: block(body, 0),
+        span_of(raw), lambda: block(body, 0), asks_alignment=lambda: "align" in text_of(raw).lower(),
     )  # fmt: skip
 
 

@@ -385,6 +385,8 @@ class Struct:
     space: str = ""
     """The path of the namespaces and classes that it stands in."""
     lowered: list[Stmt] | None = None
+    asks_alignment: Callable[[], bool] = field(default=lambda: False, repr=False)
+    """Whether it, or a member, asks for an alignment of its own."""
 
     @property
     def path(self) -> str:

@@ -27,6 +27,7 @@ from kernelscope.kernels.cuda.warp.lanes import (
 )
 from kernelscope.kernels.cuda.warp.lengths import Lengths
 from kernelscope.kernels.cuda.warp.machine import OFFSET_OF, SIZE_OF, Access
+from kernelscope.kernels.cuda.warp.outcomes import cost, kind_of
 from kernelscope.kernels.cuda.warp.sectors import (
     AXES,
     SECTOR,
@@ -35,6 +36,7 @@ from kernelscope.kernels.cuda.warp.sectors import (
     Class,
     Traffic,
     moved,
+    pieces,
     threads,
     traffic,
 )
@@ -53,6 +55,7 @@ ELEMENT_SIZES = (4, 2)
 """Sizes that are tried for an element type that only a caller knows."""
 
 _WORD = re.compile(r"[A-Za-z_]\w*")
+_AXES = frozenset(AXES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +119,7 @@ class _Judge:
     def verdict(self, access: Access) -> Verdict:
         if access.memory.space == "unknown":
             return Verdict(access, None, reason="into which memory the pointer points")
-        key = (access.memory.space, access.offset, access.width, access.conditions)
+        key = (access.memory.space, access.offset, access.width, access.conditions, access.aligned)
         if (same := self.judged.get(key)) is None:
             same = self.judged[key] = self._first_verdict(access)
         return replace(same, access=access)
@@ -203,10 +206,10 @@ class _Judge:
             raise Undecided(UNREACHED)
         if any(name in UNNAMED for number in needs for name in _WORD.findall(number)):
             raise Undecided("depends on a choice that is not decided here")
-        worst = max(outcomes, key=_cost)
+        worst = max(outcomes, key=cost)
         if isinstance(worst, Traffic) and worst.stride is not None and worst.stride.const is None:
             self._check_ways(access.conditions, worst.stride, width.const)
-        others = tuple(dict.fromkeys(o for o in outcomes if _kind(o) != _kind(worst)))
+        others = tuple(dict.fromkeys(o for o in outcomes if kind_of(o) != kind_of(worst)))
         width_told = width.const if len(widths) == 1 else None
         differ = any(apart != next(iter(strides.values())) for apart in strides.values())
         sizes = tuple(sorted(strides if differ else widths))
@@ -333,12 +336,29 @@ class _Judge:
         return x % WARP != 0 and y * z > 1 and not {"threadIdx.y", "threadIdx.z"}.isdisjoint(offset.names())
 
     def _mask(self, conditions: tuple[Dim, ...], shape: tuple[int, int, int], warp: int) -> Numbers | None:
-        """Which lanes pass all conditions; None for all of them."""
+        """Which lanes pass all conditions in the first or last round, whichever more do; None for all of them."""
+        first = self._mask_in(conditions, shape, warp, False)
+        if first is None or not any(map(self._last_rounds, conditions)):
+            return first
+        last = self._mask_in(conditions, shape, warp, True)
+        return last if last is None or sum(map(bool, last)) > sum(map(bool, first)) else first
+
+    def _last_rounds(self, condition: Dim) -> dict[str, int]:
+        """The last rounds of the loops on which it depends which lanes pass a condition."""
+        names = condition.names()
+        counting = ((n, self.run.symbols.known.get(n)) for n in names) if not _AXES.isdisjoint(names) else ()
+        return {n: s.values[-1] for n, s in counting if s is not None and s.counter and len(s.values) > 1}
+
+    def _mask_in(
+        self, conditions: tuple[Dim, ...], shape: tuple[int, int, int], warp: int, last: bool
+    ) -> Numbers | None:
+        """Which lanes pass all conditions in the first or the last round of the loops around; None for all of them."""
         mask: Numbers | None = None
         for condition in conditions:
-            key = (shape, warp, condition)
+            rounds = self._last_rounds(condition) if last else {}
+            key = (shape, warp, condition.subs(rounds) if rounds else condition)
             if key not in self.masks:
-                self.masks[key] = self._condition(condition, shape, warp)
+                self.masks[key] = self._condition(key[2], shape, warp)
             lanes = self.masks[key]
             if lanes is not None and not all(lanes):
                 mask = lanes if mask is None else tuple(a and b for a, b in zip(mask, lanes, strict=True))
@@ -408,6 +428,7 @@ class _Judge:
         address = lanes.spread(case)
         needs: dict[str, int] = {}
         self._try_strides(address)
+        width = min(pieces(width), access.aligned or width)
         if access.memory.space == "shared":
             found: list[Traffic | Conflict] = [conflict(address, width, active)]
         else:
@@ -478,17 +499,3 @@ class _Judge:
         if need.modulus > MAX_CASES:
             raise Undecided(f"depends on `{need.name}`")
         return [{need.name: dim(need.name) * need.modulus + rest} for rest in range(need.modulus)]
-
-
-_CLASSES = (Class.BROADCAST, Class.COALESCED, Class.MISALIGNED, Class.STRIDED)
-"""From good to bad."""
-
-
-def _cost(outcome: Traffic | Conflict) -> tuple[int, int, int]:
-    if isinstance(outcome, Conflict):
-        return outcome.degree, 0, outcome.lanes
-    return outcome.sectors, _CLASSES.index(outcome.kind), outcome.lanes
-
-
-def _kind(outcome: Traffic | Conflict) -> object:
-    return outcome.kind if isinstance(outcome, Traffic) else outcome.degree

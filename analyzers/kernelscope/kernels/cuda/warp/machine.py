@@ -86,6 +86,8 @@ class Access:
     loops: int
     vector: Pointer | None = None
     """The vector of which it is a member."""
+    aligned: int | None = None
+    """The bytes that one instruction may move of it, where its type says that these are few."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -332,9 +334,9 @@ class Machine:
         where, through = self.calls[0] if self.calls else (span, "")
         conditions = tuple(self.conditions)
         offset, target = pointer.offset, pointer.target
-        self.accesses.append(
-            Access(pointer.memory, kind, offset, target, size, conditions, where, through, written, self.loops, vector)
-        )
+        aligned = self.resolver.moved_apart(target) if width is None else None
+        told = (where, through, written, self.loops, vector, aligned)
+        self.accesses.append(Access(pointer.memory, kind, offset, target, size, conditions, *told))
 
     def strides_over_grid(self, start: Dim, span: Span) -> None:
         """A loop of the kernel goes on a multiple of the grid further in every round."""

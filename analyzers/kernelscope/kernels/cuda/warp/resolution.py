@@ -356,6 +356,20 @@ class Resolver:
             return self.alignment(kind.element)
         return alignment(kind)
 
+    def moved_apart(self, kind: Type) -> int | None:
+        """The bytes that one instruction may move of a struct: it is aligned as its members are. None where it may ask
+        for more, and for what is no struct."""
+        if not isinstance(kind, StructType) or self._may_ask_alignment(kind, 0):
+            return None
+        return self.alignment(kind)
+
+    def _may_ask_alignment(self, kind: StructType, depth: int) -> bool:
+        if depth > MAX_DEPTH or kind.struct.bases or kind.struct.asks_alignment():
+            return True
+        members = (member for _, member in self.fields(kind).values())
+        inner = (member.element if isinstance(member, Array) else member for member in members)
+        return any(isinstance(member, StructType) and self._may_ask_alignment(member, depth + 1) for member in inner)
+
     def fields(self, kind: StructType) -> dict[str, tuple[Dim | None, Type]]:
         """Where each member lies, and its type; the offset is None after a member of unknown size."""
         found = self._layouts.get(kind)
