@@ -43,7 +43,7 @@ def vector_lines(facts: KernelFacts) -> Iterator[Line]:
         least = WIDEST if found is not None and found.width is not None else WIDEST // 2
         told = [v for v in warp.verdicts if v.width is not None and isinstance(v.outcome, Traffic)]
         vectors = (v for v in told if isinstance(v.access.target, StructType | Vector))
-        wide = [v for v in vectors if least <= (v.width or 0) <= min(WIDEST, v.access.aligned or WIDEST)]
+        wide = [v for v in vectors if v.width in (least, WIDEST) and v.width <= (v.access.aligned or WIDEST)]
         widest = max(wide or (v for v in told if v.width == WIDEST), key=lambda v: v.width or 0, default=None)
         if widest is not None:
             where = f"`{widest.access.memory.name}` L{warp.line(widest)} {widest.access.kind}"
