@@ -397,3 +397,21 @@ def test_what_counts_users_of_no_memory_locks_no_blocks(source: Source) -> None:
     (claim,) = sharing.reference_counts(source(text.replace("Links", "BlockPool")))
     assert claim.name == "BlockPool shared blocks are locked"
     assert claim.value.endswith("freed or evictable only at 0")
+
+
+def test_an_enum_that_a_class_is_made_of_goes_by_its_name_and_switches_may_be_demanded() -> None:
+    text = """
+    class FinishReason {
+     public:
+      enum Value : uint8_t { NONE = 0, STOP = 1, LENGTH };
+    };
+    enum Kind { ONE, TWO };
+    void start(const Options& options, Desk* desk) {
+      CHECK(options.enable_chunks()) << "it needs chunks";
+      CHECK(desk->open()) << "no desk";
+      CHECK(write(options.path())) << "not written";
+    }
+    """
+    reading = native(text)
+    assert [registry.name for registry in reading.registries] == ["FinishReason", "Kind"]
+    assert [(c.condition, c.message) for c in reading.constraints] == [("options.enable_chunks()", "it needs chunks")]

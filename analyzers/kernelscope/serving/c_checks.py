@@ -16,6 +16,8 @@ _COMPARES = {"EQ": "==", "NE": "!=", "LT": "<", "LE": "<=", "GT": ">", "GE": ">=
 _STREAMED = re.compile(rb'\)\s*<<\s*"((?:[^"\\\n]|\\.)*)"')
 """What a check macro says when it fails: `CHECK(size > 0) << "no blocks"`."""
 _NOT_NULL = re.compile(r"[\w.>:()*-]+ != (?:nullptr|NULL)")
+_SETTING = re.compile(r"!?\w*(?:options|config|args|settings)_?(?:\.|->)\w+(?:\(\))?")
+"""A switch that must be set: `CHECK(options.paged())`."""
 _TEMPLATE = re.compile(r"(?<=\w)<[^<>()&|=]*>")
 """Arguments of a template, whose brackets compare nothing."""
 _OPEN_TEMPLATE = re.compile(rb"\w<[^<>()&|=]*$")
@@ -38,10 +40,11 @@ def c_constraints(source: CSource) -> Iterator[Constraint]:
         condition = " ".join(arguments[0].split())[:MAX_SOURCE]
         if _NOT_NULL.fullmatch(condition):
             continue  # that something is there says nothing of what it must be
-        operators = _C_OPERATOR.findall(_TEMPLATE.sub("", condition))
-        if match[1] not in (b"static_assert", b"assert") and _is_call(arguments[0].strip().encode()):
+        operators = _C_OPERATOR.findall(_TEMPLATE.sub("", condition).replace("->", "."))
+        is_setting = _SETTING.fullmatch(condition) is not None
+        if match[1] not in (b"static_assert", b"assert") and not is_setting and _is_call(arguments[0].strip().encode()):
             continue  # whether a call went well says nothing of what it is given
-        if not operators and match[1] not in (b"static_assert", b"assert"):
+        if not operators and not is_setting and match[1] not in (b"static_assert", b"assert"):
             continue
         names = tuple(dict.fromkeys(re.findall(r"[A-Za-z_]\w*", condition)))
         message = " ".join(" ".join(a for a in arguments[1:] if '"' in a).replace('"', "").split())

@@ -91,6 +91,10 @@ class _Conditions:
         return " and ".join(said for start, end, said in self._spans if start <= offset < end)
 
 
+PLAIN = {"Value", "Enum", "Code", "Kind", "Type"}
+"""Names of enums that say nothing without the class around."""
+
+
 def c_enums(source: CSource) -> Iterator[Registry]:
     """Enums with their members' numbers, those that follow from the order as well."""
     code = source.code
@@ -105,7 +109,11 @@ def c_enums(source: CSource) -> Iterator[Registry]:
             entries.append(Entry(member[1].decode("utf-8", "replace"), given or str(value), where))
         if len(entries) >= 2:
             where = source.text.location(source.path, Span(match.start(1), match.end(1)))
-            yield Registry(match[1].decode("utf-8", "replace"), "enum", tuple(entries[:MAX_ENTRIES]), where)
+            name = match[1].decode("utf-8", "replace")
+            if name in PLAIN:  # an enum that a class is made of goes by the name of the class
+                around = [cls for start, end, cls in source.classes if start < match.start() < end]
+                name = around[-1] if around else name
+            yield Registry(name, "enum", tuple(entries[:MAX_ENTRIES]), where)
 
 
 def number(expression: str) -> int | float | None:
