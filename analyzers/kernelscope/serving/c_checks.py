@@ -16,7 +16,7 @@ _COMPARES = {"EQ": "==", "NE": "!=", "LT": "<", "LE": "<=", "GT": ">", "GE": ">=
 _STREAMED = re.compile(rb'\)\s*<<\s*"((?:[^"\\\n]|\\.)*)"')
 """What a check macro says when it fails: `CHECK(size > 0) << "no blocks"`."""
 _NOT_NULL = re.compile(r"[\w.>:()*-]+ != (?:nullptr|NULL)")
-_SETTING = re.compile(r"!?\w*(?:options|config|args|settings)_?(?:\.|->)\w+(?:\(\))?")
+_SETTING = re.compile(r"!?\w{0,40}(?:options|config|args|settings)_?(?:\.|->)\w+(?:\(\))?")
 """A switch that must be set: `CHECK(options.paged())`."""
 _TEMPLATE = re.compile(r"(?<=\w)<[^<>()&|=]*>")
 """Arguments of a template, whose brackets compare nothing."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from functools import cached_property
+from itertools import islice
 
 from tree_sitter import Node, Parser, Tree
 
@@ -23,6 +24,7 @@ OUTER = {"namespace_definition", "declaration_list", "linkage_specification", "p
          "preproc_else", "preproc_elif", "template_declaration", "field_declaration_list", "ERROR"}  # fmt: skip
 CLASSES = {"class_specifier", "struct_specifier"}
 MAX_DEPTH = 30
+MOST_ALIASES = 20
 _FRONT = re.compile(rb"\b(\w+)\s*(?:\.|->)\s*front\s*\(")
 _TOP = re.compile(rb"\b(\w+)\s*(?:\.|->)\s*top\s*\(")
 _READ = re.compile(rb"\b(\w+)\s*(?:\.|->)\s*read\s*\(\s*\w+\s*\)")
@@ -110,7 +112,7 @@ def _containers(data: bytes) -> tuple[frozenset[str], frozenset[str]]:
     fronts = frozenset(m[1].decode() for m in _FRONT.finditer(data))
     tops = {m[1] for m in _TOP.finditer(data)}
     declared = {m[1] for m in _HEAP.finditer(data)}
-    for alias in _ALIAS.finditer(data):
+    for alias in islice(_ALIAS.finditer(data), MOST_ALIASES):
         declared |= {m[1] for m in re.finditer(rb"\b%b\s+(\w+)\s*[;({=]" % alias[1], data)}
     heaps = frozenset(n.decode() for n in tops | declared if n in declared or _BY_PRIORITY.search(n))
     return fronts, heaps
