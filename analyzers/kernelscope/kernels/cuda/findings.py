@@ -66,8 +66,8 @@ def _shared(facts: KernelFacts, limits: Generation) -> Iterator[Problem]:
 def _launches(facts: KernelFacts, limits: Generation, path: Path) -> Iterator[Problem]:
     bounded = facts.bounded_threads
     for launch in facts.launches:
-        if launch.unit.path != str(path):
-            continue
+        if launch.unit.path != str(path) or launch.chosen:
+            continue  # of one way through branches that stand before it nobody knows that it can be gone
         threads = product(s for s in launch.block if s is not None).const if None not in launch.block else None
         if threads is not None and threads > limits.block_threads:
             yield Problem(
