@@ -34,6 +34,9 @@ SAMPLE = textwrap.dedent(
                     break
                 else:
                     pass
+            for i, (layer) in enumerate(h):
+                (layer.last), (m,) = layer, [i]
+                (k) = [q for (q) in h for (r,) in q]
             while (n := next(it)):
                 x += n @ h
             with torch.no_grad(), open(p) as (u, v):

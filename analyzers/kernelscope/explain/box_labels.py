@@ -35,6 +35,7 @@ SYMBOLS = {"add": "+", "sub": "−", "mul": "×", "div": "÷", "matmul": "matmul
 NAMES = {"relu": "ReLU", "gelu": "GELU", "silu": "SiLU", "cat": "concat", "__getitem__": "gather"}
 FORWARDS = ("forward", "__call__")
 EINSUMS = ("einsum", "einops_einsum")
+ELLIPSIS = "…"
 SIGNS = {"add": "+", "sub": "-", "mul": "*", "div": "/"}
 MAX_TEXT = 36
 MAX_CONDITION = 96
@@ -183,7 +184,8 @@ class BoxLabels:
         if is_residual(node):
             return "+ residual"
         if name in ("add", "sub", "mul", "div") and len(node.uses) == 1:
-            return f"{SYMBOLS[name]} {self._other(node)}".strip()
+            sign, other = SYMBOLS[name], self._other(node)
+            return f"{other or ELLIPSIS} {sign} {ELLIPSIS}" if _is_taken_from(node) else f"{sign} {other}".strip()
         if name in EINSUMS:
             return f"einsum {next((arg for arg in node.step.args if isinstance(arg, str)), '')}".strip()
         called = node.step.name.rpartition(".")[2]  # an entry may have several: `roll` does to shapes what `flip` does
@@ -359,6 +361,13 @@ def forwarded(step: Step) -> Instance | None:
     target = step.target
     is_named = isinstance(target, Function) and target.definition.name in FORWARDS
     return target.receiver if is_named and isinstance(target.receiver, Instance) else None
+
+
+def _is_taken_from(node: Node) -> bool:
+    """Whether a value stands behind the sign of an operator that its operands cannot change places in: `1 - x`."""
+    first = node.step.args[0] if node.step.args else None
+    given = any(value is node.uses[0].value for value in node.step.args[1:])
+    return node.operator in ("sub", "div") and given and first is not node.uses[0].value
 
 
 def _last_operand(text: str, sign: str) -> str:

@@ -366,7 +366,8 @@ class Chart:
         """A box for each output; the last one stands for all the others where there are many."""
         named: list[tuple[str, dict[Node, None], str, tuple[str, ...]]] = []
         for output, origins in zip(self.flow.outputs, self.returned(), strict=True):
-            shown = [o.node for o in self._latest(origins, self.flow.root, before, direct) if o.node in self._key_of]
+            kept = origins if output.is_of_each else self._latest(origins, self.flow.root, before, direct)
+            shown = [o.node for o in kept if o.node in self._key_of and not o.is_note]
             if shown:
                 name = output.name or (self._name(output.value) if len(self.flow.outputs) > 1 else "")
                 named.append((name, dict.fromkeys(shown), self._shape(output.value), tuple(self._others(origins))))

@@ -137,6 +137,23 @@ class Changes:
     lasting: Lasting = field(default_factory=Lasting)
     uneven: dict[int, Container] = field(default_factory=dict[int, Container])
     """Lists that one way of several left longer than another did, by identity."""
+    made: dict[int, Container] | None = None
+    """Chains of layers that were made in the round of a loop that is being run, by identity."""
+
+    def make(self, container: Container) -> None:
+        """Note that a container is new."""
+        if self.made is not None:
+            self.made[id(container)] = container
+
+    @contextmanager
+    def one_round(self) -> Generator[dict[int, Container]]:
+        """Inside, a round of a loop is run; gives what was made in it: that grows with no other round."""
+        around, self.made = self.made, {}
+        made = self.made
+        try:
+            yield made
+        finally:
+            self.made = None if around is None else around | made
 
     def before(self, container: Container) -> None:
         """Note that a container is about to change."""

@@ -463,7 +463,9 @@ def _container(run: Interpreter, short: str, args: Arguments, kwargs: Keywords) 
         given = {} if first is None else first
         return given if isinstance(given, dict) else Unknown("modules by name")
     if short in ("ModuleList", "ParameterList"):
-        return [] if first is None else first
+        if first is None:
+            run.changes.make(first := list[Value]())
+        return first
     parts: list[Value] = []
     names: list[str] = []
     for arg in args:
@@ -474,4 +476,5 @@ def _container(run: Interpreter, short: str, args: Arguments, kwargs: Keywords) 
             names += [key for key in arg if isinstance(key, str)]
         else:
             parts.append(arg)
+    run.changes.make(parts)
     return Sequential(parts, names)

@@ -73,7 +73,8 @@ def any_number_of_rounds(run: Interpreter, scope: Scope, go: Callable[[], bool],
         if run.trace is not None and number < last and run.quiet == 1:  # a picture shows what is far down, too
             run.outside = run.calls
         try:
-            one_round(run, scope, go, join)
+            with run.changes.one_round() as made:
+                one_round(run, scope, go, join)
         finally:
             if number < last:
                 run.quiet, run.outside = run.quiet - 1, outside
@@ -90,8 +91,11 @@ def any_number_of_rounds(run: Interpreter, scope: Scope, go: Callable[[], bool],
                 grown = as_size(count) if is_one_each else None
                 total = grown + lengths[name] if isinstance(grown, Dim) else None
                 behind[name] = total
-                scope.names[name] = Alike(join.any_of(name, value))
-            elif isinstance(value, Alike) and isinstance(begun := before.get(name), Alike) and begun is not value:
+                scope.names[name] = Alike(_any_of(run, join, name, value))
+            elif isinstance(begun := before.get(name), tuple) and _is_continued(begun, value):
+                behind[name] = _grown(dim(len(begun)), dim(len(value)), count)
+                scope.names[name] = Alike(_any_of(run, join, name, list(value)))
+            elif isinstance(value, Alike) and isinstance(begun, Alike) and begun is not value:
                 behind.setdefault(name, _grown(begun.count, value.count, count))
                 scope.names[name] = Alike(join.any_of(name, [begun.element, value.element]))
             elif name in before and before[name] is not value:
@@ -107,7 +111,7 @@ def any_number_of_rounds(run: Interpreter, scope: Scope, go: Callable[[], bool],
         run.changes.uneven = uneven
         for key, (held, was) in begun.items():
             first = at_first.setdefault(key, len(was))
-            if isinstance(held, list) and len(held) > len(was):
+            if isinstance(held, list) and len(held) > len(was) and key not in made:
                 total = None if key in run.changes.uneven else count
                 held[first:] = [_any_number_of(held[len(was) :], join, total)]
         if number == 0 and any(before.get(name, 0) is None and _is_tensor(v) for name, v in scope.names.items()):
@@ -130,6 +134,19 @@ def is_of_other_length(before: Value, value: Value) -> bool:
     """Whether a round makes of several values another number of them: `args = layer(*args)`. What follows takes what
     some round gave, for there is one."""
     return type(before) is tuple and type(value) is tuple and len(before) != len(value)
+
+
+def _any_of(run: Interpreter, join: Join, name: str, values: list[Value]) -> Value:
+    """What stands for any of the elements that a list has behind a round."""
+    element = join.any_of(name, values)
+    return element if run.trace is None else run.trace.any_of(element, values)
+
+
+def _is_continued(before: tuple[Value, ...], value: Value) -> bool:
+    """Whether a round puts more behind what a tuple holds: `states = states + (x,)`."""
+    if type(value) is not tuple or len(value) <= len(before):
+        return False
+    return all(one is other for one, other in zip(before, value, strict=False))
 
 
 def _is_tensor(value: Value) -> bool:

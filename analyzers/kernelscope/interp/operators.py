@@ -273,7 +273,8 @@ def _sequence_operator(run: Interpreter, op: str, left: Value, right: Value, spa
         if all(isinstance(v, Alike) or sequence(v) is not None for v in (left, right)):
             counts = [as_size(v.count) if isinstance(v, Alike) else dim(len(sequence(v) or ())) for v in (left, right)]
             count = counts[0] + counts[1] if all(isinstance(c, Dim) for c in counts) else None
-            return Alike(any_of(_at_work(run, parts)), count)
+            element = any_of(_at_work(run, parts))
+            return Alike(element if run.trace is None else run.trace.any_of(element, parts), count)
     count = right.const if isinstance(right, Dim) else left.const if isinstance(left, Dim) else None
     held = one if one is not None else two
     if op == "*" and held is not None and count is not None and 0 <= count * len(held) <= MAX_ELEMENTS:

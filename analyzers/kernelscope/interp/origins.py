@@ -5,8 +5,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 from kernelscope.dims import Dim
 from kernelscope.dims.spelling import is_of_dim
@@ -29,6 +30,10 @@ def _is_unnamed(size: Dim | Opaque) -> bool:
     return is_of_dim(name) if isinstance(size, Dim) else SIZE in name
 
 
+def _is_any_number(part: Value) -> TypeGuard[Unpacked]:
+    return isinstance(part, Unpacked) and isinstance(part.value, Alike)
+
+
 class Origins:
     """The steps that each value may come from, and the variables' names for them."""
 
@@ -48,6 +53,8 @@ class Origins:
         """Tensors that were changed in place, and what they are since."""
         self._holders: dict[int, tuple[Value, str, Span, str]] = {}
         """Objects from outside that may hold tensors: how the source reaches them, and where they are given."""
+        self._parts: dict[int, tuple[Value, ...]] = {}
+        """By identity of what stands for each of several values: those."""
         self._held: dict[str, Unknown] = {}
         """What was taken for a tensor of such an object, by how the source reaches it."""
 
@@ -142,6 +149,26 @@ class Origins:
             if isinstance(element, Tensor | Unknown) and (found := self._origins_in(part)):
                 origins = dict.fromkeys((*self.origins(element), *found))
                 self._origins[id(element)] = (element, tuple(origins))
+                self._parts[id(element)] = (*self._parts.get(id(element), ()), part)
+
+    def any_of(self, value: Value, parts: Sequence[Value]) -> Value:
+        """What stands for each of several values comes from all of them."""
+        if not isinstance(value, Tensor | Unknown):
+            return value
+        found = [part.value.element if _is_any_number(part) else part for part in parts]
+        origins = dict.fromkeys(step for part in found for step in self._origins_in(part))
+        fresh = self._came_from(value, tuple(origins))
+        self._parts[id(fresh)] = tuple(found)
+        return fresh
+
+    def parts_of(self, value: Value) -> list[Value]:
+        """All that a value stands for each of, as it was put there."""
+        todo, found = [value], dict[int, Value]()
+        for part in todo:  # which grows
+            if id(part) not in found:
+                found[id(part)] = part
+                todo.extend(self._parts.get(id(part), ()))
+        return list(found.values())
 
     def sources(self, kind: str, name: str, span: Span, value: Value, path: str) -> None:
         """Every tensor in a value comes from outside."""

@@ -128,3 +128,18 @@ def tensors_in(value: Value) -> Iterator[Tensor | Unknown]:
             yield from tensors_in(value.element)
         case _:
             pass
+
+
+def is_any_of(value: Tensor | Unknown, within: Value) -> bool:
+    """Whether a tensor stands for each of any number of them: all that it may come from is there, not one of it."""
+    match within:
+        case tuple() | list():
+            return any(is_any_of(value, part) for part in within)
+        case dict():
+            return any(is_any_of(value, part) for part in within.values())
+        case Maybe():
+            return is_any_of(value, within.value)
+        case Alike():
+            return any(value is part for part in tensors_in(within.element))
+        case _:
+            return False

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 
 from kernelscope import ops
 from kernelscope.dims import Dim, dim
-from kernelscope.interp.steps import Step, is_in_place, tensors_in
+from kernelscope.interp.steps import Step, is_any_of, is_in_place, tensors_in
 from kernelscope.interp.trace import Trace
 from kernelscope.interp.values import Choice, Instance, Test, Value, as_size
 from kernelscope.ops import Module
@@ -167,6 +167,8 @@ class Output:
     name: str
     value: Tensor | Unknown
     nodes: tuple[Node, ...]
+    is_of_each: bool = False
+    """Whether it stands for any number of tensors, which come from all of the nodes."""
 
 
 class Flow:
@@ -296,7 +298,16 @@ class Flow:
         for name, part in _named(result, names):
             for value in tensors_in(part):
                 if isinstance(value, Tensor) or self.trace.origins(value):
-                    yield Output(name, value, tuple(self._known(self.trace.origins(value))))
+                    origins = [*self.trace.origins(value)]
+                    if is_of_each := is_any_of(value, part):
+                        origins += self._carried(value)
+                    yield Output(name, value, tuple(self._known(origins)), is_of_each)
+
+    def _carried(self, value: Tensor | Unknown) -> Iterator[Step]:
+        """What rounds leave for the next, where it is put into the list that a value stands for the elements of."""
+        parts = {id(part) for part in self.trace.parts_of(value)}
+        loops = (step for node in self.nodes for step in node.steps if step.kind == "loop")
+        return (made for step in loops for first, last in step.carried if id(first) in parts for made in last)
 
     def _known(self, origins: Iterable[Step]) -> list[Node]:
         found: list[Node] = []

@@ -126,6 +126,12 @@ def _tuple(raw: Raw, depth: int) -> t.Expr:
     return t.Tuple(_all(raw, depth), span_of(raw))
 
 
+def _tuple_pattern(raw: Raw, depth: int) -> t.Expr:
+    """A target in brackets: `for (layer) in layers` binds what `for layer in layers` does, `(layer,)` takes it apart."""
+    is_tuple = any(child.type == "," for child in raw.children) or len(operands(raw)) != 1
+    return _tuple(raw, depth) if is_tuple else _inner(raw, depth)
+
+
 def _list(raw: Raw, depth: int) -> t.Expr:
     return t.List(_all(raw, depth), span_of(raw))
 
@@ -393,7 +399,7 @@ _LOWER: dict[str, Callable[[Raw, int], t.Expr]] = {
     "string": _string,
     "concatenated_string": _concatenated,
     "tuple": _tuple,
-    "tuple_pattern": _tuple,
+    "tuple_pattern": _tuple_pattern,
     "pattern_list": _tuple,
     "expression_list": _tuple,
     "list": _list,
