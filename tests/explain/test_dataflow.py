@@ -23,6 +23,8 @@ CASES = (
     (FIXTURES / "elements.py", "Mixed"),
     (FIXTURES / "elements.py", "Steps"),
     (FIXTURES / "elements.py", "Sum"),
+    (FIXTURES / "elements.py", "Kept"),
+    (FIXTURES / "elements.py", "OwnChains"),
     (FIXTURES / "holders.py", "Detector"),
     (FIXTURES / "holders.py", "Reader"),
     (FIXTURES / "holders.py", "HandedOn"),

@@ -19,7 +19,7 @@ from kernelscope.explain.flow_boxes import MAX_BOXES, Boxes
 from kernelscope.explain.flow_links import Link, Origin
 from kernelscope.explain.loop_carries import for_next_rounds, own_of_last_round
 from kernelscope.explain.source_order import names_in_file
-from kernelscope.interp.steps import tensors_in
+from kernelscope.interp.steps import is_any_of, tensors_in
 from kernelscope.interp.values import Value, as_size
 from kernelscope.ops import Module
 from kernelscope.patterns.flow import Flow, Node, Use, dependencies
@@ -111,7 +111,8 @@ class Chart:
         notes: dict[Node, list[str]] = {box: [] for box in self.boxes}
         for box, taken in takes.items():
             for use, origins in taken:
-                edges += [Link(o, box, use) for o in self._latest(origins, box, before, direct)]
+                kept = origins if self._is_of_each(box, use) else self._latest(origins, box, before, direct)
+                edges += [Link(o, box, use) for o in kept if not o.is_note]
                 notes[box] += [self.labels.side_note(o.node, use) for o in origins if o.is_note]
             notes[box] += own_of_last_round(self.choice, box)
         for left, links in for_next_rounds(self, takes, {edge.origin.node for edge in edges}).items():
@@ -246,6 +247,12 @@ class Chart:
                 if other.node is not o.node
             )
         ]
+
+    def _is_of_each(self, box: Node, use: Use) -> bool:
+        """Whether a box takes any number of tensors: what a list holds that a loop fills, of which none is left away."""
+        expression = self.choice.expressions.get(box)
+        steps = [node.step for node in (expression.nodes if expression is not None else (box,))]
+        return any(is_any_of(use.value, [*step.args, *step.kwargs.values()]) for step in steps)
 
     def _passes(self, made: Node, given: Node, user: Node, direct: Mapping[Node, set[Node]]) -> bool:
         """Whether without the conditional boxes that lead to `made` the line to its user would come from `given`."""

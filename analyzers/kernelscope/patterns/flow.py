@@ -285,6 +285,8 @@ class Flow:
                 use.nodes += [n for n in self._known(given.origins) if n not in use.nodes]
             if step.span != node.step.span:  # the same call with more arguments
                 found += [Use(g.name, g.value, self._known(g.origins)) for g in step.given[len(found) :]]
+        for use in found:
+            use.nodes += [n for n in self._known(self._carried(use.value)) if n not in use.nodes]
         for use in found:  # what a loop carries from its last round comes from before the loop as well
             use.nodes = [n for n in use.nodes if n.is_source or n.number < node.number] or use.nodes[:0]
             loops = [step for outer in node.ancestors() for step in outer.steps if step.kind == "loop"]
@@ -305,8 +307,8 @@ class Flow:
 
     def _carried(self, value: Tensor | Unknown) -> Iterator[Step]:
         """What rounds leave for the next, where it is put into the list that a value stands for the elements of."""
-        parts = {id(part) for part in self.trace.parts_of(value)}
-        loops = (step for node in self.nodes for step in node.steps if step.kind == "loop")
+        parts = {id(part) for part in self.trace.parts_of(value) if part is not value}
+        loops = (step for node in self.nodes for step in node.steps if step.kind == "loop") if parts else ()
         return (made for step in loops for first, last in step.carried if id(first) in parts for made in last)
 
     def _known(self, origins: Iterable[Step]) -> list[Node]:
