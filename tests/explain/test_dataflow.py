@@ -25,6 +25,8 @@ CASES = (
     (FIXTURES / "elements.py", "Sum"),
     (FIXTURES / "elements.py", "Kept"),
     (FIXTURES / "elements.py", "OwnChains"),
+    (FIXTURES / "elements.py", "Pyramid"),
+    (FIXTURES / "elements.py", "Injected"),
     (FIXTURES / "holders.py", "Detector"),
     (FIXTURES / "holders.py", "Reader"),
     (FIXTURES / "holders.py", "HandedOn"),

@@ -77,11 +77,18 @@ class Boxes:
     def _main(self, inputs: Iterable[Node]) -> set[Node]:
         """What depends on the data itself; the rest are masks, positions, tables and weights."""
         found = {*self._main_inputs(), *inputs}
+        found |= self._made_of(found)
+        return found | self._made_of(found)  # of what a round leaves for the next, too
+
+    def _made_of(self, given: Set[Node]) -> set[Node]:
+        """What is made of data, in the order of the code."""
+        found = set(given)
         for node in sorted(self.flow.nodes, key=lambda n: n.number):
             if node.is_creation or _is_mask(node) or _is_test(node):
                 continue
             inner = list(node.walk()) if node.is_atomic else [node]
-            if any(origin in found for part in inner for use in _numbers(part) for origin in use.nodes):
+            uses = [use for part in inner for use in _numbers(part)]
+            if any(origin in found for use in uses for origin in (*use.nodes, *use.carried)):
                 found.add(node)
         return found
 

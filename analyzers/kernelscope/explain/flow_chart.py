@@ -17,7 +17,7 @@ from kernelscope.explain.box_labels import BoxLabels, Condition, changed_dtype, 
 from kernelscope.explain.dim_names import DimNames, usual_letters
 from kernelscope.explain.flow_boxes import MAX_BOXES, Boxes
 from kernelscope.explain.flow_links import Link, Origin
-from kernelscope.explain.loop_carries import for_next_rounds, own_of_last_round
+from kernelscope.explain.loop_carries import for_next_rounds, left_by_last_round, own_of_last_round
 from kernelscope.explain.source_order import names_in_file
 from kernelscope.interp.steps import is_any_of, tensors_in
 from kernelscope.interp.values import Value, as_size
@@ -120,6 +120,9 @@ class Chart:
                 edges += links
             else:  # as many lines up would hide what a round does
                 notes[left].append(f"{left.step.bound or 'result'} for the next round")
+        with_lines = {edge.user for edge in edges}
+        for box in takes.keys() - with_lines:
+            notes[box] += left_by_last_round(self.choice, box, takes[box])
         groups = self._groups()
         drawn = [self._input_box(node) for node in inputs]
         drawn += [self._box(box, notes[box]) for box in self.boxes]

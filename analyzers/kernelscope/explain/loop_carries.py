@@ -34,6 +34,12 @@ def own_of_last_round(choice: Boxes, box: Node) -> list[str]:
     return [f"{node.step.bound or 'result'} of the last round" for node in dict.fromkeys(own)]
 
 
+def left_by_last_round(choice: Boxes, box: Node, used: list[tuple[Use, list[Origin]]]) -> list[str]:
+    """What a box goes on from that takes nothing else but what others of the last round left."""
+    left = [n for use, _ in used for n in _carried(choice, use) if choice.box_of(n) is not box]
+    return [f"{node.step.bound or 'result'} of the last round" for node in dict.fromkeys(left)]
+
+
 def _carried(choice: Boxes, use: Use) -> Iterator[Node]:
     """What a loop's last round leaves for a value, also for what it is a view of."""
     yield from use.carried

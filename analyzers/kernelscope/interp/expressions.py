@@ -400,5 +400,9 @@ def _each(
 def _dict_comprehension(run: Interpreter, scope: Scope, node: t.DictComp) -> Value:
     pairs = t.ListComp(t.Tuple([node.key, node.value], node.span), node.generators, node.span)
     found = _comprehension(run, scope, pairs)
-    entries = found if isinstance(found, list) else []
-    return {key: value for key, value in entries if isinstance(key, str)}
+    entries = found if isinstance(found, list) else [found.element] if isinstance(found, Alike) else []
+    pairs = [entry for entry in entries if isinstance(entry, tuple) and len(entry) == 2]
+    named: dict[Any, Value] = {key: value for key, value in pairs if isinstance(key, str)}
+    if others := [value for key, value in pairs if not isinstance(key, str)]:
+        named[Unknown("a key", node.span)] = any_of(others)
+    return named

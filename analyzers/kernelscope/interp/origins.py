@@ -153,6 +153,8 @@ class Origins:
 
     def any_of(self, value: Value, parts: Sequence[Value]) -> Value:
         """What stands for each of several values comes from all of them."""
+        if isinstance(value, Maybe):
+            return Maybe(self.any_of(value.value, parts), value.name, value.test)
         if not isinstance(value, Tensor | Unknown):
             return value
         found = [part.value.element if _is_any_number(part) else part for part in parts]
@@ -186,6 +188,8 @@ class Origins:
                     self.sources(kind, f"{name}[{key!r}]", span, part, path)
             case Maybe():
                 self.sources(kind, name, span, value.value, path)
+            case Alike() | Several():  # any of them
+                self.sources(kind, name, span, value.element, path)
             case Instance(is_module=False) | Opaque():
                 self._holders[id(value)] = (value, name, span, path)
             case _:

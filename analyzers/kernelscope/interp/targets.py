@@ -14,6 +14,7 @@ from kernelscope.interp.circles import apart
 from kernelscope.interp.expressions import evaluate, index_of
 from kernelscope.interp.families import held_in_table, store_under
 from kernelscope.interp.interpreter import Interpreter
+from kernelscope.interp.joins import Join
 from kernelscope.interp.limits import NoSuchWay
 from kernelscope.interp.open_shapes import part_of
 from kernelscope.interp.prepared_objects import prepare
@@ -87,6 +88,8 @@ def assign(run: Interpreter, scope: Scope, target: t.Expr, value: Value) -> None
             elif isinstance(holder, list):
                 run.changes.before(holder)
                 _put(holder, index, apart(holder, value), target.span)
+            elif isinstance(holder, Alike) and isinstance(target.value, t.Name):
+                scope.names[target.value.id] = _put_somewhere(run, scope, target.value.id, holder, value)
             elif isinstance(holder, Instance) and holder.is_module:
                 containers.put(run, holder, index, value)
             elif run.trace is not None and not run.quiet:
@@ -117,6 +120,14 @@ def _put(values: list[Value], index: Value, value: Value, span: Span) -> None:
         values[number] = value
     else:
         values[:] = [Unknown("an element", span)] * len(values)
+
+
+def _put_somewhere(run: Interpreter, scope: Scope, name: str, values: Alike, value: Value) -> Alike:
+    """`values[index] = value` where nobody knows how many there are: any of them may be another one."""
+    element = Join(run.symbols, scope).values(name, values.element, value)
+    if run.trace is not None:
+        element = run.trace.any_of(element, [values.element, value])
+    return Alike(element, values.count)
 
 
 def _put_in_place_of(values: list[Value], part: slice, given: list[Value]) -> None:
