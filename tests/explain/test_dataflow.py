@@ -17,6 +17,7 @@ GOLDENS = HERE / "goldens" / "dataflow"
 SAMPLE = HERE.parent / "workspaces" / "sample"
 CASES = (
     (FIXTURES / "branches.py", "Branches"),
+    (FIXTURES / "branches.py", "Chosen"),
     (FIXTURES / "decoder.py", "Layer"),
     (FIXTURES / "decoder.py", "Decoder"),
     (FIXTURES / "decoder.py", "place"),

@@ -18,7 +18,7 @@ from kernelscope.explain.alternatives import alternatives, first_of
 from kernelscope.explain.box_labels import launched
 from kernelscope.explain.document import Line
 from kernelscope.interp.steps import tensors_in
-from kernelscope.interp.values import Choice, External, Instance, Opaque
+from kernelscope.interp.values import Choice, External, Function, Instance, Opaque
 from kernelscope.patterns.flow import Node
 from kernelscope.tensor import Tensor, Unknown
 
@@ -55,6 +55,9 @@ def _chosen(chart: Chart) -> Iterator[Line]:
             held = f"objects of {target.cls.name} that hold different layers"
             which = f"{chart.labels.attribute(node)} is one of {node.step.ways} {held}: one is drawn"
             yield Line(which, chart.labels.place(node))
+        if isinstance(target, Function) and target.is_default:
+            told = f"{chart.labels.attribute(node)} is {target.definition.name} by default: another may be chosen"
+            yield Line(told, chart.labels.place(node))
         if isinstance(target, Choice):
             which = f"{chart.labels.attribute(node)} is {alternatives(target)}: {first_of(target)} is drawn"
             yield Line(which, chart.labels.place(node))

@@ -9,6 +9,8 @@ from __future__ import annotations
 from contextlib import nullcontext
 from typing import Any
 
+from msgspec.structs import replace
+
 from kernelscope import ops
 from kernelscope.dims import Dim
 from kernelscope.interp.administration import is_administration
@@ -227,7 +229,7 @@ def _opaque_call(run: Interpreter, target: Opaque, args: Arguments, kwargs: Keyw
 def _default_choice(name: str, args: Arguments) -> Function | None:
     """`table.get_interface(key, default)`: a default that is a function is what runs unless another is chosen."""
     callables = [a for a in args if isinstance(a, Function)]
-    return callables[0] if len(callables) == 1 and name.startswith("get") else None
+    return replace(callables[0], is_default=True) if len(callables) == 1 and name.startswith("get") else None
 
 
 def call_function(run: Interpreter, function: Function, args: Arguments, kwargs: Keywords, span: Any) -> Value:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from msgspec.structs import replace
+
 from kernelscope.dims import Dim
 from kernelscope.interp import containers
 from kernelscope.interp.attributes import NUMEL, TUPLES, chosen
@@ -24,6 +26,7 @@ from kernelscope.interp.values import (
     Alike,
     Arguments,
     Copied,
+    Function,
     Instance,
     Keywords,
     Opaque,
@@ -83,6 +86,8 @@ def call_method(run: Interpreter, target: PlainMethod, args: Arguments, kwargs: 
                     return value.get(args[0], Opaque(args[0], default.const))
                 if isinstance(args[0], str):
                     return value.get(args[0], default)
+                if isinstance(default, Function):
+                    return replace(default, is_default=True)
                 return default if is_callable(default) else chosen(list(value.values()), span)
             if name == "pop" and args and isinstance(args[0], str):
                 return value.pop(args[0], args[1] if len(args) > 1 else Unknown("a key", span))

@@ -176,6 +176,8 @@ class Function(Struct, eq=False):
     receiver: Value = None
     is_bound: bool = False
     closure: Scope | None = None
+    is_default: bool = False
+    """Whether a table gives it for a key that is not known: another may be chosen."""
 
 
 class LambdaValue(Struct, eq=False):
