@@ -18,6 +18,7 @@ SAMPLE = HERE.parent / "workspaces" / "sample"
 CASES = (
     (FIXTURES / "branches.py", "Branches"),
     (FIXTURES / "branches.py", "Chosen"),
+    (FIXTURES / "branches.py", "Staged"),
     (FIXTURES / "decoder.py", "Layer"),
     (FIXTURES / "decoder.py", "Decoder"),
     (FIXTURES / "decoder.py", "place"),

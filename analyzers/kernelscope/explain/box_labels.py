@@ -256,6 +256,8 @@ class BoxLabels:
                 yield f"{len(weights)} weights"
         if isinstance(step.target, Choice):
             yield alternatives(step.target)
+        if step.or_else:
+            yield f"or {step.or_else}"
         if isinstance(step.target, Function) and step.target.is_default:
             yield f"{step.target.definition.name} by default"
         if step.kind in ("unfollowed", "call") and acts_for(node) is not None and node not in self.patterns:

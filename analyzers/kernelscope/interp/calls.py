@@ -128,12 +128,16 @@ def call(run: Interpreter, target: Value, args: Arguments, kwargs: Keywords, spa
     """The result of calling a value. Raises ShapeError for a certain contradiction."""
     if run.trace is None or run.quiet:
         return _call(run, target, args, kwargs, span)
-    from kernelscope.interp.choices import is_one_thing, traced_choice
+    from kernelscope.interp.choices import is_one_thing, traced_choice, without_stand_ins
 
     if isinstance(target, Maybe) and target.test is not None:
         with run.trace.only_where(target.test):
             return call(run, target.value, args, kwargs, span)
     target = present(target)
+    if isinstance(target, Choice):
+        kept, others = without_stand_ins(run, target)
+        if others:
+            return run.trace.or_else(others, call(run, kept, args, kwargs, span))
     if isinstance(target, Choice) and is_one_thing(target) and not run.certain:
         return traced_choice(run, run.trace, target, args, kwargs, span)
     own: list[Value] = []

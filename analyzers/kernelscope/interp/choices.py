@@ -42,9 +42,11 @@ from kernelscope.ops import Module, ShapeError
 from kernelscope.ops.arguments import WITHOUT_BATCH
 from kernelscope.tensor import Shape, Tensor, Unknown
 from kernelscope.workspace.modules import Definition
+from kernelscope.workspace.modules import External as OutsideName
 
 _Found = tuple[Attempt, Value, list[Value]]
 """The steps of one entry, what it gives, and of which kinds that may be."""
+IDENTITY = "torch.nn.Identity"
 MAX_WAYS = 2
 """Functions that do one thing, of which so many are called."""
 
@@ -57,6 +59,22 @@ def is_one_thing(choice: Choice) -> bool:
         return True
     classes = [entry.cls.node for entry in choice.entries if isinstance(entry, Instance)]
     return len(classes) == len(choice.entries) and len(set(classes)) == 1
+
+
+def without_stand_ins(run: Interpreter, choice: Choice) -> tuple[Value, str]:
+    """A choice without the objects that only hand on what they are given, and what those are called: where a layer is
+    another process's, one of a class that derives from torch's `Identity` keeps its place."""
+    entries = [entry for entry in choice.entries if not _is_stand_in(run, entry)]
+    others = [e.cls.name for e in choice.entries if isinstance(e, Instance) and _is_stand_in(run, e)]
+    if not entries or not others:
+        return choice, ""
+    one = Choice(entries, choice.is_of_table, choice.is_guess) if len(entries) > 1 else entries[0]
+    return one, " or ".join(dict.fromkeys(others))
+
+
+def _is_stand_in(run: Interpreter, value: Value) -> bool:
+    bases = run.classes.mro(value.cls) if isinstance(value, Instance) and value.is_module else ()
+    return any(isinstance(base, OutsideName) and base.dotted == IDENTITY for base in bases)
 
 
 def different_things(run: Interpreter, choice: Choice) -> int:

@@ -63,6 +63,8 @@ class Step(Struct, eq=False):
     """Whether the result was made here, and not by a step of the body."""
     ways: int = 1
     """How many functions, or objects with other layers, this one stands for, of which one is called."""
+    or_else: str = ""
+    """Of a layer: the classes of what may be in its place, which hands on what it is given."""
     is_augmented: bool = False
     """Whether it is `x += y`, which writes into the tensor that `x` is."""
     is_statement: bool = False

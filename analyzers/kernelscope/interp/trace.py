@@ -271,6 +271,12 @@ class Trace(Origins):
         self.callee = None
         return self.as_of(result, own)
 
+    def or_else(self, others: str, result: Value) -> Value:
+        """The last step is that of a layer in whose place there may be one of others, that do nothing."""
+        for step in self._current.body[-1:]:
+            step.or_else = others
+        return result
+
     def shut(self) -> None:
         """What was reached inside the current call is given up."""
         self._current.body.clear()
