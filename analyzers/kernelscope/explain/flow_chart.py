@@ -120,9 +120,10 @@ class Chart:
                 edges += links
             else:  # as many lines up would hide what a round does
                 notes[left].append(f"{left.step.bound or 'result'} for the next round")
-        with_lines = {edge.user for edge in edges}
-        for box in takes.keys() - with_lines:
-            notes[box] += left_by_last_round(self.choice, box, takes[box])
+        for box, taken in takes.items():
+            linked = {edge.origin.node for edge in edges if edge.user is box}
+            for use, origins in taken:
+                notes[box] += left_by_last_round(self.choice, box, use, origins, linked)
         groups = self._groups()
         drawn = [self._input_box(node) for node in inputs]
         drawn += [self._box(box, notes[box]) for box in self.boxes]

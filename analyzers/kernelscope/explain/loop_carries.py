@@ -34,9 +34,11 @@ def own_of_last_round(choice: Boxes, box: Node) -> list[str]:
     return [f"{node.step.bound or 'result'} of the last round" for node in dict.fromkeys(own)]
 
 
-def left_by_last_round(choice: Boxes, box: Node, used: list[tuple[Use, list[Origin]]]) -> list[str]:
-    """What a box goes on from that takes nothing else but what others of the last round left."""
-    left = [n for use, _ in used for n in _carried(choice, use) if choice.box_of(n) is not box]
+def left_by_last_round(choice: Boxes, box: Node, use: Use, origins: list[Origin], linked: Set[Node]) -> list[str]:
+    """What a box goes on from, besides what notes tell of the first round, that others of the last round left."""
+    if any(not origin.is_note for origin in origins):
+        return []
+    left = [n for n in _carried(choice, use) if choice.box_of(n) is not box and choice.box_of(n) not in linked]
     return [f"{node.step.bound or 'result'} of the last round" for node in dict.fromkeys(left)]
 
 
