@@ -253,7 +253,7 @@ class Chart:
         ]
 
     def _is_of_each(self, box: Node, use: Use) -> bool:
-        """Whether a box takes any number of tensors: what a list holds that a loop fills, of which none is left away."""
+        """Whether a box takes any number of tensors: what a list holds that a loop fills, all of it."""
         expression = self.choice.expressions.get(box)
         steps = [node.step for node in (expression.nodes if expression is not None else (box,))]
         return any(is_any_of(use.value, [*step.args, *step.kwargs.values()]) for step in steps)

@@ -127,7 +127,7 @@ def _tuple(raw: Raw, depth: int) -> t.Expr:
 
 
 def _tuple_pattern(raw: Raw, depth: int) -> t.Expr:
-    """A target in brackets: `for (layer) in layers` binds what `for layer in layers` does, `(layer,)` takes it apart."""
+    """A target in brackets: `for (layer) in layers` binds what `for layer in layers` does; `(layer,)` is a pattern."""
     is_tuple = any(child.type == "," for child in raw.children) or len(operands(raw)) != 1
     return _tuple(raw, depth) if is_tuple else _inner(raw, depth)
 
