@@ -478,6 +478,44 @@ Python f()
          └─ CUDA kernel both_kernel
 """,
     ),
+    "operators that a chain of calls builds, for Paddle, whose build names the module": (
+        "m.py::f",
+        """
+## m.cu
+#ifndef PD_BUILD_STATIC_OP
+#define PD_BUILD_STATIC_OP(name) PD_BUILD_OP(static_op_##name)
+#endif
+void Scale(const paddle::Tensor& x) { scale_kernel<<<x.dims()[0], 64>>>(x.data<float>()); }
+void ScaleGrad(const paddle::Tensor& x) { shift_kernel<<<x.dims()[0], 64>>>(x.data<float>()); }
+std::vector<std::vector<int64_t>> ScaleShape(const std::vector<int64_t>& x) { return {x}; }
+PD_BUILD_STATIC_OP(scale)
+    .Inputs({"x", paddle::Optional("bias")})
+    .Attrs({"way: std::string"})
+    .SetInplaceMap({{"x", "out"}})
+    .SetInferShapeFn(PD_INFER_SHAPE(ScaleShape))
+    .SetKernelFn(PD_KERNEL(Scale));
+PD_BUILD_GRAD_OP(scale).Inputs({"x"}).SetKernelFn(PD_KERNEL(ScaleGrad));
+PD_BUILD_OP(unknown).Inputs({"x"});
+## m.py
+from tiny_ops import scale, scale_grad
+def f(x):
+    scale(x)
+    scale_grad(x)
+""",
+        """
+Python f()
+├─ operator *::scale
+│  └─ registered by pybind: scale
+│     └─ C++ Scale()
+│        └─ launch of scale_kernel over x.dims()[0]
+│           └─ CUDA kernel scale_kernel
+└─ operator *::scale_grad
+   └─ registered by pybind: scale_grad
+      └─ C++ ScaleGrad()
+         └─ launch of shift_kernel over x.dims()[0]
+            └─ CUDA kernel shift_kernel
+""",
+    ),
     "an operator in a library that a variable names": (
         "m.py::f",
         """

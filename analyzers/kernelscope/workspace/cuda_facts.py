@@ -28,12 +28,10 @@ from kernelscope.workspace.cuda_macros import launching_statements, macros_of
 from kernelscope.workspace.cuda_mentions import add_mentions
 from kernelscope.workspace.cuda_modules import ModuleCalls
 from kernelscope.workspace.cuda_registrations import (
-    EXPORTS,
     UNNAMED_MODULE,
     VERBS,
     Library,
     by_macro,
-    exported,
     is_function,
     library_of,
     library_parameter,
@@ -188,12 +186,8 @@ class _Scanner:
             elif match["call"] is not None:
                 if not block.declarative or block.library:
                     self._call(match, block)
-                elif match["call"] in EXPORTS:
-                    start = match.start("call")
-                    arguments = self.found.arguments(match.end() - 1)
-                    self.modules.registrations += exported(arguments, start, self.found.line_at(start))
-                elif match["call"].endswith(b"RegisterOperators"):
-                    self.modules.chain(match.end())
+                elif self.modules.at_top(match):
+                    pass
                 elif not text[header_start : match.start()].strip() and (end := self._statement(match, block)):
                     header_start = position = end
                     continue

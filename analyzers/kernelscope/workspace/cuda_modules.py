@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import re
 
+from kernelscope.workspace.cuda_built_ops import BUILDERS, built
 from kernelscope.workspace.cuda_findings import MAX_ARGUMENT_BYTES, Findings
 from kernelscope.workspace.cuda_registrations import (
+    EXPORTS,
     OLD_LIBRARY,
     Library,
     chain,
+    exported,
     is_class_variable,
     lambda_name,
     made_as,
@@ -76,7 +79,16 @@ class ModuleCalls:
                 opening = b - len(argument)
                 self.lambda_of[brace] = opening, lambda_name(made[-1].name)
 
-    def chain(self, position: int) -> None:
-        """Operators registered one after the other at the top of a file: `RegisterOperators().op("ns::f", &f)`."""
-        for opening in chain(self._found.text, position - 1):
-            self.register(b"def", OLD_LIBRARY, opening, opening, TOP)
+    def at_top(self, match: re.Match[bytes]) -> bool:
+        """Whether a call at the top of a file makes a function known by name, or a chain of calls that it begins."""
+        called, opening, start = match["call"], match.end() - 1, match.start("call")
+        if called in EXPORTS:
+            self.registrations += exported(self._found.arguments(opening), start, self._found.line_at(start))
+        elif called in BUILDERS:
+            self.registrations += built(self._found.text, called, opening, start, self._found.line_at(start))
+        elif called.endswith(b"RegisterOperators"):  # RegisterOperators().op("ns::f", &f).op(…)
+            for bracket in chain(self._found.text, opening):
+                self.register(b"def", OLD_LIBRARY, bracket, bracket, TOP)
+        else:
+            return False
+        return True

@@ -111,7 +111,7 @@ def registered(
             if argument.rstrip().endswith(dispatch[0]):
                 continue
         if not target:
-            target = lambda_name(op) if argument.startswith(b"[") else decoded(_target(argument))
+            target = lambda_name(op) if argument.startswith(b"[") else decoded(target_of(argument))
     where = (namespace or decoded(library.namespace), op or spelled)
     schema = spelled[:MAX_TEXT] if "(" in spelled else ""
     if library.is_torch and verb == b"def":
@@ -128,7 +128,7 @@ def by_macro(macro: bytes, arguments: Sequence[bytes], start: int, line: int) ->
     if place is not None and is_function(arguments[-1]):
         name = (literal(arguments[place]) or "").partition("(")[0].rpartition("::")[2]
         key = next((decoded(argument) for argument in arguments[:place] if is_plain_name(argument)), "")
-        target = decoded(_target(arguments[-1]))
+        target = decoded(target_of(arguments[-1]))
         yield Registration("impl", f"{BY_MACRO}{decoded(macro)}", name, target, start, line, key)
 
 
@@ -192,7 +192,7 @@ def _whole(arguments: Sequence[bytes]) -> Iterator[bytes]:
         yield open_part
 
 
-def _target(argument: bytes) -> bytes:
+def target_of(argument: bytes) -> bytes:
     """The function that an argument names: `&f`, `f<T>`, `TORCH_BOX(&f)`, `cast<..>(&f)`, `box<&f>`."""
     stripped = argument.strip()
     if stripped.startswith((b'"', b"{", b"py::", b"nb::")) and b"&" not in stripped:
