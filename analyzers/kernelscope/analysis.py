@@ -422,7 +422,7 @@ class Analysis:
         if kind == "explain" and target.path.is_dir():
             from kernelscope.explain.overview import overview
 
-            return overview(self.workspace, target.path, options)
+            return overview(self.workspace, self.navigation.graph(), self.readings, target.path, options)
         if kind in ("shapes", "why") and is_python(target.path):
             from kernelscope.explain.shapes import shapes
             from kernelscope.explain.why import why

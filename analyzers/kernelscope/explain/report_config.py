@@ -128,15 +128,15 @@ def _parameter(parameter: Parameter, places: Places, demands: list[Constraint]) 
 
 
 def _constraints(system: System, places: Places) -> list[Json]:
-    shown = system.following("constraints to show", lambda: _alike(system))
-    rest = system.following("further constraints", lambda: _by_function(_alike(system, MOST_CONSTRAINTS)))
+    shown = system.following("constraints to show", lambda: alike_constraints(system))
+    rest = system.following("further constraints", lambda: _by_function(alike_constraints(system, MOST_CONSTRAINTS)))
     return [
         *(_constraint(group, places) for group in shown[:MOST_CONSTRAINTS]),
         *(_demanded_together(group, places) for group in rest),
     ]
 
 
-def _alike(system: System, after: int = 0) -> list[list[Constraint]]:
+def alike_constraints(system: System, after: int = 0) -> list[list[Constraint]]:
     """The constraints that are told, those of the same words together."""
 
     offered = {p.name for p in system.settings if p.kind == "field" and (is_offered(p) or p.is_of_configuration)}

@@ -40,6 +40,9 @@ def c_constraints(source: CSource) -> Iterator[Constraint]:
         condition = " ".join(arguments[0].split())[:MAX_SOURCE]
         if _NOT_NULL.fullmatch(condition):
             continue  # that something is there says nothing of what it must be
+        left, differs, right = condition.partition("!=")
+        if differs and left.strip() == right.strip():
+            continue  # a branch of a template that nobody may take: it demands nothing of what is compared
         operators = _C_OPERATOR.findall(_TEMPLATE.sub("", condition).replace("->", "."))
         is_setting = _SETTING.fullmatch(condition) is not None
         if match[1] not in (b"static_assert", b"assert") and not is_setting and _is_call(arguments[0].strip().encode()):
