@@ -146,12 +146,18 @@ class Analysis:
         self.workspace.files_changed([str(path) for path in paths])
 
     def index(
-        self, progress: Callable[[IndexProgress], None] | None = None, cancelled: Callable[[], bool] = lambda: False
+        self,
+        progress: Callable[[IndexProgress], None] | None = None,
+        cancelled: Callable[[], bool] = lambda: False,
+        waited_for: bool = False,
     ) -> bool:
-        """Read the whole workspace, beside questions that answer from what is known so far; whether files differed."""
-        differed = self.workspace.build_index(progress, cancelled)
+        """Read the whole workspace, beside questions that answer from what is known so far; whether files differed.
+
+        Other programs go first, unless somebody waits for all of it, as who gave a command does.
+        """
+        differed = self.workspace.build_index(progress, cancelled, waited_for)
         if not cancelled():
-            self.navigation.prepare(self.cache_dir, cancelled)
+            self.navigation.prepare(self.cache_dir, cancelled, waited_for)
             self.navigation.graph()
         return differed
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import sqlite3
 import threading
 from collections.abc import Callable
@@ -332,14 +333,38 @@ def test_workers_scan_and_a_hang_or_crash_costs_one_file(tmp_path: Path, monkeyp
     assert [row.error for row in rows.values()] == ["crashed the scanner"] * 3
 
 
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="no timer of a process's own time here")
+def test_a_file_that_takes_too_much_time_is_given_up_and_one_that_waits_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for i in range(3):
+        (tmp_path / f"m{i}.py").write_text(f"def f{i}(): ...\n")
+    monkeypatch.setattr(pool, "IN_PROCESS_BYTES", 0)
+    slow = "import sys, time; sys.path[:0] = {path!r}; from {module} import *; import {module} as m\n"
+    slow += "scan = m.scan_file\ndef slowly(path, wanted):\n"
+    slow += "    if path.endswith('m1.py'):\n        %s\n    return scan(path, wanted)\n"
+    slow += "m.scan_file = slowly; m.FILE_SECONDS = 0.5; m.main()"
+    for what, errors in (("while True: pass", {"m1.py": "took longer than 20 seconds"}), ("time.sleep(1)", {})):
+        monkeypatch.setattr(processes, "_START", slow % what)
+        rows = list(scan_all([(str(p), 10) for p in sorted(tmp_path.iterdir())], Wanted.FACTS))
+        assert len(rows) == 3
+        assert {os.path.basename(row.path): row.error for row in rows if row.error} == errors
+
+
 @pytest.mark.skipif(not hasattr(os, "nice"), reason="no niceness here")
-@pytest.mark.parametrize(("wanted", "niceness"), [(Wanted.NAMES, 0), (Wanted.OPERATORS, 5), (Wanted.FACTS, 19)])
-def test_scanners_give_way_to_hovers_unless_names_are_waited_for(tmp_path: Path, wanted: Wanted, niceness: int) -> None:
+@pytest.mark.parametrize(
+    ("wanted", "waited_for", "niceness"),
+    [(Wanted.NAMES, False, 0), (Wanted.OPERATORS, False, 5), (Wanted.FACTS, False, 19), (Wanted.FACTS, True, 0)],
+)
+def test_scanners_give_way_to_hovers_unless_they_are_waited_for(
+    tmp_path: Path, wanted: Wanted, waited_for: bool, niceness: int
+) -> None:
     (tmp_path / "m.py").write_text("def f(): ...\n")
     process = processes.spawn(pool.SCANNER)
     try:
         stdin, stdout = cast(BinaryIO, process.stdin), cast(BinaryIO, process.stdout)
-        write_message(stdin, msgspec.msgpack.encode(Batch(wanted, (str(tmp_path / "m.py"),))))
+        batch = Batch(wanted, (str(tmp_path / "m.py"),), waited_for=waited_for)
+        write_message(stdin, msgspec.msgpack.encode(batch))
         assert read_message(stdout)
         assert os.getpriority(os.PRIO_PROCESS, process.pid) == min(19, os.nice(0) + niceness)
     finally:

@@ -33,7 +33,9 @@ def kept_links(workspace: Workspace) -> Links | None:
     return unpack(rows[0][3]) if rows else None
 
 
-def make_beside(workspace: Workspace, cache_dir: Path | None, cancelled: Callable[[], bool]) -> None:
+def make_beside(
+    workspace: Workspace, cache_dir: Path | None, cancelled: Callable[[], bool], waited_for: bool = False
+) -> None:
     """Has the links of the disk made and kept, if that takes long; whether it worked shows when they are asked for."""
     kind = _kind(workspace)
     if kind is None or cache_dir is None or workspace.index.operator_count() < MIN_FILES:
@@ -41,15 +43,16 @@ def make_beside(workspace: Workspace, cache_dir: Path | None, cancelled: Callabl
     if any(workspace.index.store().made(kind)):
         return
     folders = [os.fsencode(folder) for folder in (cache_dir.absolute(), *workspace.files.roots)]
-    run_beside(__name__, msgspec.msgpack.encode(folders), cancelled)
+    run_beside(__name__, msgspec.msgpack.encode((waited_for, folders)), cancelled)
 
 
 def main() -> None:
     """Links the workspace that stdin names."""
     end_with_parent()
-    be_nice(NICENESS)
     message = read_message(sys.stdin.buffer)
-    cache_dir, *roots = map(os.fsdecode, msgspec.msgpack.decode(message or b"", type=list[bytes]))
+    waited_for, folders = msgspec.msgpack.decode(message or b"", type=tuple[bool, list[bytes]])
+    be_nice(0 if waited_for else NICENESS)
+    cache_dir, *roots = map(os.fsdecode, folders)
     workspace = Workspace(Files(roots), Path(cache_dir))
     workspace.build_index(None, lambda: False)
     links, kind = link(workspace), _kind(workspace)

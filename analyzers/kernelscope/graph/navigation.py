@@ -58,9 +58,9 @@ class Navigation:
 
         return PresentGraph(self._workspace)
 
-    def prepare(self, cache_dir: Path | None, cancelled: Callable[[], bool]) -> None:
+    def prepare(self, cache_dir: Path | None, cancelled: Callable[[], bool], waited_for: bool = False) -> None:
         """Have the links of a large workspace made by another process, unless they are kept; for the background."""
-        self._present.prepare(cache_dir, cancelled)
+        self._present.prepare(cache_dir, cancelled, waited_for)
 
     def graph(self) -> OperatorGraph:
         """The operator graph of the present facts."""

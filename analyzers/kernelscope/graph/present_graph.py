@@ -30,9 +30,9 @@ class PresentGraph:
         """Whether the links that it is made of are up to date already."""
         return self._links.is_ready
 
-    def prepare(self, cache_dir: Path | None, cancelled: Callable[[], bool]) -> None:
+    def prepare(self, cache_dir: Path | None, cancelled: Callable[[], bool], waited_for: bool = False) -> None:
         """Have the links of a large workspace made by another process, unless they are kept; for the background."""
-        make_beside(self._workspace, cache_dir, cancelled)
+        make_beside(self._workspace, cache_dir, cancelled, waited_for)
 
     def graph(self) -> OperatorGraph:
         """The graph as it is now."""

@@ -81,6 +81,7 @@ class Index:
         self._folders: Folders | None = None
         self._mentions: Mentions | None = None
         self._running = threading.Lock()
+        self._waited_for = False
         self._pending: dict[str, None] = {}
         self._walk_again = False
         self._pending_lock = threading.Lock()
@@ -105,9 +106,13 @@ class Index:
 
     # -- filling --------------------------------------------------------------------------------------------
 
-    def run(self, progress: Progress | None = None, cancelled: Callable[[], bool] = lambda: False) -> None:
-        """Brings the index up to date with the disk; `generation` tells whether anything differed."""
+    def run(
+        self, progress: Progress | None = None, cancelled: Callable[[], bool] = lambda: False, waited_for: bool = False
+    ) -> None:
+        """Brings the index up to date with the disk, giving way to other programs unless somebody waits for all of it;
+        `generation` tells whether anything differed."""
         with self._running:
+            self._waited_for = waited_for
             report = Report(progress)
             with self._count.counting():
                 self._load()
@@ -313,7 +318,8 @@ class Index:
         self, files: list[Entry], wanted: Wanted, report: Report, cancelled: Callable[[], bool]
     ) -> Iterator[Scanned]:
         """Rows of files as they come; what they tell is known soon, and kept by `_save` only."""
-        for count, row in enumerate(scan_all([(entry.path, entry.size) for entry in files], wanted, cancelled)):
+        scanned = scan_all([(entry.path, entry.size) for entry in files], wanted, cancelled, self._waited_for)
+        for count, row in enumerate(scanned):
             report.tell(count, len(files), _PHASES[wanted])
             if count % WRITE_ROWS == 0:
                 self.table.settle()

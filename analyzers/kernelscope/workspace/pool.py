@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 import queue
+import signal
 import threading
 import time
 from collections import deque
@@ -20,12 +21,14 @@ from msgspec import Struct, field
 from kernelscope.workspace.facts import FileFacts, decode_facts
 from kernelscope.workspace.processes import has_ended, spawn
 from kernelscope.workspace.worker import (
+    FILE_SECONDS,
     Batch,
     Scanned,
     Wanted,
     facts_or_none,
     read_message,
     scan_file,
+    was_too_slow,
     write_message,
 )
 
@@ -37,7 +40,8 @@ BATCH_BYTES = 400_000
 """What a process does before somebody who waits for an answer can stop it; of files that are not parsed, which takes a
 tenth of the time or less, four times as much."""
 BATCH_FILES = 64
-FILE_SECONDS = 20.0
+STUCK_SECONDS = 300.0 if hasattr(signal, "setitimer") else 60.0
+"""After so long without a row a process hangs; what takes long by itself is ended by itself, see `worker.end_after`."""
 SCANNER = "kernelscope.workspace.worker"
 PARSED = (Wanted.OPERATORS, Wanted.FACTS)
 IN_PROCESS_BYTES = 600_000
@@ -45,9 +49,15 @@ IN_PROCESS_BYTES = 600_000
 
 
 def scan_all(
-    files: Iterable[tuple[str, int]], wanted: Wanted, cancelled: Callable[[], bool] = lambda: False
+    files: Iterable[tuple[str, int]],
+    wanted: Wanted,
+    cancelled: Callable[[], bool] = lambda: False,
+    waited_for: bool = False,
 ) -> Generator[Scanned, None, None]:
-    """Scans files (path and size) in about the order given and yields each row once, as it comes."""
+    """Scans files (path and size) in about the order given and yields each row once, as it comes.
+
+    The processes give way to others unless all of it is `waited_for`.
+    """
     batches = _batches(files, wanted)
     if sum(batch.size for batch in batches) <= IN_PROCESS_BYTES:
         for batch in batches:
@@ -56,7 +66,7 @@ def scan_all(
                     return
                 yield scan_file(path, wanted)
         return
-    yield from _Pool(batches, wanted, cancelled).rows()
+    yield from _Pool(batches, wanted, cancelled, waited_for).rows()
 
 
 def facts_beside(path: str, data: bytes) -> FileFacts | None:
@@ -113,7 +123,8 @@ class _Worker(Struct):
 
 
 class _Pool:
-    def __init__(self, batches: list[_Work], wanted: Wanted, cancelled: Callable[[], bool]) -> None:
+    def __init__(self, batches: list[_Work], wanted: Wanted, cancelled: Callable[[], bool], waited_for: bool) -> None:
+        self._waited_for = waited_for
         self._todo = deque(batches)
         self._wanted = wanted
         self._cancelled = cancelled
@@ -190,7 +201,8 @@ class _Pool:
         done = 0
         try:
             worker.since = time.monotonic()
-            write_message(cast(BinaryIO, process.stdin), msgspec.msgpack.encode(Batch(self._wanted, paths)))
+            batch = Batch(self._wanted, paths, waited_for=self._waited_for)
+            write_message(cast(BinaryIO, process.stdin), msgspec.msgpack.encode(batch))
             while message := read_message(cast(BinaryIO, process.stdout)):
                 rows = self._decoder.decode(message)
                 self._rows.put(rows)
@@ -200,6 +212,8 @@ class _Pool:
             pass
         worker.since = 0.0
         if done < len(paths):
+            has_ended(process, 0.5)
+            worker.killed |= was_too_slow(process.returncode)
             _kill(worker)
         return done
 
@@ -217,7 +231,7 @@ class _Pool:
     def _end_hung(self) -> None:
         now = time.monotonic()
         for worker in self._workers:
-            if worker.since and now - worker.since > FILE_SECONDS:
+            if worker.since and now - worker.since > STUCK_SECONDS:
                 worker.killed = True
                 process = worker.process
                 if process is not None:

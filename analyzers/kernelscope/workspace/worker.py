@@ -43,6 +43,8 @@ class Wanted(IntEnum):
     """Everything."""
 
 
+FILE_SECONDS = 20.0
+"""Of this process's own time, for one file: on a busy machine a scan may wait for minutes."""
 _NICENESS = {Wanted.NAMES: 0, Wanted.OPERATORS: OPERATORS_NICENESS, Wanted.MENTIONS: NICENESS, Wanted.FACTS: NICENESS}
 
 
@@ -52,6 +54,8 @@ class Batch(Record, frozen=True):
     wanted: Wanted
     paths: tuple[str, ...]
     text: bytes | None = None
+    waited_for: bool = False
+    """Whether somebody waits for all of it: then it gives way to nobody."""
 
 
 class Scanned(Record, frozen=True):
@@ -129,17 +133,34 @@ def main() -> None:
     stdin, stdout = sys.stdin.buffer, sys.stdout.buffer
     while (message := read_message(stdin)) is not None:
         batch = decoder.decode(message)
-        be_nice(_NICENESS[batch.wanted])
+        be_nice(0 if batch.waited_for else _NICENESS[batch.wanted])
         rows: list[Scanned] = []
         for path in batch.paths:
             text = batch.text
+            end_after(FILE_SECONDS)
             rows.append(scan_file(path, batch.wanted) if text is None else scan_bytes(path, text, batch.wanted))
             if batch.wanted is Wanted.FACTS:
                 write_message(stdout, encoder.encode(rows))
                 rows.clear()
+        end_after(0)
         if rows:
             write_message(stdout, encoder.encode(rows))
         write_message(stdout, b"")
+
+
+def end_after(seconds: float) -> None:
+    """Ends this process after so much time of its own, where the system can (SIGPROF); 0: it need not end."""
+    import signal
+
+    if hasattr(signal, "setitimer"):
+        signal.setitimer(signal.ITIMER_PROF, seconds)
+
+
+def was_too_slow(code: int | None) -> bool:
+    """Whether a process that ended with this code had used up its time."""
+    import signal
+
+    return hasattr(signal, "SIGPROF") and code == -signal.SIGPROF
 
 
 def be_nice(niceness: int) -> None:

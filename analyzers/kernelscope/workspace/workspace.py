@@ -42,10 +42,13 @@ class Workspace:
         self.usages.files_changed()
         self.index.update(paths)
 
-    def build_index(self, progress: Progress | None, cancelled: Callable[[], bool]) -> bool:
-        """Brings the index up to date with the disk; for a thread in the background. Whether anything differed."""
+    def build_index(self, progress: Progress | None, cancelled: Callable[[], bool], waited_for: bool = False) -> bool:
+        """Brings the index up to date with the disk; for a thread in the background unless it is waited for.
+
+        Whether anything differed.
+        """
         before = self.index.generation
-        self.index.run(progress, cancelled)
+        self.index.run(progress, cancelled, waited_for)
         return self.index.generation != before
 
     def kept(self, family: str, makers: Sequence[str]) -> Kept:

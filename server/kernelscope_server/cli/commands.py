@@ -28,10 +28,10 @@ def document(options: argparse.Namespace) -> int:
     target, root = find_target(options.target)
     analysis = Analysis([root], cache_dir=_cache())
     if options.kind in NEEDS_INDEX:
-        analysis.index(_progress())
+        analysis.index(_progress(), waited_for=True)
         _end_progress()
     elif options.kind in NEEDS_NAMES and target.path.is_dir():
-        analysis.index(_progress(), lambda: analysis.knows_names)
+        analysis.index(_progress(), lambda: analysis.knows_names, waited_for=True)
         _end_progress()
     config = read_config(options.config)
     bindings = read_bindings(options.bind, config)
@@ -84,7 +84,7 @@ def index(options: argparse.Namespace) -> int:
 
     folder = _folder(options.folder)
     analysis = Analysis([folder], cache_dir=_cache())
-    analysis.index(_progress())
+    analysis.index(_progress(), waited_for=True)
     _end_progress()
     left_out = analysis.left_out()
     symbols = analysis.find_symbols("", 1)
@@ -106,7 +106,7 @@ def graph(options: argparse.Namespace) -> int:
     given = Path(options.target)
     target, root = (None, _folder(options.target)) if given.is_dir() else find_target(options.target)
     analysis = Analysis([root], cache_dir=_cache())
-    analysis.index(_progress())
+    analysis.index(_progress(), waited_for=True)
     _end_progress()
     print(json.dumps(analysis.graph(target), ensure_ascii=False))
     return 0
