@@ -11,6 +11,7 @@ from kernelscope.tensor import Shape, ShapeError, Size, Tensor, Unknown, numel
 from kernelscope.tensor.broadcasting import broadcast
 
 ONE = as_dim(1)
+LOST = Unknown("the rank is not known")
 
 
 @rule("T.expand", kind="view", label="repeat axes of size 1 without copying")
@@ -19,7 +20,7 @@ def expand(self: Value, *size: Value, facts: Facts = NO_FACTS) -> Shape:
     given, shape = asked(size), tensor(self).shape
     wanted = given.dims
     if wanted is None:
-        return given
+        return _kept(shape, given)
     if shape.dims is None:
         lost = Unknown(shape.reason or "the rank is not known")
         return Shape(tuple(lost if s == -1 else s for s in wanted))
@@ -30,7 +31,17 @@ def expand(self: Value, *size: Value, facts: Facts = NO_FACTS) -> Shape:
 def broadcast_to(input: Value, size: Value, *, facts: Facts = NO_FACTS) -> Shape:
     """As `expand`."""
     given = asked(size)
-    return given if given.dims is None else expanded(known(input), given.dims, facts)
+    return _kept(tensor(input).shape, given) if given.dims is None else expanded(known(input), given.dims, facts)
+
+
+def _kept(shape: Shape, given: Shape) -> Shape:
+    """The sizes that are given, not all of which are known; a -1 among the last ones keeps what stands there."""
+    tail = given.tail or ()
+    old = [
+        shape.size(axis) if shape.dims is None or -axis <= len(shape.dims) else LOST for axis in range(-len(tail), 0)
+    ]
+    head = tuple(LOST if size == -1 else size for size in given.head)
+    return Shape(head, tuple(was if size == -1 else size for was, size in zip(old, tail, strict=True)), given.reason)
 
 
 def expanded(dims: tuple[Size, ...], wanted: tuple[Size, ...], facts: Facts) -> Shape:
