@@ -8,7 +8,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-_SHIFTED = re.compile(rb"(?<!\w)([A-Za-z_]\w*)\s*<(?![<=])((?:[^<>;{}]|->)*)>>(?![>=])")
+_SHIFT = re.compile(rb">>(?![>=])")
+_NAME = re.compile(rb"(?<!\w)([A-Za-z_]\w*+)\s*+\Z")
+_MINUS, _EQUALS = b"-="
+_ENDS = (b";", b"{", b"}")
 _NO_OPERAND = frozenset((b"template", b"operator", b"class", b"struct", b"typename"))
 _BRACKET = re.compile(rb"[()\[\]{};]|(?<!-)>+|<+=?|&&|\|\|")
 _WEAKER = re.compile(rb"[()\[\]{};,?&|^]|(?<![<>])[<>](?![<>])|==|!=|(?<!:):(?!:)")
@@ -20,14 +23,26 @@ MAX_OPERAND = 300
 
 def shifted(text: bytes) -> Iterator[tuple[int, int]]:
     """What is shifted behind such comparisons, with the shift: where each begins and ends."""
-    for found in _SHIFTED.finditer(text):
-        if found[1] in _NO_OPERAND or _is_in_template(text, found.start()):
+    for shift in _SHIFT.finditer(text):  # few texts hold many: looking at each name for one would take far longer
+        compared = _compared(text, shift.start())
+        if compared is None or compared[1] in _NO_OPERAND or _is_in_template(text, compared.start()):
             continue
-        begin, is_whole = _operand_end(text, found.start(2), found.end(2), last=True)
-        end, _ = _operand_end(text, found.end(), min(len(text), found.end() + MAX_OPERAND))
-        if is_whole and end > found.end() and text[found.end() : end].strip():
+        begin, is_whole = _operand_end(text, compared.end() + 1, shift.start(), last=True)
+        end, _ = _operand_end(text, shift.end(), min(len(text), shift.end() + MAX_OPERAND))
+        if is_whole and end > shift.end() and text[shift.end() : end].strip():
             begin += len(text[begin:end]) - len(text[begin:end].lstrip())
             yield begin, end - (len(text[begin:end]) - len(text[begin:end].rstrip()))
+
+
+def _compared(text: bytes, shift: int) -> re.Match[bytes] | None:
+    """The name before the `<` that stands before a shift, with no angle bracket and no statement's end between."""
+    end = text.rfind(b">", 0, shift)
+    while end > 0 and text[end - 1] == _MINUS:  # `->`
+        end = text.rfind(b">", 0, end)
+    at = text.rfind(b"<", end + 1, shift)
+    if at < 0 or text[at + 1] == _EQUALS or any(text.find(stop, at, shift) >= 0 for stop in _ENDS):
+        return None
+    return _NAME.search(text, max(0, at - MAX_BEFORE), at)
 
 
 def _operand_end(text: bytes, start: int, stop: int, last: bool = False) -> tuple[int, bool]:
