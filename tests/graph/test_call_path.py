@@ -878,6 +878,30 @@ Python use()
          └─ CUDA kernel store_kernel
 """,
     ),
+    "a function of a loaded module that another one gives": (
+        "use.py::use",
+        """
+## use.py
+from loader import load
+def stored(dtype):
+    return load("store", files=["store.cuh"], wrappers=[("store", "StoreKernel::run")]).store
+def use(x):
+    kernel = stored(x.dtype)
+    kernel(x)
+## csrc/store.cuh
+__global__ void store_kernel(int* x) {}
+struct StoreKernel {
+  static void run(int* x) { store_kernel<<<1, 32>>>(x); }
+};
+""",
+        """
+Python use()
+└─ registered by native module store.cuh: store
+   └─ C++ StoreKernel::run()
+      └─ launch of store_kernel over 1
+         └─ CUDA kernel store_kernel
+""",
+    ),
     "functions of a loaded module, handed to what calls them": (
         "use.py::use",
         """

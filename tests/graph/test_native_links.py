@@ -17,6 +17,42 @@ __global__ void both_kernel(float* x) {}
 """
 
 CASES = {
+    "a method of what a function or a static member gives": (
+        "m.cu::scale",
+        """
+## runner.h
+struct Runner { virtual void Run(float* x) const = 0; };
+struct Registry {
+  static Registry& instance();
+  void clear(float* x) { shift_kernel<<<1, 32>>>(x); }
+};
+struct Other { void clear(float* x) { both_kernel<<<1, 32>>>(x); } };
+## small.cu
+#include "runner.h"
+struct Small final : public Runner {
+  void Run(float* x) const override { scale_kernel<1><<<1, 32>>>(x); }
+};
+## m.cu
+#include "runner.h"
+const Runner& find(int n) { return *runners[n]; }
+Registry& Registry::instance() { static Registry one; return one; }
+void scale(float* x, int n) {
+  find(n + (n > 4)).Run(x);
+  Registry::instance().clear(x);
+  std::move(x).Run(x);
+}
+"""
+        + KERNELS,
+        """
+C++ scale()
+├─ ? C++ Small::Run()
+│  └─ launch of scale_kernel over 1
+│     └─ CUDA kernel scale_kernel
+└─ C++ Registry::clear()
+   └─ launch of shift_kernel over 1
+      └─ CUDA kernel shift_kernel
+""",
+    ),
     "a macro without parameters that is a whole statement, of this file or of a header": (
         "m.cu::scale",
         """

@@ -61,6 +61,42 @@ def test_a_function_inside_of_another_registers_for_the_outer_one_only(workspace
     assert sorted(n.name for n in graph.nodes if n.kind is NodeKind.OPERATOR) == ["mine::scale"]
 
 
+TRIED = """
+## test_ops.py
+from unittest.mock import patch
+import pytest
+from registry import as_op
+lib = torch.library.Library("mine", "FRAGMENT")
+def test_a_bad_operator():
+    with pytest.raises(ValueError):
+        @as_op(lib)
+        def bad(x): return x
+def test_a_replaced_one():
+    with (patch("torch.cuda") as card, patch("torch.compile")):
+        as_op("mine::replaced", lib)(scale)
+        @as_op(lib)
+        def replaced(x): return x
+        lib.impl("applied", scale)
+@patch("torch.cuda")
+def test_a_patched_one(card):
+    @as_op(lib)
+    def patched(x): return x
+def test_a_good_one():
+    with torch.no_grad():
+        @as_op(lib)
+        def good(x): return x
+"""
+
+
+def test_what_a_test_registers_to_see_it_fail_or_with_parts_replaced_is_no_operator(workspace: Workspace) -> None:
+    files = workspace(WRAPPED + TRIED)
+    analysis = Analysis([Path(files.roots[0])])
+    analysis.index()
+    graph = analysis.navigation.graph().whole()
+    found = sorted(n.name for n in graph.nodes if n.kind is NodeKind.OPERATOR)
+    assert found == ["*::good", "mine::scale"]
+
+
 INHERITED = """
 ## base.h
 struct Handle {

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from kernelscope.explain.call_path import instead
 from kernelscope.explain.document import Block, Document, Heading, Line, Paragraph, Table
-from kernelscope.graph.gaps import CPU, HOST, Gap, Rank, ends, gaps
+from kernelscope.graph.gaps import CPU, HOST, TORCH, Gap, Rank, ends, gaps
 from kernelscope.graph.kinds import Edge, EdgeKind, Node, NodeKind
 from kernelscope.graph.operator_graph import OperatorGraph
 from kernelscope.graph.paths import Reached, kernels_from
@@ -53,6 +53,8 @@ class OperatorEnd:
             return ON_HOST
         ranks = [gap.rank for gap in self.missing]
         if self.reached.missing() or Rank.OUTSIDE in ranks:
+            return OUTSIDE
+        if set(met) - {TORCH} and Rank.COPIES not in ranks:
             return OUTSIDE
         if Rank.COPIES in ranks:
             return COPIES
@@ -131,8 +133,12 @@ def _summary(found: list[OperatorEnd], groups: dict[str, list[OperatorEnd]]) -> 
         f" Of the {of_device} that run neither on the CPU nor on the host these are {_percent(to_kernels, of_device)}."
     )
     yield Line(f"{_share(to_kernels, bound)} of them come to a kernel." + (share if of_device < bound else ""))
+    if outside := len(groups[OUTSIDE]):
+        inside = of_device - outside
+        rest = f" Of the other {inside} {_percent(to_kernels, inside)} come to one." if inside else ""
+        yield Line(f"The calls of {outside} lead out of the workspace before any kernel.{rest}")
     packages = Counter(
-        library for end in groups[OUTSIDE] for library in ends(list(end.missing), end.reached) if library != "PyTorch"
+        library for end in groups[OUTSIDE] for library in ends(list(end.missing), end.reached) if library != TORCH
     )
     if packages:
         counted = ", ".join(f"{name} {count}" for name, count in packages.most_common(6))

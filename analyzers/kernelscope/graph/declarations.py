@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from kernelscope.kernels.cuda.includes import Includes, written_includes
 from kernelscope.results import LeftOut
+from kernelscope.workspace.facts import TOP
 from kernelscope.workspace.files import CUDA_SUFFIXES
 from kernelscope.workspace.workspace import Workspace
 
@@ -43,6 +44,15 @@ class Declarations:
             if found is not None and all(map(_PARAMETER.fullmatch, found[1].split(b","))):
                 return True
         return False
+
+    def other_name(self, path: str, name: str) -> str:
+        """What a type's name stands for that a C++ file or one that it includes gives it: `using Error = a::Error`."""
+        for near in self._declaring(path):
+            facts = self._workspace.index.facts(near)
+            for reference in facts.references if facts is not None else ():
+                if reference.variable == name and reference.scope == TOP:
+                    return reference.name
+        return ""
 
     def _declaring(self, path: str) -> list[str]:
         """The files whose declarations a C++ file may use: itself, those beside it and those that it includes."""

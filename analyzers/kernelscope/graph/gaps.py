@@ -17,7 +17,7 @@ from kernelscope.graph.function_nodes import own_scopes
 from kernelscope.graph.kinds import Edge, EdgeKind, Node, NodeKind
 from kernelscope.graph.library_kernels import ASKING
 from kernelscope.graph.operator_graph import OperatorGraph
-from kernelscope.graph.paths import Reached
+from kernelscope.graph.paths import Reached, kernels_from
 from kernelscope.graph.tensor_methods import TENSOR_METHODS
 from kernelscope.workspace.facts import GLOBAL, INCLUDED, LIBRARY_NAMESPACES, RECEIVER
 from kernelscope.workspace.files import CUDA_SUFFIXES, PYTHON_SUFFIXES
@@ -25,10 +25,13 @@ from kernelscope.workspace.files import CUDA_SUFFIXES, PYTHON_SUFFIXES
 MAX_GAPS = 6
 MAX_PER_FUNCTION = 3
 MAX_METHODS = 60
+MAX_OWNERS = 8
+MAX_BEHIND = 400
+"""Methods of one name that are looked at, and nodes behind each."""
 _HOST_ONLY = frozenset({"torch", "numpy", "triton", "einops", "typing_extensions", "packaging", "tqdm", "regex"})
 """Libraries whose functions are no gap by themselves: what they run is known, or no kernel."""
-_DEVICE_API = re.compile(r"(?:cu|hip)(?:blas|dnn|sparse|fft|solver|rand|tensor)\w*[A-Z]\w*\Z")
-_LIBRARY = re.compile(r"(?:cu|hip)(?:blas|dnn|sparse|fft|solver|rand|tensor)|\w+(?=::)")
+_DEVICE_API = re.compile(r"(?:cu|hip)(?:blas|dnn|sparse|fft|solver|rand|tensor)\w*[A-Z]\w*\Z|ncclEp[A-Z]\w*\Z")
+_LIBRARY = re.compile(r"(?:cu|hip)(?:blas|dnn|sparse|fft|solver|rand|tensor)|nccl|\w+(?=::)")
 _MOVES = re.compile(r"(?:cuda|hip|cu)(?:Mem(?:cpy|set)|Memcpy|Memset)\w*\Z")
 _NATIVE_NAMESPACES = re.compile(r"(?:cutlass|cub|thrust|cudnn_frontend|ck|ck_tile|dnnl|oneapi|sycl)::")
 _TORCH_NAMESPACES = re.compile(r"(?:at|torch)::(?:\w+::)*([a-z_]\w*)\Z")
@@ -40,6 +43,7 @@ _BORING = re.compile(r"(?:cuda|cu|hip)[A-Z]\w*\Z|[A-Z_0-9]+\Z|.*(?:CHECK|Check|c
 
 CPU = "the CPU"
 """The end of what is registered for the CPU."""
+TORCH = "PyTorch"
 HOST = "the host"
 """The end of C++ whose calls all lead to functions of the workspace, or to nothing that starts work elsewhere."""
 
@@ -80,7 +84,7 @@ def gaps(graph: OperatorGraph, reached: Reached, computes: Callable[[str], bool]
     if reached.kernels() or reached.libraries():
         return [Gap(_missing(node, text, line), Rank.OUTSIDE) for node, text, line in _included(graph, reached)]
     communicates = any(node.kind is NodeKind.COLLECTIVE for node in reached.via)
-    if (cpu := _only_on_the_cpu(reached)) and not communicates:
+    if (cpu := _only_on_the_cpu(reached)) and not communicates and not _copies(graph, reached):
         return [Gap(_missing(cpu, "no kernel: this implementation runs on the CPU", cpu.line), Rank.CPU, CPU)]
     found = {t: Gap(_missing(node, t, line), Rank.OUTSIDE) for node, t, line in _included(graph, reached)}
     loading = _loading(graph, reached)
@@ -118,6 +122,16 @@ def _only_on_the_cpu(reached: Reached) -> Node | None:
     bindings += [n for n in reached.via if n.kind is NodeKind.BINDING and "CPU" in n.detail.split()]
     on_cpu = ["CPU" in node.detail.split() for node in bindings]
     return bindings[on_cpu.index(True)] if any(on_cpu) and all(on_cpu) else None
+
+
+def _copies(graph: OperatorGraph, reached: Reached) -> bool:
+    """Whether a function calls the device's runtime to copy or fill memory: what lies on the CPU are addresses then."""
+    for node in reached.via:
+        facts = graph.facts(node.path) if node.kind is NodeKind.FUNCTION and not _is_python(node) else None
+        own = own_scopes(facts, node.start) if facts is not None else frozenset[int]()
+        if any(call.scope in own and _MOVES.match(call.name) for call in (facts.calls if facts is not None else ())):
+            return True
+    return False
 
 
 def _included(graph: OperatorGraph, reached: Reached) -> Iterator[tuple[Node, str, int]]:
@@ -174,7 +188,7 @@ def _python_gaps(graph: OperatorGraph, node: Node, computes: Callable[[str], boo
         package, _, rest = dotted.partition(".")
         if package == "torch":
             if computes(dotted):
-                yield f"PyTorch's own {dotted} computes", call.line, Rank.TORCH, "PyTorch"
+                yield f"PyTorch's own {dotted} computes", call.line, Rank.TORCH, TORCH
         elif package and package not in _HOST_ONLY and package not in sys.stdlib_module_names:
             rank = Rank.MADE if rest.rpartition(".")[2][:1].isupper() else Rank.OUTSIDE
             told[rank] = told.get(rank, 0) + 1
@@ -201,6 +215,14 @@ def _methods(count: int | None) -> str:
     return "1 method has" if count == 1 else f"{count} methods have"
 
 
+def _launching(graph: OperatorGraph, name: str) -> int:
+    """How many of the C++ methods of a name come to a kernel."""
+    if TENSOR_METHODS.match(name):
+        return 0
+    found = graph.native_methods(name)[:MAX_OWNERS]
+    return sum(bool(kernels_from(graph, method, MAX_BEHIND).kernels()) for method in found)
+
+
 def _tail(name: str) -> str:
     return name.rpartition("::")[2]
 
@@ -217,9 +239,16 @@ def _native_gaps(graph: OperatorGraph, node: Node, computes: Callable[[str], boo
             continue
         name = call.name.removeprefix("?.")
         if name != call.name:
-            if name in ("run", "initialize") and not any(edge.line == call.line for edge in graph.out_edges(node)):
+            if any(edge.line == call.line for edge in graph.out_edges(node)):
+                continue
+            if name in ("run", "initialize"):
                 count += 1
                 text = f"`.{name}()`: the object is not known; template libraries start their kernels like this"
+                yield text, call.line, Rank.UNKNOWN, ""
+            elif started := _launching(graph, name):
+                count += 1
+                what = f"{started} method{'s' * (started > 1)} of this name start{'s' * (started == 1)} a kernel"
+                text = f"`.{name}()`: the object is not known; {what}"
                 yield text, call.line, Rank.UNKNOWN, ""
         elif graph.is_defined_natively(name):
             continue
@@ -231,7 +260,7 @@ def _native_gaps(graph: OperatorGraph, node: Node, computes: Callable[[str], boo
                 or computes(f"torch.nn.functional.{torch[1]}")
                 or _TORCH_INSIDES.match(name)
             ):
-                yield f"PyTorch's own {name} computes", call.line, Rank.TORCH, "PyTorch"
+                yield f"PyTorch's own {name} computes", call.line, Rank.TORCH, TORCH
         elif _DEVICE_API.match(name) or _NATIVE_NAMESPACES.match(name):
             if ASKING.search(name) or ("", "nullptr") in call.args:
                 continue
@@ -239,14 +268,16 @@ def _native_gaps(graph: OperatorGraph, node: Node, computes: Callable[[str], boo
             rank = Rank.MADE if name.rpartition("::")[2][:1].isupper() and "::" in name else Rank.OUTSIDE
             library = _LIBRARY.match(name)
             yield f"{name} lies outside of the workspace", call.line, rank, library[0] if library else ""
-        elif _BORING.match(name):
+        elif _BORING.match(name) or name.endswith("_t"):  # a cast to a type, as C and C++ name theirs
             continue
         elif dict(call.args).get(RECEIVER, GLOBAL) != GLOBAL:
             if not any(edge.line == call.line for edge in graph.out_edges(node)):
                 count += 1
                 yield f"`{name}()`: what this variable runs is not known", call.line, Rank.UNKNOWN, ""
         elif "::" in name:
-            if name.partition("::")[0] not in LIBRARY_NAMESPACES and not graph.is_defined_natively(_tail(name)):
+            owner = name.rpartition("::")[0]
+            meant = graph.declarations.other_name(node.path, owner) or owner
+            if meant.partition("::")[0] not in LIBRARY_NAMESPACES and not graph.is_defined_natively(_tail(name)):
                 count += 1
                 yield f"{name} is defined nowhere in the workspace", call.line, Rank.OUTSIDE, ""
         elif graph.declarations.is_declared_only(node.path, name):

@@ -23,6 +23,7 @@ _STARTING: dict[str, re.Pattern[str]] = {
     "rocBLAS": re.compile(r"(?:rocblas_|hipblas(?:Lt)?)\w*(?:[gG]emm|GEMM|[gG]emv|Matmul)\w*"),
     "cuDNN": re.compile(r"cudnn(?:BackendExecute|\w+(?:Forward|Backward)\w*)"),
     "cuSPARSE": re.compile(r"cusparse\w*(?:SpMM|SDDMM|SpMV|Matmul)"),
+    "NCCL": re.compile(r"ncclEp(?:Dispatch|Combine)\w*"),
     "cuFFT": re.compile(r"cufft\w*Exec\w*"),
 }
 """Which functions of which library start kernels."""

@@ -74,10 +74,25 @@ class NativeModules:
                 case Call(func=Attribute(value=Name(id=receiver), attr=attr), args=[Constant(value=str() as name), *_]):
                     if attr not in _GETTERS:
                         return
+                case Call(func=Name()):
+                    for loaded, attr in self._given_member(function.path, value):
+                        yield from self._member(source, loaded, attr, line)
+                    return
                 case _:
                     return
         if "." not in receiver:
             yield from self._member(source, self._loaded(function.path, _assigned(function), receiver), name, line)
+
+    def _given_member(self, path: str, made_by: Call) -> Iterator[tuple[_Loaded, str]]:
+        """What a function gives that returns one of a module's functions: `return load(...).scale`."""
+        name = dotted(made_by.func)
+        maker = self._modules.definition(path, name) if name else None
+        for given in _returned(maker) if maker is not None and isinstance(maker.node, FunctionDef) else ():
+            if maker is not None and isinstance(given, Attribute):
+                value = given.value
+                value = _assigned(maker).get(value.id) if isinstance(value, Name) else value
+                if (loaded := self._made(maker.path, value, maker)) is not None:
+                    yield loaded, given.attr
 
     def members(self, path: str, function: Definition | None, receiver: str, name: str) -> list[Node]:
         """What the native module behind a variable of a function, or of a file, has under a name."""

@@ -268,6 +268,10 @@ class OperatorGraph:
             not match.path.endswith(PYTHON_SUFFIXES) for match in self._workspace.index.table.named(name)
         )
 
+    def native_methods(self, name: str) -> list[Node]:
+        """What classes of C++ define under a name."""
+        return [node for node in self._links.native(name) if "::" in node.name]
+
     def has_file(self, name: str) -> bool:
         """Whether a file of this name is indexed, in whatever folder."""
         return bool(self._workspace.index.paths_named(name))

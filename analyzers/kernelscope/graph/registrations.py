@@ -14,6 +14,7 @@ from kernelscope.graph.cpp_classes import HOOKED
 from kernelscope.graph.cpp_links import CppLinks
 from kernelscope.graph.handed_libraries import HandedLibraries
 from kernelscope.graph.kinds import Edge, EdgeKind, Node, NodeKind, operator
+from kernelscope.graph.tried_code import is_tried
 from kernelscope.workspace.cuda_registrations import BY_MACRO
 from kernelscope.workspace.facts import TOP, Call, Def, DefKind, FileFacts, Registration
 from kernelscope.workspace.files import PYTHON_SUFFIXES
@@ -90,6 +91,8 @@ class Registrations:
                     yield from self._wrapped(path, facts, call)
 
     def _registration(self, path: str, facts: FileFacts, found: Registration) -> Iterator[Edge]:
+        if found.scope != TOP and path.endswith(PYTHON_SUFFIXES) and is_tried(self._modules, path, found.start):
+            return
         library = self._library(path, facts, found)
         op = operator(library, found.name)
         detail = f"{found.mechanism} {found.key}".strip()
@@ -215,7 +218,7 @@ class Registrations:
         else:
             plain = [found[1] for _, text in call.args if (found := _FUNCTION.fullmatch(text))]
             target = next((text for text in plain if text not in ("None", "True", "False")), "")
-        if name is None or not target:
+        if name is None or not target or is_tried(self._modules, path, call.start):
             return
         library, _, short = name.rpartition("::")
         op = operator(library or self._library_given(path, facts, call) or self._wrappers[wrapper], short)

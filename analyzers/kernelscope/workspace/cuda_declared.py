@@ -9,14 +9,16 @@ import re
 from bisect import bisect_left, insort
 from collections.abc import Iterator, Sequence
 
-from kernelscope.workspace.cuda_text import KEYWORDS, decoded
+from kernelscope.workspace.cuda_text import KEYWORDS, callee_before, decoded
 from kernelscope.workspace.facts import LIBRARY_NAMESPACES, Def, DefKind, Member
 
+MAX_GIVER_BYTES = 400
 _RECEIVER = re.compile(rb"(?<![\w.>])(\w+)\s*(?:\.|->)\s*\Z")
 _INDEX = rb"(?:\[[^\[\];{}]{0,80}\]|\.\s*(?:at\s*\([^();{}]{0,80}\)|front\s*\(\)|back\s*\(\)))"
 _CHAIN = re.compile(rb"(?<![\w.>)\]])((?:\w++\s*+%b?\s*+(?:\.|->)\s*+){1,4})\Z" % _INDEX)
 """`a->b[i].` at the end of a text."""
 _LINK = re.compile(rb"(\w++)\s*+(%b)?\s*+(?:\.|->)\s*+" % _INDEX)
+_GIVER = re.compile(rb"(?:(\w+)::)?(?:\w+::)*([A-Za-z_]\w*)\Z")
 _BEFORE_MEMBER = re.compile(rb"(?:[;{}:]|\b(?:const|mutable|static|inline|volatile|struct|class))\s*\Z")
 _PLAIN_TYPES = re.compile(
     rb"(?:std::)?(?:\w*_t|string|string_view|mutex|thread|using|namespace|(?:unordered_)?(?:map|set)|vector|array|pair|tuple)\Z"
@@ -62,14 +64,17 @@ class DeclaredTypes:
         """The types of variables by where their names begin in their declarations."""
 
     def of_receiver(self, start: int) -> bytes:
-        """The type of the variable before `.f` or `->f`, where `f` begins: `this` for itself, empty where unknown."""
+        """The type of the variable before `.f` or `->f`, where `f` begins: `this` for itself, empty where unknown.
+
+        Of `made(x).f` the name of the function, which gives such an object.
+        """
         if element := _ELEMENT.search(self._text, max(0, start - 200), start):
             self._read()
             return _at(self._elements.get(element[1], []), start)
         receiver = _RECEIVER.search(self._text, max(0, start - 80), start)
-        if receiver is None or receiver[1] == b"this":
-            return receiver[1] if receiver else b""
-        return self._last(receiver[1], start)
+        if receiver is None:
+            return _giver_before(self._text[max(0, start - MAX_GIVER_BYTES) : start])
+        return receiver[1] if receiver[1] == b"this" else self._last(receiver[1], start)
 
     def members_before(self, start: int) -> tuple[bytes, bytes]:
         """`a.b[].c` for `a->b[i].c->f`, where `f` begins at a place, and the type of what it is a member of: empty for
@@ -181,6 +186,25 @@ def _at(declared: list[tuple[int, bytes]], start: int) -> bytes:
         return declared[before - 1][1]
     kinds = {kind for _, kind in declared}
     return kinds.pop() if len(kinds) == 1 else b""
+
+
+def _giver_before(head: bytes) -> bytes:
+    """The function whose result a text ends in, before a dot or arrow: `a::f` of `a::f(x).`."""
+    head = head.rstrip().removesuffix(b".").removesuffix(b"->").rstrip()
+    if not head.endswith(b")"):
+        return b""
+    depth = 0
+    for place in range(len(head) - 1, -1, -1):
+        char = head[place : place + 1]
+        depth += (char == b")") - (char == b"(")
+        if depth == 0:
+            found = _GIVER.search(callee_before(head[:place]) or b"")
+            before = head[:place].rstrip()
+            if found is None or found[1] == b"std" or found[2] in KEYWORDS or not before.endswith(found[0]):
+                return b""
+            is_member = before.removesuffix(found[0]).rstrip().endswith((b".", b"->", b"::"))
+            return b"" if is_member else found[0]
+    return b""
 
 
 def _held(arguments: bytes, is_map: bool) -> bytes:

@@ -39,7 +39,7 @@ class DefKind(IntEnum):
 
 LIBRARY_NAMESPACES = frozenset(
     {"std", "at", "c10", "torch", "cub", "thrust", "cute", "nvcuda", "py", "pybind11"}
-    | {"spdlog", "fmt", "absl", "boost", "nlohmann"}
+    | {"spdlog", "fmt", "absl", "boost", "nlohmann", "xla"}
 )
 """Qualified names of the language's, the frameworks' and widely used host libraries, which are not looked for in the
 workspace; the last start nothing on a device."""
