@@ -42,6 +42,7 @@ MAX_CONDITION = 96
 MAX_UNNAMED = 24
 SLICED = re.compile(r"\bislice\( ?((?:enumerate\()?[\w.]+\)?), ?([\w.]+), ?([\w.]+) ?\)")
 """A part of what a loop goes through."""
+OF_LAYER = re.compile(r"self\.(\w+(?:\.\w+)+)")
 COUNTED = re.compile(r"^for \w+, (\w+|\([^()]*\)) in enumerate\(([^(),]*?)(?:, [^()]*)?\)(\[.*\])?$")
 """A loop that counts its elements, too."""
 
@@ -293,9 +294,14 @@ class BoxLabels:
         """A mask, table or weight that a box is given."""
         name = node.step.bound or self._unnamed(node) or node.step.name.rpartition(".")[2] or "value"
         if node.is_source and (not node.step.bound or "[" not in node.step.name):
-            name = node.step.name
+            name = self._owned(node)
         shape = self.names.tensor(use.value)
         return name + ("" if shape in ("?", "[...]", "[..., ?]") else f": {shape}")
+
+    def _owned(self, node: Node) -> str:
+        """A source's name; that of a layer's weight, which others use, tells the layer: `embed.weight`."""
+        found = OF_LAYER.fullmatch(self.text(node.step.path, node.step.span)) if node.step.kind == "weight" else None
+        return found[1] if found is not None and found[1].endswith(f".{node.step.name}") else node.step.name
 
     def _unnamed(self, node: Node) -> str:
         """A side value that no variable holds: as the source spells it where that is short, else what it is made of."""
@@ -310,7 +316,7 @@ class BoxLabels:
         module = self.workspace.modules.module(loop.step.path)
         head = _until_colon(module.text.slice(loop.step.span)) if module is not None else ""
         head = COUNTED.sub(r"for \1 in \2\3", SLICED.sub(r"\1[\2:\3]", " ".join(head.split())))
-        head = re.sub(r"(?<=[ \[(:])self\.", "", head)
+        head = " ".join(re.sub(r"(?<=[ \[(:])self\.", "", head).split())
         count = None if loop.is_apart else loop.rounds
         title = head if head.startswith(("for ", "while ")) else self.attribute(loop.parent) if loop.parent else head
         title = title if len(title) <= MAX_CONDITION else title[: MAX_CONDITION - 1] + "…"

@@ -16,7 +16,7 @@ from kernelscope.dims import Dim
 from kernelscope.explain.box_labels import BoxLabels, Condition, changed_dtype, conditions_of
 from kernelscope.explain.dim_names import DimNames, usual_letters
 from kernelscope.explain.flow_boxes import MAX_BOXES, Boxes
-from kernelscope.explain.flow_links import Link, Origin
+from kernelscope.explain.flow_links import NOTHING, Link, Origin
 from kernelscope.explain.loop_carries import for_next_rounds, left_by_last_round, own_of_last_round
 from kernelscope.explain.source_order import names_in_file
 from kernelscope.interp.steps import is_any_of, tensors_in
@@ -113,7 +113,7 @@ class Chart:
             for use, origins in taken:
                 kept = origins if self._is_of_each(box, use) else self._latest(origins, box, before, direct)
                 edges += [Link(o, box, use) for o in kept if not o.is_note]
-                notes[box] += [self.labels.side_note(o.node, use) for o in origins if o.is_note]
+                notes[box] += [self.labels.side_note(o.node, use) for o in origins if _is_told(o, origins, box)]
             notes[box] += own_of_last_round(self.choice, box)
         for left, links in for_next_rounds(self, takes, {edge.origin.node for edge in edges}).items():
             if len(links) == 1:
@@ -207,8 +207,14 @@ class Chart:
             found = [o for origin in use.nodes for o in self.resolve(origin, box, use.value, seen | {node})]
             if not node.is_part:
                 return found
-            return [replace(o, is_part=True, part=value if self._name(value) else o.part) for o in found]
+            return [self._part_of(o, node, use.value, value) for o in found]
         return [Origin(node, True, value)]
+
+    def _part_of(self, origin: Origin, view: Node, whole: Tensor | Unknown, part: Tensor | Unknown) -> Origin:
+        """What a view takes a part of; of a value that enters a loop, whose rounds take a part each, the whole."""
+        if _is_round_of(view, origin.node):
+            return replace(origin, entering=whole) if origin.entering is NOTHING else origin
+        return replace(origin, is_part=True, part=part if self._name(part) else origin.part)
 
     def returned(self) -> list[list[Origin]]:
         """Where what is returned comes from."""
@@ -339,6 +345,8 @@ class Chart:
             shown = link.use.value if alike or origin.is_part else origin.value
             if len(link.use.nodes) > 1 and not origin.is_part and _is_direct(link):
                 shown = link.whole  # not what it and the others have in common
+            if origin.entering is not NOTHING:
+                shown = origin.entering
             name = self._part(link) if origin.is_part else self._called(origin)
             several = len(values[origin.node]) > 1 and not (origin.node.is_source and not origin.is_part)
             dtype = changed_dtype(origin.node.step.result, link.use.value)
@@ -398,6 +406,23 @@ class Chart:
         """Weights that are returned where nothing is computed."""
         weights = {o.node: self._shape(o.value) for o in origins if o.is_note and o.node.step.kind == "weight"}
         return (f"or {node.step.name}{shape and f': {shape}'}" for node, shape in weights.items())
+
+
+def _is_round_of(view: Node, origin: Node) -> bool:
+    """Whether a view is taken in each round of a loop of what was there before it."""
+    outer = set(origin.ancestors())
+    return any(n.step.kind == "loop" and n.rounds != 1 and n not in outer for n in view.ancestors())
+
+
+def _is_told(origin: Origin, origins: list[Origin], user: Node) -> bool:
+    """Whether a value that has no box is noted: not where a loop begins with it whose result is taken, since a loop is
+    drawn as if it ran at least once."""
+    if not origin.is_note:
+        return False
+    around = set(user.ancestors())
+    ends = [o.node for o in origins if not o.is_note]
+    ends = [n for n in ends if any(outer.step.kind == "loop" and outer not in around for outer in n.ancestors())]
+    return origin.node not in dependencies(ends)
 
 
 def _is_direct(link: Link) -> bool:

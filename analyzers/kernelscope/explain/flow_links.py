@@ -22,6 +22,8 @@ class Origin:
     """The part that is taken of it, as it is called."""
     is_part: bool = False
     """Whether only a part of it is taken."""
+    entering: Tensor | Unknown = field(default=NOTHING, compare=False)
+    """The value as it enters a loop whose rounds take a part of it each."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,10 +35,11 @@ def own_of_last_round(choice: Boxes, box: Node) -> list[str]:
 
 
 def left_by_last_round(choice: Boxes, box: Node, use: Use, origins: list[Origin], linked: Set[Node]) -> list[str]:
-    """What a box goes on from, besides what notes tell of the first round, that others of the last round left."""
+    """What a box goes on from, besides what notes tell of the first round: what it or others left in the last round."""
     if any(not origin.is_note for origin in origins):
         return []
-    left = [n for n in _carried(choice, use) if choice.box_of(n) is not box and choice.box_of(n) not in linked]
+    others = [n for n in _carried(choice, use) if use.nodes or choice.box_of(n) is not box]
+    left = [n for n in others if choice.box_of(n) not in linked or choice.box_of(n) is box]
     return [f"{node.step.bound or 'result'} of the last round" for node in dict.fromkeys(left)]
 
 

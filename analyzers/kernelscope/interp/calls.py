@@ -434,7 +434,8 @@ def through(run: Interpreter, parts: list[Value], args: Arguments, kwargs: Keywo
                 run.quiet -= 1
             is_same = repr(again) == repr(result)
             run.known = known if is_same else before  # what the first finds equal is so of the first
-            values = [result if is_same else joined(result, again)]
+            one = result if is_same else joined(result, again)
+            values = [one if one is result or run.trace is None else run.trace.met(one, result, again)]
         else:
             values = [call(run, part, values, {}, span)]
     return values[0] if values else None

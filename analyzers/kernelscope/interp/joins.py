@@ -121,6 +121,10 @@ class Join:
                 return other
             case (dict(), Unknown() | Opaque()) if _holds_tensors(one):
                 return one
+            case (Unknown(), Instance(is_module=False)) if _is_record(other):
+                return other  # `return (x, *rest) if as_tuple else Outputs(x)`, of which nothing tells how long it is
+            case (Instance(is_module=False), Unknown()) if _is_record(one):
+                return one
             case (None, _) | (_, None):
                 value = other if one is None else one
                 return value if isinstance(value, Unknown | Maybe) else Maybe(value, self.condition or name)
@@ -326,6 +330,12 @@ class Join:
 
 def _holds_tensors(held: dict[Any, Value]) -> bool:
     return any(isinstance(present(value), Tensor) for value in held.values())
+
+
+def _is_record(instance: Instance) -> bool:
+    """Whether an object, which need not have been looked into, is there to hold tensors."""
+    given, named = instance.made_with or ((), {})
+    return _holds_tensors({**instance.attributes, **named, **dict(enumerate(given))})
 
 
 def _begins_with_batch(sizes: Sequence[Size]) -> bool:
