@@ -138,7 +138,11 @@ def _same_kind(one: Value, other: Value) -> bool:
 
 def _either(one: Value, other: Value) -> Choice:
     is_guess = any(isinstance(value, Choice) and value.is_guess for value in (one, other))
-    return Choice([*_entries(one), *_entries(other)][:MAX_CHOICES], is_guess=is_guess)
+    found = _entries(one)
+    for entry in _entries(other):
+        if not any(entry is known or _same_kind(known, entry) for known in found):
+            found.append(entry)  # layers that are made alike are one object: the others would be cut off for them
+    return Choice(found[:MAX_CHOICES], is_guess=is_guess)
 
 
 def _entries(value: Value) -> list[Value]:

@@ -12,12 +12,15 @@ from functools import partial
 from kernelscope.dims import Dim, dim
 from kernelscope.interp.interpreter import Interpreter
 from kernelscope.interp.joins import Join
-from kernelscope.interp.sequences import any_of, is_callable, iterated, kinds_of_layers
+from kernelscope.interp.sequences import any_of, are_of_kinds, is_callable, iterated, kinds_of_layers
 from kernelscope.interp.values import Alike, Maybe, Scope, Unpacked, Value, as_size, present
 from kernelscope.results import Span
 from kernelscope.tensor import Tensor
 
 MAX_UNROLLED = 8
+
+MAX_LAYERS = 48
+"""The same where layers of several kinds are gone through: each of them has the shapes that the one before it gives."""
 
 
 def go_through(
@@ -35,7 +38,7 @@ def go_through(
 
     items = iterated(run, values)
     parts = kinds_of_layers(run, values) if isinstance(items, Alike) else items
-    if parts is None or len(parts) > MAX_UNROLLED:
+    if parts is None or len(parts) > (MAX_LAYERS if are_of_kinds(parts) else MAX_UNROLLED):
         alike(items if isinstance(items, Alike) else Alike(any_of(items), dim(len(items))))
         return
     with run.loop("loop", span, items.count if isinstance(items, Alike) else dim(len(items))):

@@ -198,7 +198,12 @@ def kinds_of_layers(run: Interpreter, value: Value) -> list[Value] | None:
     if not isinstance(parts, list | tuple) or len(parts) < 2:
         return None
     found: list[Value] = [Unpacked(part) if isinstance(part, Alike) else part for part in parts]
-    return found if has_unknown_length(found) and _is_of_kinds(any_of(parts_of(found))) else None
+    return found if has_unknown_length(found) and are_of_kinds(found) else None
+
+
+def are_of_kinds(parts: list[Value]) -> bool:
+    """Whether the parts of a sequence are layers of several kinds, or tuples with one of them each."""
+    return _is_of_kinds(any_of(parts_of(parts)))
 
 
 def _is_of_kinds(part: Value) -> bool:
