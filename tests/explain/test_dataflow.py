@@ -20,6 +20,7 @@ CASES = (
     (FIXTURES / "branches.py", "Chosen"),
     (FIXTURES / "branches.py", "Staged"),
     (FIXTURES / "branches.py", "Either"),
+    (FIXTURES / "branches.py", "Asking"),
     (FIXTURES / "decoder.py", "Layer"),
     (FIXTURES / "decoder.py", "Decoder"),
     (FIXTURES / "decoder.py", "place"),

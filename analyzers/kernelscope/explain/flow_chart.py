@@ -114,6 +114,7 @@ class Chart:
                 kept = origins if self._is_of_each(box, use) else self._latest(origins, box, before, direct)
                 edges += [Link(o, box, use) for o in kept if not o.is_note]
                 notes[box] += [self.labels.side_note(o.node, use) for o in origins if _is_told(o, origins, box)]
+                notes[box] += self._either(box, use, kept)
             notes[box] += own_of_last_round(self.choice, box)
         for left, links in for_next_rounds(self, takes, {edge.origin.node for edge in edges}).items():
             if len(links) == 1:
@@ -257,6 +258,14 @@ class Chart:
                 if other.node is not o.node
             )
         ]
+
+    def _either(self, box: Node, use: Use, kept: list[Origin]) -> Iterator[str]:
+        """Which inputs, one of which a box takes, where nothing on the lines tells that it takes but one of them."""
+        given = list(dict.fromkeys(o.node for o in kept if not o.is_note))
+        is_open = any(self.labels.conditions(node) for node in given) or self._is_of_each(box, use)
+        if len(given) > 1 and not is_open and any(node.step.kind == "input" for node in given):
+            names = [node.step.name if node.step.kind == "input" else self.labels.lines(node)[-1] for node in given]
+            yield " or ".join(names)
 
     def _is_of_each(self, box: Node, use: Use) -> bool:
         """Whether a box takes any number of tensors: what a list holds that a loop fills, all of it."""

@@ -420,7 +420,10 @@ def subscript(run: Interpreter, value: Value, index: Value, span: Any) -> Value:
                 return subscript(run, held, index, span)
             from kernelscope.interp.calls import call
 
-            return call(run, method, [index], {}, span)
+            given = call(run, method, [index], {}, span)
+            if run.trace is None or not isinstance(given, Unknown) or run.trace.origins(given):
+                return given
+            return run.trace.part((*value.attributes.values(),), given)  # it is of what the object holds
         case Sequential():
             found = element_at(value.parts, index, span)
             return Sequential(found) if isinstance(found, list) else found

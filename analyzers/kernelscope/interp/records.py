@@ -18,7 +18,11 @@ from kernelscope.workspace.modules import Definition
 from kernelscope.workspace.modules import External as OutsideName
 
 TUPLES = {"typing.NamedTuple", "collections.namedtuple", "NamedTuple"}
-DICTS = {"dict", "collections.OrderedDict", "collections.UserDict", "OrderedDict", "typing.TypedDict"}
+RESULTS = {"transformers.utils.ModelOutput", "transformers.utils.generic.ModelOutput",
+           "transformers.file_utils.ModelOutput", "transformers.modeling_outputs.ModelOutput",
+           "diffusers.utils.BaseOutput", "diffusers.utils.outputs.BaseOutput"}  # fmt: skip
+"""Classes of libraries whose subclasses are dict and tuple of their fields at once."""
+DICTS = {"dict", "collections.OrderedDict", "collections.UserDict", "OrderedDict", "typing.TypedDict"} | RESULTS
 MODULES = {"flax.linen.Module", "flax.linen.module.Module", "equinox.Module"}
 """Layers that are made of their declared fields, unless their class has a constructor of its own."""
 MODELS = {"pydantic.BaseModel", "pydantic.main.BaseModel", "pydantic_settings.BaseSettings", "msgspec.Struct"}
