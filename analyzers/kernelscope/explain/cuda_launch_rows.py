@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from kernelscope.dims import Dim, product, render
@@ -18,28 +19,69 @@ from kernelscope.results import Location
 
 MAX_LAUNCHES = 12
 MAX_LINES = 8
+LONG_LIST = 40
+"""Characters of template arguments from which on a list is told by what differs."""
+_SAME = "…"
 
 
 def place_of(launch: Launch) -> Location:
     return launch.unit.source.source.location(Path(launch.unit.path), launch.span)
 
 
+@dataclass(slots=True)
+class _Site:
+    """A place that launches the kernel: the template arguments that it gives, with what each way there asks for."""
+
+    text: str
+    how: str
+    branch: str
+    place: Location
+    ways: dict[tuple[str, ...], list[str]] = field(default_factory=dict[tuple[str, ...], list[str]])
+
+
 def launch_lines(facts: KernelFacts) -> Iterator[Line]:
-    told: dict[str, Line] = {}
+    """Each place once, however many ways lead through it; long lists of template arguments say what differs from the
+    first of them."""
+    sites: dict[tuple[str, str, str], _Site] = {}
     for launch in (*facts.launches, *facts.other_launches):
-        parts = ", ".join(launch.written)
-        templates = f" with <{', '.join(launch.templates)}>" if launch.templates else ""
+        text = f"`<<<{', '.join(launch.written)}>>>` L{launch.line} `{Path(launch.unit.path).name}`"
         how = "" if launch.mechanism == "<<<>>>" else f" by {launch.mechanism}"
-        when = f", {launch.when}" if launch.when else ""
-        text = f"`<<<{parts}>>>` L{launch.line} `{Path(launch.unit.path).name}`{templates}{how}{when}"
-        if launch.branch:
-            text += f" in a branch that is not taken, {launch.branch}"
-        told.setdefault(text, Line(text, place_of(launch)))
-    yield from list(told.values())[:MAX_LAUNCHES]
-    if not told:
+        branch = f" in a branch that is not taken, {launch.branch}" if launch.branch else ""
+        site = sites.setdefault((text, how, branch), _Site(text, how, branch, place_of(launch)))
+        whens = site.ways.setdefault(launch.templates, [])
+        if launch.when and launch.when not in whens:
+            whens.append(launch.when)
+    first = next((given for site in sites.values() for given in site.ways if given), ())
+    yield from [line for site in list(sites.values())[:MAX_LAUNCHES] for line in _site_lines(site, first)]
+    if not sites:
         yield Line("not known: no launch found in the workspace")
-    elif len(told) > MAX_LAUNCHES:
-        yield Line(f"and {len(told) - MAX_LAUNCHES} more")
+    elif len(sites) > MAX_LAUNCHES:
+        yield Line(f"and {len(sites) - MAX_LAUNCHES} more")
+
+
+def _site_lines(site: _Site, first: tuple[str, ...]) -> Iterator[Line]:
+    """A line for all template arguments that are given under the same conditions."""
+    told: dict[tuple[str, ...], list[str]] = {}
+    for given, whens in site.ways.items():
+        lists = told.setdefault(tuple(whens), [])
+        if given:
+            lists.append(_list_text(given, first if given is not first else ()))
+    for whens, lists in told.items():
+        more = f" and {len(lists) - MAX_LAUNCHES} more" if len(lists) > MAX_LAUNCHES else ""
+        given = f" with {', '.join(lists[:MAX_LAUNCHES])}{more}" if lists else ""
+        when = f", {'; or '.join(whens)}" if whens else ""
+        yield Line(f"{site.text}{given}{site.how}{when}{site.branch}", site.place)
+
+
+def _list_text(given: tuple[str, ...], first: tuple[str, ...]) -> str:
+    """Template arguments; of a long list, those that the first one has at the same place are left out."""
+    if given == first:
+        return "the same arguments" if len(", ".join(given)) > LONG_LIST else f"<{', '.join(given)}>"
+    parts = list(given)
+    if len(given) == len(first) and len(", ".join(given)) > LONG_LIST:
+        told = [_SAME if text == other else text for text, other in zip(given, first, strict=True)]
+        parts = [text for i, text in enumerate(told) if text != _SAME or i == 0 or told[i - 1] != _SAME]
+    return f"<{', '.join(parts)}>"
 
 
 def extent_lines(facts: KernelFacts, which: str) -> Iterator[Line]:

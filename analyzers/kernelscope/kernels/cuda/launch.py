@@ -193,6 +193,7 @@ class Launch:
                     value = value.subs({name: int(number) for name, number in given.items() if number.isdigit()})
                 known = str(value.const) if value is not None and value.const is not None else text
                 bound[parameter.name] = given.get(known, known)
+            bound = {p.name: bound[p.name] for p in kernel.templates if p.name in bound}
             if bound not in found:
                 found.append(bound)
         return tuple(found)
