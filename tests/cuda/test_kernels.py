@@ -214,6 +214,9 @@ def test_how_kernels_walk_over_their_work(analysis: Analysis) -> None:
         "by_a_chosen_scheduler": "not known: `next` of `Schedule`, which the launch chooses, says what a block does "
         "next (L137)",
         "by_rank": "one tile per block",
+        "warps_take_rows": "not known: each round goes on by `kBlocks*kWarps`, a grid apart if all blocks take so "
+        "many (L165)",
+        "tiles_from_the_diagonal": "one tile per block",
     }
 
 

@@ -157,3 +157,16 @@ __global__ void by_rank(const float* x, float* y, long n) {
   if (own < n) y[own] = x[own];
 }
 void run_by_rank(const float* x, float* y, long n) { by_rank<<<(n + 255) / 256, 256>>>(x, y, n); }
+
+// Rounds that template parameters place: by as many blocks as they say, or from a block's tile on by tiles.
+template <int kBlocks, int kWarps>
+__global__ void warps_take_rows(const float* x, float* y, int rows) {
+  const int warp = threadIdx.x / 32, lane = threadIdx.x % 32;
+  for (int row = warp * kBlocks + blockIdx.x; row < rows; row += kBlocks * kWarps) y[row * 32 + lane] = x[row * 32 + lane];
+}
+template <int kTile>
+__global__ void tiles_from_the_diagonal(const float* x, float* y, int n) {
+  for (int column = blockIdx.x * kTile; column < n; column += kTile) {
+    y[blockIdx.x * n + column + threadIdx.x] = x[blockIdx.x * n + column + threadIdx.x];
+  }
+}

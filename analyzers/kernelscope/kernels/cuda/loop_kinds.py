@@ -11,9 +11,11 @@ from dataclasses import dataclass
 
 from tree_sitter import Node
 
+from kernelscope.dims import render
 from kernelscope.dims.monomial import Atom
 from kernelscope.kernels.cuda.operations import Reached
 from kernelscope.kernels.cuda.warp.kernel_run import Run
+from kernelscope.kernels.cuda.warp.machine import Stride
 from kernelscope.kernels.cuda.warp.values import Int
 from kernelscope.kernels.cuda.written_values import in_full
 from kernelscope.results import Span
@@ -47,7 +49,10 @@ def loop_kind(reached: Sequence[Reached], run: Run | None, shared: frozenset[str
 
     `shared` are names of shared arrays: counters there deal work to the threads of one block.
     """
-    for stride in sorted(run.strides if run is not None else (), key=lambda stride: bool(stride.through)):
+    strides = sorted(run.strides if run is not None else (), key=lambda stride: bool(stride.through))
+    for stride in strides:
+        if stride.by is not None:
+            continue
         through = f" in `{stride.through}`" if stride.through else ""
         if any(name.startswith("threadIdx.") for name in stride.start.names()):
             return LoopKind(f"grid-stride{through}", stride.span)
@@ -56,7 +61,7 @@ def loop_kind(reached: Sequence[Reached], run: Run | None, shared: frozenset[str
     loops.sort(key=lambda node: node.start_byte)
     found = next(_scheduled(reached, loops, shared), None) or next(_shares(run), None)
     found = found or next(_runs(reached[0], loops), None) or next(_apart(reached[0], loops), None)
-    found = found or next(_over_objects(reached[0], loops), None)
+    found = found or next(_over_objects(reached[0], loops), None) or next(_by_names(reached[0], strides), None)
     return found or LoopKind("one tile per block")
 
 
@@ -105,6 +110,15 @@ def _apart(kernel: Reached, loops: Sequence[Node]) -> Iterator[LoopKind]:
         if "blockIdx" in begins and "blockIdx" not in ends and not passed.isdisjoint(_WORD.findall(step[2])):
             by = " ".join(step[2].split())
             yield LoopKind(f"persistent: a block goes on by `{by}`, which the host passes", _span(node))
+
+
+def _by_names(kernel: Reached, strides: Sequence[Stride]) -> Iterator[LoopKind]:
+    """Loops that go on by as many blocks as template parameters say, which may be those of the grid."""
+    given = {parameter.name for parameter in kernel.function.templates}
+    for stride in strides:
+        if stride.by is not None and given.issuperset(stride.by.names()):
+            text = f"not known: each round goes on by `{render(stride.by)}`, a grid apart if all blocks take so many"
+            yield LoopKind(text, stride.span)
 
 
 def _over_objects(kernel: Reached, loops: Sequence[Node]) -> Iterator[LoopKind]:

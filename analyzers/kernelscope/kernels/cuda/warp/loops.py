@@ -182,8 +182,21 @@ def _note_strides(m: Machine, node: t.For | t.While, changed: list[Changed], rou
         value = entry.cell.value
         if isinstance(value, Int) and rounds.name is not None and rounds.name in value.d.names():
             start = value.d.subs({rounds.name: 0})
-            if any(name.startswith("gridDim.") for name in (value.d - start).names()):
+            step = value.d - start
+            if any(name.startswith("gridDim.") for name in step.names()):
                 m.strides_over_grid(start, node.span)
+            elif (blocks := _blocks_apart(start, step.subs({rounds.name: 1}))) is not None:
+                m.strides_over_grid(start, node.span, blocks)
+
+
+def _blocks_apart(start: Dim, step: Dim) -> Dim | None:
+    """The blocks that lie between what a block takes in one round and in the next, where names say how many."""
+    of_block = [name for name in start.names() if name.startswith("blockIdx.")]
+    if len(of_block) != 1:
+        return None
+    apart = start.subs({of_block[0]: 1}) - start.subs({of_block[0]: 0})  # from one block to its neighbour
+    blocks = step.exact_div(apart) if apart and of_block[0] not in apart.names() else None
+    return blocks if blocks is not None and blocks.const is None else None
 
 
 def _rounds(m: Machine, node: t.For, changed: list[Changed], rounds: Dim, names: Names) -> int | None:

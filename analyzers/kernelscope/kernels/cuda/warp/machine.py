@@ -99,6 +99,8 @@ class Stride:
     """In the kernel: for a loop of a function that it calls, the outermost call."""
     through: str
     """The function that holds the loop, if it is not the kernel."""
+    by: Dim | None = None
+    """The blocks that it goes on by, where names say it that need not be the grid's size."""
 
 
 @dataclass(slots=True)
@@ -338,10 +340,10 @@ class Machine:
         told = (where, through, written, self.loops, vector, aligned)
         self.accesses.append(Access(pointer.memory, kind, offset, target, size, conditions, *told))
 
-    def strides_over_grid(self, start: Dim, span: Span) -> None:
-        """A loop of the kernel goes on a multiple of the grid further in every round."""
+    def strides_over_grid(self, start: Dim, span: Span, by: Dim | None = None) -> None:
+        """A loop of the kernel goes on a multiple of the grid, or of so many blocks, further in every round."""
         if not self.quiet:
-            self.strides.append(Stride(start, *(self.calls[0] if self.calls else (span, ""))))
+            self.strides.append(Stride(start, *(self.calls[0] if self.calls else (span, "")), by))
 
     def unseen(self, text: str) -> None:
         """An object that the launch passes may be read or written by code that is not followed."""

@@ -35,12 +35,15 @@ from kernelscope.kernels.cuda.warp.values import (
 from kernelscope.syntax.cuda import tree as t
 from kernelscope.syntax.cuda.spaces import enclosing, names_path
 
+MAX_PARENTS = 8
 MAX_OVERLOADS = 24
 Argument = Place | Value
 
 
 def functions_named(m: Machine, func: t.Name, names: Names) -> list[t.Function]:
     around = names.around()
+    if not func.scope and any(_is_made_by(m, struct, func.id) for struct in names.arounds()):
+        return []
     if not func.scope and around is not None:
         own = methods_of(m, around, func.id)
         if own:
@@ -53,6 +56,13 @@ def functions_named(m: Machine, func: t.Name, names: Names) -> list[t.Function]:
     if not found and not func.scope:
         found = m.definitions.functions(func.id)  # of several namespaces: arguments may decide
     return _of_device(found)
+
+
+def _is_made_by(m: Machine, kind: StructType, name: str, depth: int = 0) -> bool:
+    """Whether a struct, or one that it derives from, is called so: inside of it, calling that name makes an object."""
+    if kind.struct.name == name:
+        return True
+    return depth < MAX_PARENTS and any(_is_made_by(m, p, name, depth + 1) for p in m.resolver.parents(kind))
 
 
 def _of_device(found: Sequence[t.Function]) -> list[t.Function]:
@@ -77,7 +87,7 @@ def methods_of(m: Machine, kind: StructType, name: str, depth: int = 0) -> list[
     found = [f for f in kind.struct.body if isinstance(f, t.Function) and f.name == name]
     apart = (f for f in m.definitions.functions(name) if f.scope)
     found += [f for f in apart if names_path(f.scope, f.space, kind.struct.path)]
-    for parent in m.resolver.parents(kind) if not found and depth < 8 else ():
+    for parent in m.resolver.parents(kind) if not found and depth < MAX_PARENTS else ():
         return methods_of(m, parent, name, depth + 1)
     return found
 

@@ -91,6 +91,8 @@ class Resolver:
             if found is not None:
                 return found
             for around in names.arounds():
+                if around.struct.name == name.base and not name.arguments:
+                    return around
                 if (member := self._member_type(around, name, depth)) is not None:
                     return member
         elif names.type(plain_path(name.scope).partition("::")[0]) is not None:
