@@ -11,7 +11,8 @@ from collections.abc import Iterator
 
 from kernelscope.serving.c_functions import CSource, matching
 from kernelscope.serving.claims import Claim
-from kernelscope.serving.evictions import CACHES, FREEING, MEMOS, RECENT
+from kernelscope.serving.evictions import CACHES, MEMOS
+from kernelscope.serving.pruning import FREEING, RECENT
 from kernelscope.serving.sections import words
 
 OF_WHAT = {"key", "keys", "value", "values", "val", "vals", "kv", "k", "v"}

@@ -114,6 +114,8 @@ class Link:
             if one in self.only_opened:
                 end = "the other end" if self.pattern.partition(" ")[0] in TWO_WAY else f"the end that {one}"
                 said += f"; {', '.join(named)} opens {end}" if named != [c.where] else ""
+            elif named and c.transport == "barrier":
+                said += f"; {', '.join(named)} {'waits' if len(named) == 1 else 'wait'} there for the others"
             elif named:
                 said += f"; {', '.join(named)} {one if len(named) == 1 else several}"
         said += f"; messages: {', '.join(self.messages)}" if self.messages else ""

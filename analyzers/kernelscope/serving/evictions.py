@@ -22,14 +22,12 @@ from kernelscope.serving.guards import (
     statements,
 )
 from kernelscope.serving.pieces import by_function
+from kernelscope.serving.pruning import FREEING, RECENT, prunings
 from kernelscope.serving.sections import words
 from kernelscope.syntax.python import tree as t
 from kernelscope.syntax.python.lower import Scope
 
-FREEING = {"evict", "eviction", "free", "alloc", "allocate", "allocation", "reclaim", "release", "prune", "victim",
-           "unreferenced"}  # fmt: skip
 CACHES = {"cache", "caches", "kv", "page", "pages", "block", "blocks", "prefix", "lru"}
-RECENT = {"access", "accessed", "recent", "recency", "last", "lru", "time", "timestamp", "used", "serial", "age"}
 FILES = {"file", "files", "blob", "blobs", "download", "downloads"}
 """Words of what is cached on a disk for other reasons than to go on with a request."""
 MEMOS = {"result", "results", "compiled", "memo", "grammar", "grammars", "session", "sessions", "embedding",
@@ -66,7 +64,7 @@ def evictions(source: PythonSource) -> Iterator[Claim]:
             where += [source.at(order)] if order is not None else []
             yield Claim(f"{scope.qualified_name} eviction", value, tuple(where))
         for call in called:
-            held = _first_out(call)
+            held = _first_out(call, scope.owner)
             said = {*words(scope.qualified_name), *words(held or "")}
             if held is None or not (FREEING | CACHES) & {*spoken, *said} or (MEMOS & said and not KEYS & said):
                 continue
@@ -90,14 +88,23 @@ def _asked(source: PythonSource, branch: t.If) -> str:
             return source.quote(branch.test)
 
 
-def _first_out(call: t.Call) -> str | None:
-    """The ordered map of an object of which `popitem(last=False)` takes the first entry; a memo of results is none."""
+def _first_out(call: t.Call, owner: t.ClassDef | None) -> str | None:
+    """The ordered map of an object, or that it is, of which `popitem(last=False)` takes the first entry."""
     match call:
-        case t.Call(func=t.Attribute(value=t.Attribute() as held, attr="popitem"), keywords=[keyword]):
+        case t.Call(
+            func=t.Attribute(value=(t.Attribute() | t.Name(id="self")) as held, attr="popitem"), keywords=[keyword]
+        ):
+            if isinstance(held, t.Name) and not _is_ordered_map(owner):
+                return None
             is_first = keyword.arg == "last" and isinstance(keyword.value, t.Constant) and keyword.value.value is False
             return t.dotted(held) if is_first else None
         case _:
             return None
+
+
+def _is_ordered_map(cls: t.ClassDef | None) -> bool:
+    bases = cls.bases if cls is not None else []
+    return any(last_name(b.value if isinstance(b, t.Subscript) else b) == "OrderedDict" for b in bases)
 
 
 def _moves_to_end(node: t.Node, held: str) -> bool:
@@ -158,6 +165,7 @@ def recency(source: PythonSource) -> Iterator[Claim]:
             yield Claim(f"{scope.qualified_name} eviction order", value, (source.at(node), source.at(scope.node)))
         yield from _least_index(source, scope)
     yield from _sorted_sets(source)
+    yield from prunings(source)
 
 
 def _choices(source: PythonSource, guards: tuple[Guard, ...]) -> list[str]:

@@ -102,10 +102,13 @@ def graph_conditions(source: PythonSource) -> Iterator[Claim]:
             match statement:
                 case t.Assign(targets=[t.Name(id=name)], value=value) if _says_whether_graphs_run(name):
                     pass
+                case t.Return(value=t.BoolOp() as value) if _says_whether_graphs_run(scope.node.name):
+                    name = "it does"
                 case _:
                     continue
             if isinstance(value, t.BoolOp):
-                test = source.quote(value)
+                needed = all_guards_text(source, guards) if isinstance(statement, t.Return) else []
+                test = " and ".join((*needed, source.quote(value)))
             elif isinstance(value, t.Constant) and value.value is True and guards:
                 test = " and ".join(guards_text(source, guards))
             else:

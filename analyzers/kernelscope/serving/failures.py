@@ -72,6 +72,8 @@ def _again(source: PythonSource, scope: Scope, loop: t.For | t.While, node: t.Tr
     value = f"{scope.qualified_name} tries again {many} on {kinds}"
     value += f": {source.quote(tried[0], 80)}" if tried else ""
     value += " and what follows it" if len(tried) > 1 else ""
+    ends = [" and ".join(guards_text(source, g)) for h in staying for s, g in guarded(h.body) if isinstance(s, t.Raise)]
+    value += f"; it gives up if {ends[0]}" if ends and ends[0] else ""
     value += f"; between the tries it waits ({source.quote(waits[0])})" if waits else ""
     return Claim(f"{scope.qualified_name} retries", value, (source.at(node), source.at(loop), source.at(scope.node)))
 

@@ -351,7 +351,8 @@ def _received(cls: t.ClassDef) -> dict[str, dict[str, t.Expr]]:
 def held_names(function: t.FunctionDef, owner: t.ClassDef | None) -> dict[str, t.Expr]:
     """What the names of a function hold: what it binds once, and attributes that its class hands it."""
     given = received(owner).get(function.name, {}) if owner is not None else {}
-    return {**given, **assignments(function)}
+    tested = {n.target.id: n.value for n in own_of(function, t.NamedExpr)}  # `if (q := self.queue).empty():`
+    return {**tested, **given, **assignments(function)}
 
 
 def inlined(source: PythonSource, node: t.Expr, known: dict[str, t.Expr], depth: int = 3) -> str:

@@ -46,8 +46,10 @@ class Parameter:
 
     @property
     def default(self) -> str:
-        """The default in words: `default 16`, `has no default`."""
+        """The default in words: `default 16`, `has no default`; what a method works out: `is self.size // 2`."""
         text = self.expression if self.value in (None, "") else str(self.value)
+        if self.kind == "computed":
+            return f"is {text}"
         return f"default {text}" if text else "has no default"
 
     @property

@@ -12,6 +12,7 @@ from itertools import pairwise
 from kernelscope.serving.claims import Claim, PythonSource
 from kernelscope.serving.guards import EXITS, calls, inside, last_name, last_of, own_calls, own_of
 from kernelscope.serving.pieces import by_function
+from kernelscope.serving.queues import OVER
 from kernelscope.serving.sections import hits, words
 from kernelscope.syntax.python import tree as t
 from kernelscope.syntax.python.lower import Scope
@@ -291,7 +292,7 @@ def _in_turn(source: PythonSource, node: t.FunctionDef | t.ClassDef, where: str)
     for one, other in (pair for block in loops for pair in pairwise(block)):
         first, second = source.quote(one.iter), source.quote(other.iter)
         kinds = [_kind(first), _kind(second)]
-        shared = [name for name in _filled(one) if name in {*_filled(other)}]
+        shared = [name for name in _filled(one) if name in {*_filled(other)} and not OVER & set(words(name))]
         if not all(kinds) or kinds[0] == kinds[1] or not shared:
             continue
         value = (

@@ -27,6 +27,10 @@ REQUESTS = {"waiting", "pending", "running", "ready", "active", "swapped", "pref
 OVER = {"finished", "completed", "done", "free", "freed", "frees", "ack", "notif", "notifs", "event", "events", "dump",
         "log", "failed", "results", "history", "stopped", "ignored", "infeasible", "abort", "aborted"}  # fmt: skip
 """Words of what is over: its order serves nobody."""
+ITERATION = {"__iter__", "__next__", "__aiter__", "__anext__"}
+"""Methods by which a caller gets one answer after the other: what they take waits for no turn."""
+STREAMS = {"stream", "streams", "event", "events"}
+"""Words of a device's own things that are handed out and come back as ids do, and hold no memory of requests."""
 ITSELF = "self"
 """The name of a queue that is the object of the class."""
 SIDES = {"sync_q", "async_q"}
@@ -174,6 +178,8 @@ BARE = {"queue", "queues", "q", "items", "data", "list", "deque"}
 
 def _holds_requests(queue: Queue, others: Iterable[Queue]) -> bool:
     """Whether what is taken from the queue is put into another one in the same method, or names speak of requests."""
+    if any(use.method in ITERATION for use in queue.of(TAKE_FRONT, TAKE_BACK)):
+        return False
     named = words(queue.owner if queue.name == ITSELF or {*words(queue.name)} <= BARE else queue.name)
     if OVER & set(named):
         return False
@@ -220,7 +226,7 @@ def _containers(source: PythonSource, cls: t.ClassDef) -> dict[str, Queue]:
                 name = statement.target.id
                 found.setdefault(name, Queue(cls.name, name, source.quote(statement.value), source.at(statement)))
     for name in _filled_by_numbers(cls):
-        if name in found:
+        if name in found and not STREAMS & set(words(name)):
             found[name].holds_ids = True
     return found
 

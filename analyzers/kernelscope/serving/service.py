@@ -47,6 +47,8 @@ MEMORY = {"kv", "cache", "token", "tokens", "pool", "block", "blocks", "page", "
 """Words of what holds the memory of requests."""
 WAITS = {"waiting", "pending", "running", "ready", "swapped", "queue"}
 """Those of them that say so wherever they stand."""
+SWAPPED = {"swap", "swapped", "offloaded"}
+"""Words of queues of what gave its memory up to come back later."""
 _ENDS = {TAKE_FRONT: "front", TAKE_BACK: "back", PUT_BACK: "back", PUT_FRONT: "front"}
 
 
@@ -91,6 +93,8 @@ def orders(source: PythonSource) -> Iterator[Claim]:
                 case t.Call(func=t.Attribute(value=t.Name(id=name) as queue, attr="popleft")):
                     origin = assignments(scope.node).get(name)
                     if DATA & {*words(scope.qualified_name), *words(source.path.stem)}:
+                        continue
+                    if _is_only_counted(scope.node, node, name):
                         continue
                     if origin is not None and REQUESTS & {*words(name), *words(source.quote(origin))}:
                         value = (
@@ -174,6 +178,29 @@ def _is_looked_at(function: t.FunctionDef | t.ClassDef, first: t.Expr) -> bool:
     used = [n for n in own_of(function, t.Name) if n.id == name and n.span.start > first.span.end]
     called = {c.func.value for c in own_of(function, t.Call) if isinstance(c.func, t.Attribute)}
     return bool(used) and all(n in asked and n not in called for n in used)
+
+
+def _is_only_counted(function: t.FunctionDef | t.ClassDef, taken: t.Call, name: str) -> bool:
+    """Whether what is taken off a copy goes nowhere: a function that works out what would fit serves nobody."""
+    dropped = next((s for s in own_of(function, t.ExprStmt) if s.value is taken), None)
+    if dropped is None:
+        return False
+    heads = {
+        t.dotted(n.targets[0]) for n in own_of(function, t.Assign)
+        if isinstance(n.value, t.Subscript) and t.dotted(n.value.value) == name
+    }  # fmt: skip
+    block = next((b for b in _blocks(function) if dropped in b), [])
+    asked = {n.value for n in t.walk(*block) if isinstance(n, t.Attribute)}
+    asked |= {target for n in t.walk(*block) if isinstance(n, t.Assign) for target in n.targets}
+    return not any(isinstance(n, t.Name) and n.id in heads and n not in asked for n in t.walk(*block))
+
+
+def _blocks(function: t.FunctionDef | t.ClassDef) -> Iterator[list[t.Stmt]]:
+    """The blocks of statements of a function."""
+    yield function.body
+    for node in own_of(function, t.If, t.While, t.For, t.With, t.Try):
+        yield node.body
+        yield from ([node.orelse] if isinstance(node, t.If | t.While | t.For) else [])
 
 
 def _passed_in_order(
@@ -275,6 +302,11 @@ def service_claims(queue: Queue) -> Iterator[Claim]:
         value = f"served in the order of {use.element}: {queue.name} is sorted by it"
         yield Claim(f"{where} policy", value, (use.location,), f"in {use.method}")
     serves = {use.method for use in front} | {use.method for use in put}
+    if front and put and back and requeued and {"queue", "deque"} & set(words(queue.owner)):
+        value = "a queue with two ends: elements are put at the back or the front, and taken from the front or the back"
+        places = tuple(uses[0].location for uses in (put, requeued, front, back))
+        yield Claim(f"{where} ends", f"{value}, as who holds it asks", places)
+        return
     if front and put and len(serves) > 1 and not queue.of(SORTED):
         evidence = (front[0].location, put[0].location)
         policy = "FCFS (first come, first served): elements are put at the back and taken from the front"
@@ -299,6 +331,10 @@ def service_claims(queue: Queue) -> Iterator[Claim]:
         if any(taken.method == use.method and taken.given == use.element for taken in front):
             value = f"{use.element} is put back at the front (head) of the queue that it was taken from ({use.how})"
             yield Claim(f"{where} order when one does not fit", value, (use.location,), f"in {use.method}")
+            continue
+        if SWAPPED & set(words(queue.name)):
+            value = f"{use.element} goes to the front (head) of what is swapped out, by its name ({use.how})"
+            yield Claim(f"{where} preemption", value, (use.location,), f"in {use.method}", confidence="heuristic")
             continue
         value = f"{use.element} goes back to the front (head) of the queue ({use.how})"
         yield Claim(f"{where} requeue", value, (use.location,), f"in {use.method}")
