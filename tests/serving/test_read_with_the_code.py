@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Callable
 from pathlib import Path
 
-from kernelscope.serving import evictions, execution, pruning, service
+from kernelscope.serving import evictions, execution, pruning, registries, service, victims
 from kernelscope.serving.c_functions import CSource
 from kernelscope.serving.channels import channels, links, uses
 from kernelscope.serving.claims import PythonSource
@@ -252,3 +252,91 @@ def test_a_function_that_says_whether_graphs_run(source: Source) -> None:
         "will_use_graphs decides whether the captured CUDA graph runs: it does if not prefills"
     )
     assert claim.value.endswith("config.use_graphs and len(decodes) <= config.most, else eager")
+
+
+def test_settings_that_a_constructor_looks_up(source: Source) -> None:
+    text = """
+    class LoomConfig:
+        _defaults = {"threads": 24, "mode": "plain"}
+
+        def __init__(self, whole, given=None):
+            extra = whole.extra if whole.extra is not None else {}
+            given = given or {}
+            part = extra.get("part", {})
+            self.most = extra.get("most", 4096)
+            self.rate: float = float(part.get("rate", 0.5))
+            self.threads = int(given.get("threads", self._defaults["threads"]))
+            self.mode = given.get("mode", self._defaults["mode"])
+            self.other = elsewhere.get("other", 7)
+            self.piece = Piece(extra.get("piece", {}))
+    """
+    said = {p.name: (p.default, p.doc) for p in parameters(source(text)) if p.name != "given"}
+    assert said == {
+        "_defaults": (said["_defaults"][0], ""),
+        "most": ("default 4096", "read as 'most' of extra"),
+        "rate": ("default 0.5", "read as 'rate' of part"),
+        "threads": ("default 24", "read as 'threads' of given"),
+        "mode": ("default plain", "read as 'mode' of given"),
+    }
+    (threads,) = (p for p in parameters(source(text)) if p.name == "threads")
+    assert [(place.line) for place in (threads.location, *threads.listed_at)] == [11, 3]
+
+
+def test_a_victim_that_a_branch_takes_and_what_follows_gives_up(source: Source) -> None:
+    text = """
+    class Desk:
+        def schedule(self):
+            while self.running and self.pages() < 0:
+                if self.by_rank:
+                    letter = max(self.running, key=lambda r: r.rank)
+                    self.running.remove(letter)
+                else:
+                    letter = self.running.pop()
+                self.count(letter)
+                self._{0}_letter(letter, now())
+    """
+    told = [c.value for c in victims.victims(source(text.format("preempt"))) if "the last of its queue" in c.value]
+    assert told == [
+        "preemption victim: the last of its queue is taken (letter = self.running.pop()) for "
+        "self._preempt_letter(letter, now()), while self.running and self.pages() < 0"
+    ]
+    assert not any("last of its queue" in c.value for c in victims.victims(source(text.format("show"))))
+
+
+def test_a_dict_of_classes_in_a_function_is_a_table(source: Source) -> None:
+    text = """
+    def make(kind):
+        ways = {{
+            0: Even,
+            1: ways_of.Odd,
+        }}
+        chosen = {0}
+        if chosen is None:
+            chosen = Even
+        return chosen()
+    """
+    (registry,) = registries.registries(source(text.format("ways.get(kind)")))
+    assert registry.name == "make by ways"
+    assert [(e.key, e.implementation) for e in registry.entries] == [
+        ("0", "Even"), ("1", "ways_of.Odd"), ("otherwise", "Even")
+    ]  # fmt: skip
+    assert not list(registries.registries(source(text.format("first(ways)"))))
+
+
+def test_names_that_calls_register_with_module_and_class(source: Source) -> None:
+    text = """
+    def register_all():
+        if needed:
+            Factory.register_link("near", "links.near", "NearLink")
+        Factory.register_link("far", "links.far", "{0}")
+        Models.register_model("A", "models.a:ModelA")
+        Models.register_model("B", "models.b:ModelB")
+    """
+    found = {r.name: [(e.key, e.implementation) for e in r.entries] for r in registries.registries(
+        source(text.format("FarLink")))}  # fmt: skip
+    assert found == {
+        "Factory.register_link": [("near", "links.near.NearLink"), ("far", "links.far.FarLink")],
+        "Models.register_model": [("A", "models.a:ModelA"), ("B", "models.b:ModelB")],
+    }
+    few = registries.registries(source(text.format("far link")))
+    assert [r.name for r in few] == ["Models.register_model"]

@@ -6,13 +6,14 @@ A registry is what stores a function or class under a key that is looked up late
 from __future__ import annotations
 
 import builtins
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from kernelscope.results import Location
 from kernelscope.serving.claims import Claim, PythonSource, literal
 from kernelscope.serving.enum_like import enum_classes, is_list_of_names, numbered_states, stored_by
-from kernelscope.serving.guards import inside_of, own_calls
+from kernelscope.serving.guards import inside_of, own_calls, whole
 from kernelscope.serving.pieces import by_function
 from kernelscope.serving.sections import ranked
 from kernelscope.syntax.python import tree as t
@@ -46,6 +47,7 @@ def registries(source: PythonSource) -> Iterator[Registry]:
     yield from _enums(source)
     yield from held_registries(source)
     yield from _factories(source)
+    yield from _tables_of_functions(source)
 
 
 def held_registries(source: PythonSource) -> Iterator[Registry]:
@@ -95,7 +97,10 @@ def _decorated(source: PythonSource) -> Iterator[Registry]:
 
 
 def _registered(source: PythonSource) -> Iterator[Registry]:
-    """`Registry.register(key, Class)` and `TABLE[key] = Class`, several times at the level of the module."""
+    """`Registry.register(key, Class)` and `TABLE[key] = Class`, several times at the level of the module.
+
+    Also `Registry.register_part("key", "module", "Class")` and `…("key", "module:Class")`, in functions, too.
+    """
     groups: dict[str, list[Entry]] = {}
     for statement in t.flat(source.module.body):
         match statement:
@@ -110,6 +115,16 @@ def _registered(source: PythonSource) -> Iterator[Registry]:
         if name is not None and is_key and implementation.rpartition(".")[2][:1].isupper():
             entry = Entry(_key(source, key), implementation, source.at(statement))
             groups.setdefault(name, []).append(entry)
+    for call in whole(source.module) if b".register" in source.text.data else ():
+        match call:
+            case t.Call(func=t.Attribute(attr=attr) as func, args=[_, _, *_] as args) if attr.startswith("register"):
+                texts = [literal(a) for a in args]
+            case _:
+                continue
+        made = ".".join(str(text) for text in texts[1:])
+        if all(isinstance(text, str) for text in texts) and re.fullmatch(r"[\w.]+[.:][A-Z]\w*", made):
+            entry = Entry(str(texts[0]), made, source.at(call))
+            groups.setdefault(t.dotted(func) or "", []).append(entry)
     for name, entries in groups.items():
         if len(entries) > 1:
             yield Registry(name, "table", tuple(entries[:MAX_ENTRIES]), entries[0].location)
@@ -137,6 +152,61 @@ def _tables(source: PythonSource) -> Iterator[Registry]:
         ]
         if len(entries) >= 2 and len(entries) * 2 > len(table.values):
             yield Registry(f"{owner}{name}", "table", tuple(entries[:MAX_ENTRIES]), source.at(statement))
+
+
+@by_function
+def _tables_of_functions(source: PythonSource) -> Iterator[Registry]:
+    """A dict of classes that a function looks its argument up in: `{0: Even, 1: Odd}.get(kind)` under a name."""
+    for scope in source.module.functions():
+        for node in inside_of(scope.node, t.Assign, t.AnnAssign):
+            match node:
+                case (
+                    t.Assign(targets=[t.Name(id=name)], value=t.Dict() as table)
+                    | t.AnnAssign(target=t.Name(id=name), value=t.Dict() as table)
+                ):
+                    pass
+                case _:
+                    continue
+            entries = [
+                Entry(_key(source, key), source.quote(value), source.at(value))
+                for key, value in zip(table.keys, table.values, strict=True)
+                if key is not None and (t.dotted(value) or "").rpartition(".")[2][:1].isupper()
+            ]
+            looked_up = next(_look_ups(scope.node, name), None)
+            if len(entries) < 2 or len(entries) != len(table.values) or looked_up is None:
+                continue
+            other = _otherwise(source, scope.node, looked_up)
+            found = (*entries[: MAX_ENTRIES - 1], *other)
+            yield Registry(f"{scope.qualified_name} by {name}", "table", found, source.at(node))
+
+
+def _look_ups(function: t.FunctionDef | t.ClassDef, name: str) -> Iterator[t.Expr]:
+    """`name[key]` and `name.get(key)`."""
+    for node in inside_of(function, t.Subscript, t.Call):
+        match node:
+            case t.Subscript(value=t.Name(id=held)) | t.Call(func=t.Attribute(value=t.Name(id=held), attr="get")):
+                if held == name:
+                    yield node
+            case _:
+                pass
+
+
+def _otherwise(source: PythonSource, function: t.FunctionDef | t.ClassDef, looked_up: t.Expr) -> list[Entry]:
+    """What is taken where a table has no entry: what `get` is given, or what stands in for None."""
+    if isinstance(looked_up, t.Call) and len(looked_up.args) == 2:
+        return [Entry("otherwise", source.quote(looked_up.args[1]), source.at(looked_up))]
+    bound = (n.targets[0] for n in inside_of(function, t.Assign) if n.value is looked_up)
+    name = next((target.id for target in bound if isinstance(target, t.Name)), None)
+    for branch in inside_of(function, t.If):
+        match branch:
+            case t.If(
+                test=t.Compare(left=t.Name(id=asked), ops=["is"], comparators=[t.Constant(value=None)]),
+                body=[t.Assign(targets=[t.Name(id=again)], value=t.Name() | t.Attribute() as other) as stored, *_],
+            ) if asked == again == name:
+                return [Entry("otherwise", source.quote(other), source.at(stored))]
+            case _:
+                pass
+    return []
 
 
 def _key(source: PythonSource, key: t.Expr) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import pairwise
 
 from kernelscope.serving.claims import Claim, PythonSource, literal
 from kernelscope.serving.guards import MAX_TEST, assignments, calls, last_name, own_calls, own_of, repeated_while
@@ -31,32 +30,49 @@ RUNS = {"running", "active", "decode", "decoding", "live", "batch", "scheduled"}
 
 @by_function
 def _handed_over(source: PythonSource) -> Iterator[Claim]:
-    """`victim = self.running.pop()` followed by `self.preempt(victim)`: which request is given up."""
+    """`victim = self.running.pop()` and then `self.preempt(victim)`: which request is given up."""
     for scope in source.module.functions():
-        for body in _bodies(scope.node):
-            for node, following in pairwise(body):
-                if not isinstance(node, t.Assign) or not (end := end_taken(node.value)):
-                    continue
-                match following:
-                    case t.ExprStmt(value=t.Call(func=func, args=[given, *_]) as call) if GIVES_UP & set(
-                        words(last_name(func))
-                    ) and t.dotted(given) == t.dotted(node.targets[0]):
-                        taken = f"the {end} of its queue is taken ({source.quote(node)})"
-                        loop = repeated_while(scope.node, node)
-                        value = f"preemption victim: {taken} for {source.quote(call)}"
-                        value += f", while {source.quote(loop.test, MAX_TEST)}" if loop is not None else ""
-                        yield Claim(f"{scope.qualified_name} victim", value, (source.at(node), source.at(call)))
-                    case _:
-                        pass
+        for node, following in _taken_then(scope.node.body):
+            end = end_taken(node.value)
+            func = node.value.func if isinstance(node.value, t.Call) else node.value
+            runs = isinstance(func, t.Attribute) and RUNS & set(words(last_name(func.value)))
+            near = following if runs else [s for s in following[:1] if isinstance(s, t.ExprStmt)]
+            call = next((c for s in near for c in calls(s) if _gives_up(c, t.dotted(node.targets[0]))), None)
+            if not end or call is None:
+                continue
+            taken = f"the {end} of its queue is taken ({source.quote(node)})"
+            loop = repeated_while(scope.node, node)
+            value = f"preemption victim: {taken} for {source.quote(call)}"
+            value += f", while {source.quote(loop.test, MAX_TEST)}" if loop is not None else ""
+            yield Claim(f"{scope.qualified_name} victim", value, (source.at(node), source.at(call)))
 
 
-def _bodies(function: t.FunctionDef | t.ClassDef) -> Iterator[list[t.Stmt]]:
-    """The lists of statements of a function."""
-    yield function.body
-    for node in own_of(function, t.If, t.For, t.While, t.With, t.Try):
-        yield node.body
-        if not isinstance(node, (t.With, t.Try)):
-            yield node.orelse
+def _gives_up(call: t.Call, name: str | None) -> bool:
+    """`self.preempt(name, …)`."""
+    is_given = bool(call.args) and name is not None and t.dotted(call.args[0]) == name
+    return is_given and bool(GIVES_UP & set(words(last_name(call.func))))
+
+
+def _taken_then(body: list[t.Stmt], after: tuple[t.Stmt, ...] = ()) -> Iterator[tuple[t.Assign, list[t.Stmt]]]:
+    """Assignments with what follows: in their block, and behind the branches that they end."""
+    for at, statement in enumerate(body):
+        rest = [*body[at + 1 :], *after]
+        match statement:
+            case t.Assign():
+                if end_taken(statement.value):
+                    yield statement, rest
+            case t.If(body=inner, orelse=other):
+                yield from _taken_then(inner, tuple(rest))
+                yield from _taken_then(other, tuple(rest))
+            case t.For(body=inner, orelse=other) | t.While(body=inner, orelse=other):
+                yield from _taken_then(inner)
+                yield from _taken_then(other)
+            case t.With(body=inner):
+                yield from _taken_then(inner, tuple(rest))
+            case t.Try(body=inner):
+                yield from _taken_then(inner, tuple(rest))
+            case _:
+                pass
 
 
 @by_function
