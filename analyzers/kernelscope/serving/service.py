@@ -189,7 +189,7 @@ def _is_only_counted(function: t.FunctionDef | t.ClassDef, taken: t.Call, name: 
         t.dotted(n.targets[0]) for n in own_of(function, t.Assign)
         if isinstance(n.value, t.Subscript) and t.dotted(n.value.value) == name
     }  # fmt: skip
-    block = next((b for b in _blocks(function) if dropped in b), [])
+    block = next((b for b in _blocks(function) if dropped in b), list[t.Stmt]())
     asked = {n.value for n in t.walk(*block) if isinstance(n, t.Attribute)}
     asked |= {target for n in t.walk(*block) if isinstance(n, t.Assign) for target in n.targets}
     return not any(isinstance(n, t.Name) and n.id in heads and n not in asked for n in t.walk(*block))
