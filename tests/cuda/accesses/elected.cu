@@ -27,3 +27,18 @@ __global__ void peers(int **buffers, float *own) {
 
 //@ block 32
 __global__ void backwards(float2 *rows) { rows[31 - threadIdx.x].x = 0; }  //: rows store: uncoalesced (strided, 8 bytes stride, 50 % of sectors used)
+
+// One lane, or a few, of a warp that is not the first one, where nobody knows the block.
+__global__ void other_warps(int *counters, int *flags, float *out, const float *in, int per_group, float n) {
+  __shared__ float cells[128];
+  const int warp = threadIdx.x / 32, lane = threadIdx.x % 32;
+  const int inner = warp % per_group;
+  if (inner == 1 and lane == 0) atomicAdd(counters, flags[0]);  //: flags load: uniform (one lane, 4 bytes) | counters atomic: uniform (one lane, 4 bytes)
+  if (inner == 0 and lane == 0) atomicAdd(counters + 1, 1);  //: counters atomic: uniform (one lane, 4 bytes)
+  if (warp == 3 and lane == 0) atomicAdd(counters + 2, 1);  //: counters atomic: uniform (one lane, 4 bytes)
+  if (warp == 3)
+    if (lane < 4) cells[lane * 8] = n;  //: cells store: conflict-free
+  if (warp == 3) cells[lane * 2] = n;  //: cells store: 2-way bank conflict
+  __syncthreads();
+  out[threadIdx.x] = cells[warp] + in[threadIdx.x];  //: in load: coalesced (stride 1, 4 bytes/lane) | out store: coalesced (stride 1, 4 bytes/lane) | cells load: conflict-free (broadcast)
+}

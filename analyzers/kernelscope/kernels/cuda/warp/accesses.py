@@ -328,7 +328,18 @@ class _Judge:
                     break
             if found:
                 return found
-        return [(0, None)]
+        return [(0, self._of_another_warp(conditions, shape))]
+
+    def _of_another_warp(self, conditions: tuple[Dim, ...], shape: tuple[int, int, int]) -> Numbers | None:
+        """The lanes that get there in a warp that is none of those at hand, as `warp == 3 && lane == 0` asks for where
+        nobody knows the block: what refuses a whole warp is about the warp, what refuses some lanes is about these."""
+        told = [self._condition(condition, shape, 0) for condition in conditions]
+        for condition, lanes in zip(conditions, tuple(told), strict=True):
+            if lanes is not None and not any(lanes):
+                told += self._parts(condition, shape, 0)
+        some = [lanes for lanes in told if lanes is not None and any(lanes)]
+        mask = tuple(int(all(lane)) for lane in zip(*some, strict=True))
+        return mask if any(mask) else None
 
     def _differ_by_warp(self, shape: tuple[int, int, int], offset: Dim) -> bool:
         """Whether warps begin in the middle of rows, and rows lie apart."""
@@ -385,13 +396,15 @@ class _Judge:
 
     def _decided(self, condition: Dim, shape: tuple[int, int, int], warp: int) -> Numbers | None:
         """Which lanes may pass a condition of which only parts are followed: none does where these alone refuse it."""
-        passed: Numbers | None = None
+        passed = list(self._parts(condition, shape, warp))
+        return tuple(int(all(lane)) for lane in zip(*passed, strict=True)) if passed else None
+
+    def _parts(self, condition: Dim, shape: tuple[int, int, int], warp: int) -> Iterator[Numbers]:
+        """Which lanes each part of a condition that may refuse it alone lets pass."""
         for part, refusing in refusals(condition):
             lanes = self._condition(Dim(((((part, 1),), 1),)), shape, warp)
             if lanes is not None:
-                let = tuple(int(bool(lane) != bool(refusing)) for lane in lanes)
-                passed = let if passed is None else tuple(a and b for a, b in zip(passed, let, strict=True))
-        return passed
+                yield tuple(int(bool(lane) != bool(refusing)) for lane in lanes)
 
     def _outcomes(
         self, access: Access, offset: Dim, width: int, shape: tuple[int, int, int]
