@@ -5,6 +5,8 @@ What a hover rests on is loaded when one needs it, interpretation last.
 
 from __future__ import annotations
 
+import re
+from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -21,7 +23,18 @@ if TYPE_CHECKING:
     from kernelscope.kernels.cuda.kernels import Kernels
     from kernelscope.kernels.triton.kernel_runs import KernelRuns
     from kernelscope.syntax.python.lower import Module
+    from kernelscope.syntax.python.tree import FunctionDef
     from kernelscope.workspace.workspace import Workspace
+
+MOST_READ_WHILE_YOUNG = 50_000
+"""Bytes of files that are parsed for one hover while a large workspace is being read: some milliseconds."""
+MOST_WANTED = 4
+_BINDS = (
+    rb"\b%(name)b\s{0,9}(?:=(?!=)|:|\+=|,[^\n()=]{0,99}=(?!=))"
+    rb"|\b(?:for|as|import|global|def|class)[ \t][^\n]{0,200}?\b%(name)b\b"
+)
+"""What may make a name a function's own."""
+UNREAD = "defined in a file that is not read yet: ask again in a moment"
 
 
 class Parts(Protocol):
@@ -51,10 +64,58 @@ class Hovers:
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
+        self._wanted: deque[tuple[Path, int]] = deque(maxlen=MOST_WANTED)
+        """What was asked for and not told, because too much had to be read."""
 
     def hover(self, path: Path, offset: int) -> Hover | None:
-        """What the thing under the cursor is: its shape or block, else its definition."""
+        """What the thing under the cursor is: its shape or block, else its definition.
+
+        While a large workspace is read for the first time files beside its own are parsed up to a bound: what is known
+        without is told, and the rest in a pause.
+        """
+        if not self._parts.is_young or is_alone() or (module := python_module(self._parts.workspace, path)) is None:
+            return self._told(path, offset)
+        from kernelscope.workspace.modules import TooMuchToRead
+
+        try:
+            with self._parts.workspace.modules.sparing(MOST_READ_WHILE_YOUNG):
+                return self._told(path, offset)
+        except TooMuchToRead:
+            self._read_later(path, offset)
+            return self._unread(module, path, offset)
+
+    def _told(self, path: Path, offset: int) -> Hover | None:
         return self._value(path, offset) or self._definition(path, offset)
+
+    def _read_later(self, path: Path, offset: int) -> None:
+        """In a pause, what the last hovers wanted is read."""
+        self._wanted.append((path, offset))
+        if len(self._wanted) == 1:
+            self._parts.beside(self._read_wanted)
+
+    def _read_wanted(self) -> None:
+        while self._wanted:
+            self._told(*self._wanted[-1])
+            self._wanted.pop()
+
+    def _unread(self, module: Module, path: Path, offset: int) -> Hover | None:
+        """The head of what a name is imported from, which takes no parse; else that it is not read yet."""
+        from kernelscope.explain.definition_hover import definition_hover
+        from kernelscope.graph.cursor import cursor_at
+        from kernelscope.syntax.text import SourceText
+
+        workspace = self._parts.workspace
+        if (cursor := cursor_at(module, offset)) is None or (name := cursor.text) is None:
+            return None
+        is_local = not name.isidentifier() or any(_may_bind(module, function, name) for function in cursor.functions)
+        found = workspace.modules.imported_place(str(path), name) if not is_local else None
+        if found is not None:
+            source = workspace.files.read(found[0])
+            if isinstance(source, bytes) and not _may_be_kernel(source, found[1].start):
+                place = SourceText(source).location(Path(found[0]), found[1])
+                if told := definition_hover(workspace, self._parts.navigation, [place], path, offset):
+                    return told
+        return Hover(cursor.span, module.text.slice(cursor.span), "python", (UNREAD,))
 
     def _definition(self, path: Path, offset: int) -> Hover | None:
         from kernelscope.explain.definition_hover import definition_hover
@@ -129,3 +190,18 @@ class Hovers:
         """Ahead of who asks: the functions that have a part in `span`. Others are answered while it is loaded."""
         self._parts.load()
         self._parts.runs.exact_at(str(path), span)
+
+
+def _may_be_kernel(source: bytes, start: int) -> bool:
+    """Whether a head in a text is one of a function with decorators, of which one may compile it."""
+    line_start = source.rfind(b"\n", 0, start) + 1
+    before = source[max(0, line_start - 400) : line_start].rstrip()
+    return not source.startswith(b"class", line_start) and before.endswith((b")", b"jit")) and b"\n@" in b"\n" + before
+
+
+def _may_bind(module: Module, function: FunctionDef, name: str) -> bool:
+    """Whether a function may have a variable of its own under a name."""
+    if any(parameter.name == name for parameter in function.args):
+        return True
+    text = module.text.data[function.span.start : function.span.end]
+    return re.search(_BINDS % {b"name": re.escape(name.encode())}, text) is not None

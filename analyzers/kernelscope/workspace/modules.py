@@ -16,7 +16,7 @@ from weakref import WeakValueDictionary
 
 from msgspec import Struct, field
 
-from kernelscope.results import LeftOut
+from kernelscope.results import LeftOut, Span
 from kernelscope.syntax.of_nodes import tree_went
 from kernelscope.syntax.python.lower import Module, parse_module
 from kernelscope.syntax.python.tree import Assign, ClassDef, FunctionDef, Import, ImportFrom, Stmt, aliased
@@ -40,6 +40,11 @@ HANDED_ON = {"triton": "triton", "tl": "triton.language"}
 """Names under which modules about Triton hand on Triton itself."""
 
 _LITERAL_ALL = re.compile(rb"\n__all__ = [\[(]([^\])]*)[\])]")
+_HEAD_OF = (
+    rb"(?m)^(?:async[ \t]+def|def|class)[ \t]+(%b)\b|^[ \t]*+%b[ \t]*+(?:[,=:]|$)"
+    rb"|\b(?:import|as)[ \t][^\n]{0,300}?\b%b\b"
+)
+"""A name's head at the top level; any other line that may bind it, which has no group."""
 _BINDS = rb"(?:^|\n)[ \t]*(?:(?:async )?def |class )?%(name)b\b|import [^\n]*\b%(name)b\b"
 """Bytes of a module that may bind a name: a definition, an assignment or a line of an import list; or an import."""
 
@@ -90,10 +95,16 @@ class SeenFiles(Struct):
     versions: dict[str, Version | None] = field(default_factory=dict[str, "Version | None"])
 
 
+class TooMuchToRead(Exception):
+    """An answer needs more files than may be read for it now: see `Modules.sparing`."""
+
+
 class _Steady(threading.local):
     """Of each thread the computation that it is in the middle of."""
 
     seen: SeenFiles | None = None
+    left: int | None = None
+    """How many bytes it may still parse; None for any number."""
 
 
 class Modules:
@@ -156,6 +167,17 @@ class Modules:
         finally:
             self._steady.seen = outer
 
+    @contextmanager
+    def sparing(self, most: int) -> Generator[None]:
+        """Inside, this thread parses so many bytes of files that were not parsed before; what wants more ends with
+        `TooMuchToRead`, from which nothing is kept."""
+        outer = self._steady.left
+        self._steady.left = most
+        try:
+            yield
+        finally:
+            self._steady.left = outer
+
     def files_changed(self) -> None:
         """Files came or went: forget which folders hold what. (Changed content is noticed by itself.)"""
         self.packages.forget()
@@ -176,6 +198,10 @@ class Modules:
         with self._lock:
             kept = self._alive.get(path)
         if kept is None or kept.version != version:
+            if kept is None and (left := self._steady.left) is not None:
+                if version.size > left:
+                    raise TooMuchToRead
+                self._steady.left = left - version.size
             data = self.files.read(path)
             if isinstance(data, LeftOut):
                 return None
@@ -304,6 +330,24 @@ class Modules:
         if binding.target is None:
             return [Definition(path, binding.name, binding.node)]
         return self._follow(path, binding.target, trail)
+
+    def imported_place(self, path: str, name: str) -> tuple[str, Span] | None:
+        """Where the only function or class stands that a file imports under a name: its file and its name in it.
+
+        Read off the text of that file, which is not parsed; None where anything else may be meant.
+        """
+        names = self.namespace(path)
+        candidates = names.candidates(name, None) if names is not None else []
+        target = candidates[0].target if len(candidates) == 1 else None
+        module = self._module_of(path, target) if target is not None and target.name else None
+        if target is None or not isinstance(module, ModuleRef) or module.path is None:
+            return None
+        data = self.files.read(module.path)
+        if isinstance(data, LeftOut):
+            return None
+        called = re.escape((target.name or "").encode())
+        found = list(re.finditer(_HEAD_OF % (called, called, called), data))
+        return (module.path, Span(*found[0].span(1))) if len(found) == 1 and found[0][1] else None
 
     def _from_stars(self, path: str, name: str, names: Namespace, trail: _Trail) -> list[Resolved]:
         """What star imports bind to the name; a module of that name inside the package spares looking further."""
