@@ -1109,3 +1109,59 @@ def test_a_layer_that_an_example_makes_of_a_record_has_the_sizes_that_it_is_made
     (tmp_path / "stepping.py").write_text(STEPPING)
     (tmp_path / "command.py").write_text(COMMAND)
     assert shapes_of(tmp_path / "stepping.py")(7).endswith("sizes.channels]")
+
+
+LISTED = """
+import torch
+from torch import nn
+
+class Layer(nn.Module):
+    def __init__(self, mixer, width):
+        super().__init__()
+        self.mixer, self.norm = mixer, nn.LayerNorm(width)
+
+    def forward(self, x, mask=None):
+        x = x + self.mixer(x)
+        y = self.norm(x)
+        return y
+
+class Stack(nn.Module):
+    def __init__(self, layers, last=None):
+        super().__init__()
+        self.layers = nn.ModuleList(layers)
+        self.last = last
+
+    def forward(self, x, mask=None):  # x: [B, L, D]
+        for layer in self.layers:
+            x = layer(x, mask)
+        y = x * 2
+        return y
+"""
+LISTING = """
+from torch import nn
+from layer import Layer, Stack
+
+class Model(nn.Module):
+    def __init__(self, size, depth):
+        super().__init__()
+        self.stack = Stack([Layer(nn.Linear(size, size), size) for _ in range(depth)])
+
+    def forward(self, x):
+        B, L, D = x.shape
+        return self.stack(x)
+"""
+
+
+@pytest.mark.parametrize("step", [1, -1])
+def test_lists_of_layers_are_those_that_places_elsewhere_give_and_tell_what_the_layers_are_given(
+    tmp_path: Path, step: int
+) -> None:
+    path = tmp_path / "layer.py"
+    path.write_text(LISTED)
+    (tmp_path / "model.py").write_text(LISTING)
+    analysis = Analysis([tmp_path])
+    found: dict[str, str] = {}
+    for name in ("y = self", "y = x")[::step]:
+        hover = analysis.hover(path, LISTED.index(name))
+        found[name] = "" if hover is None else hover.signature
+    assert found == {"y = self": "y: Tensor[B, L, size]", "y = x": "y: Tensor[B, L, size]"}

@@ -2,7 +2,7 @@
 
 `self.norm = parts.norm` of a `parts: Parts` is what the one gives who makes the object, wherever that is. One layer by
 itself, `self.mixer = mixer` of a `mixer: nn.Module`, is another with everyone: a single caller far away is an example
-of little use, whose numbers, and what is equal there, hold nowhere else.
+of little use, whose numbers, and what is equal there, hold nowhere else. Lists of layers are not such.
 """
 
 from __future__ import annotations
@@ -11,9 +11,10 @@ from collections.abc import Iterator
 
 from kernelscope.interp.annotations import class_of
 from kernelscope.interp.attributes import instance_attribute
+from kernelscope.interp.handed_lists import lists_given
 from kernelscope.interp.interpreter import Interpreter
 from kernelscope.interp.records import is_record, parameters_of
-from kernelscope.interp.values import External, Instance, Opaque, Value, present
+from kernelscope.interp.values import Alike, External, Instance, Opaque, Sequential, Unpacked, Value, present
 from kernelscope.syntax.python import tree as t
 from kernelscope.tensor import Unknown
 from kernelscope.workspace.modules import Definition
@@ -23,8 +24,24 @@ def lacks_parts(run: Interpreter, receiver: Value) -> bool:
     """Whether methods of an object call what its constructor is given and nothing near tells."""
     if not isinstance(receiver, Instance) or not receiver.is_module or run.certain:
         return False
-    parts = list(_handed(run, receiver.cls))
-    return any(isinstance(present(instance_attribute(run, receiver, part)), Opaque | Unknown) for part in parts)
+    parts = dict.fromkeys((*_handed(run, receiver.cls), *_lists_given(run, receiver.cls)))
+    return any(_is_lacking(instance_attribute(run, receiver, part)) for part in parts)
+
+
+def _is_lacking(part: Value) -> bool:
+    """Whether a layer is not known, or those of a list are not."""
+    part = present(part)
+    if isinstance(part, Sequential):
+        return any(map(_is_lacking, part.parts))
+    held = part.value if isinstance(part, Unpacked) else part
+    return isinstance(held.element if isinstance(held, Alike) else held, Opaque | Unknown)
+
+
+def _lists_given(run: Interpreter, cls: Definition) -> Iterator[str]:
+    init = run.classes.attribute(cls, "__init__")
+    init_node = init.node if isinstance(init, Definition) else None
+    if isinstance(cls.node, t.ClassDef):
+        yield from lists_given(cls.node, init_node if isinstance(init_node, t.FunctionDef) else None)
 
 
 def is_handed_parts(run: Interpreter, cls: Definition) -> bool:

@@ -7,6 +7,7 @@ from functools import cached_property
 
 from kernelscope.interp.administration import LIBRARIES
 from kernelscope.interp.autograd import BACKWARD, FORWARD, may_be_one
+from kernelscope.interp.handed_lists import lists_given
 from kernelscope.interp.message_passing import HOOKS
 from kernelscope.interp.uses import Uses, bound_names
 from kernelscope.results import Span
@@ -37,6 +38,8 @@ class FileOrder:
         mentioned = {cls: self._named_in(cls, lambda body: body.names_with_signature) for cls in classes}
         self.built = {name for cls, names in mentioned.items() for name in names if name != cls.name}
         """Names of classes that some other class of the file mentions in its body."""
+        self._going_through = {cls for cls in classes if isinstance(cls, t.ClassDef) and [*lists_given(cls)]}
+        """The classes that go through layers which others give them."""
 
     def _named_in(self, node: t.Stmt, of_body: Callable[[_Body], Set[str]]) -> set[str]:
         """The names in the body of a class, those in its methods as far as asked for."""
@@ -126,6 +129,8 @@ class FileOrder:
         if owner is not None and scope.node.name == FORWARD and may_be_one(owner):
             places |= {place for place in own if known.functions[place].node.name == BACKWARD}
         places |= {place for place in own if body.calls_itself and known.functions[place].node.name in ENTRIES}
+        if owner is not None and owner in self._going_through:
+            places |= known.entries_of(lambda cls: cls.name not in self.built and cls not in self._going_through)
         return [other for place in sorted(places) if (other := known.functions[place]).node is not scope.node]
 
 
@@ -283,6 +288,14 @@ class _Named:
             else:
                 self.methods.setdefault(scope.owner, []).append(place)
                 self.of_classes.setdefault(scope.owner.name, []).append(place)
+
+    def entries_of(self, is_wanted: Callable[[t.ClassDef], bool]) -> set[int]:
+        """The places of what calls objects of some classes."""
+        return {
+            place
+            for place, scope in enumerate(self.functions)
+            if scope.owner is not None and scope.node.name in ENTRIES and is_wanted(scope.owner)
+        }
 
 
 def _objects(module: Module) -> dict[str, set[str]]:

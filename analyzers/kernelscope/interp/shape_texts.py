@@ -96,7 +96,8 @@ _DIMS = rf"(?:(?P<count>[1-5])-?D|(?P<word>{'|'.join(NUMERALS[1:])})[- ]dimensio
 DIMENSIONAL = re.compile(r"\b(?:\d-?D|\w+[- ]dimensional)\b", re.IGNORECASE)
 OF_DIMS = re.compile(
     rf"^\W*(?:the |an? |input |optional )*{_DIMS}\b"
-    r"(?:(?: (?:torch|float|int|integer|long|bool|boolean|binary))* (?P<noun>(?:torch\.)?\w*tensor|array)\b"
+    r"(?:(?: (?:torch|float|int|integer|long|bool|boolean|binary))*"
+    r" (?P<noun>(?:torch\.)?\w*tensor|array|batch|vector)\b"
     r"(?: of (?P<size>(?-i:[A-Z]))\b)?)?",
     re.IGNORECASE,
 )
