@@ -45,6 +45,14 @@ def test_eager_and_compiled(tmp_path: Path, decorator: str, said: str) -> None:
     assert told(tmp_path).startswith(said)
 
 
+def test_a_model_that_a_call_compiles(tmp_path: Path) -> None:
+    made = (
+        "def make(fast):\n    model = Model(8)\n    if fast:\n        model = torch.compile(model)\n    return model\n"
+    )
+    (tmp_path / "model.py").write_text(MODEL.format(decorator="") + made)
+    assert told(tmp_path).startswith("Compiled graph: make compiles model by torch.compile(model)")
+
+
 @pytest.mark.parametrize(
     ("start", "step", "said"),
     [("blockIdx.x", "gridDim.x", "Persistent kernels"), ("threadIdx.x", "blockDim.x", "Eager")],

@@ -50,7 +50,8 @@ def test_a_crowded_system_is_drawn_in_parts_with_its_names_whole() -> None:
     pictures = [block for block in document.blocks if isinstance(block, d.Diagram)]
     titles = [block.text for block in document.blocks if isinstance(block, d.Heading)]
     assert len(pictures) > 1
-    assert len(titles) == len(pictures), "the parts have titles, and what shows them all"
+    assert titles[-2:] == ["Shown by", "Execution model"]
+    assert len(titles) == len(pictures) + 1, "the parts have titles, what shows them all, and how it runs"
     assert not any(draw(picture.graph, width=40).is_narrow for picture in pictures)
     assert all(picture.places for picture in pictures)
     ends = [[(edge.source, edge.target) for edge in picture.graph.edges] for picture in pictures]

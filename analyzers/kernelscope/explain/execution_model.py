@@ -25,16 +25,17 @@ MAX_LINES = 4
 KINDS_OF_WORK = 3
 """So many cases of a switch over a task's kind make a kernel that loops over tasks a megakernel."""
 _OVER_BLOCKS = re.compile(rb"\bfor\s*\([^;]*=\s*blockIdx\.x\s*;[^;]*;[^;{)]*\+=\s*gridDim\.x\s*\)")
+_GRID = (b"blockIdx", b"gridDim")
 _SWITCH = re.compile(rb"\bswitch\s*\(")
 _CASE = re.compile(rb"\bcase\b[^:;]*:")
 
 
 def execution_model(workspace: Workspace, system: System, paths: list[str]) -> list[Block]:
     """One paragraph for each way of running that is seen, with its evidence."""
-    kernels = list(_kernels(workspace, paths))
+    kernels, claims = list(_kernels(workspace, paths)), system.about("topology.execution")
     found = {
-        "CUDA graphs": [_line(c) for c in system.about("topology.execution") if "graph" in c.name.lower()],
-        "Compiled graph": [_line(c) for c in system.about("faq.fusion") if "fused by" in c.name],
+        "CUDA graphs": [_line(c) for c in claims if "graph" in c.name.lower()],
+        "Compiled graph": [_line(c) for c in claims if " fused by " in c.name or " compile " in c.name],
         "Persistent kernels": [line for kind, line in kernels if kind == "persistent"],
         "Megakernel": [line for kind, line in kernels if kind == "mega"],
     }
@@ -58,7 +59,7 @@ def _kernels(workspace: Workspace, paths: list[str]) -> Iterator[tuple[str, Line
             yield from _triton(workspace, path, triton)
         elif any(d.kind is DefKind.CUDA_KERNEL for d in defs) and Path(path).suffix in CUDA_SUFFIXES:
             data = workspace.files.read(path)
-            if isinstance(data, bytes):
+            if isinstance(data, bytes) and all(word in data for word in _GRID):
                 source = CSource(Path(path), SourceText(data))
                 yield from (found for f in source.functions if f.is_kernel for found in _cuda(source, f))
 

@@ -13,6 +13,7 @@ from kernelscope.diagrams.flow import draw
 from kernelscope.diagrams.model import Border, Box, Edge, Graph, Group
 from kernelscope.diagrams.parts import parts as apart
 from kernelscope.explain.document import Block, Diagram, Document, Heading, Line, Paragraph, Table
+from kernelscope.explain.execution_model import execution_model
 from kernelscope.explain.system_components import model_class, parts_of
 from kernelscope.explain.system_parts import (
     CACHE,
@@ -60,6 +61,7 @@ def system_architecture(
     blocks: list[Block] = [*pictures, Heading("Shown by"), Table(("From", "To", "By", "Source"), rows)]
     if len(parts.calls) > MOST_ROWS:
         blocks.append(Paragraph((Line(f"{len(parts.calls) - MOST_ROWS} more calls"),)))
+    blocks += execution_model(workspace, system, [str(reading.path) for reading in system.readings])
     notes = ["calls through objects that are chosen at run time only are missing"]
     if any(not call.is_certain for call in parts.calls):
         notes.append("? marks a call with several possible targets")

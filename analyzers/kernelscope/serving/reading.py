@@ -205,6 +205,7 @@ FINDERS: tuple[tuple[str, Finder], ...] = (
     ("topology.execution", execution.graph_conditions),
     ("topology.execution", execution.replays),
     ("topology.execution", execution.switched_off),
+    ("topology.execution", execution.compiled),
     ("topology.execution", execution.compiled_calls),
     ("components", shared_weights),
     ("components", registrars),
