@@ -38,34 +38,37 @@ def bind(run: Interpreter, scope: Scope, function: Function, args: Arguments, kw
     """
     node = function.definition.node
     assert isinstance(node, t.FunctionDef)
-    names = scope.names
     given = [function.receiver, *args] if function.is_bound else list(args)
-    rest = dict(kwargs)
+    return bind_to(run, scope, node.args, given, kwargs)
+
+
+def bind_to(run: Interpreter, scope: Scope, parameters: list[t.Param], given: list[Value], kwargs: Keywords) -> bool:
+    """The same for the parameters of a function or a lambda, in the scope that its body runs in."""
+    names, rest = scope.names, dict(kwargs)
     is_open = isinstance(kwargs, Open)
     unknown_from = next((i for i, a in enumerate(given) if isinstance(a, Unpacked)), None)
-    positional = [p for p in node.args if p.kind in ("positional", "normal")]
+    positional = [p for p in parameters if p.kind in ("positional", "normal")]
     is_whole = True
     for index, param in enumerate(positional):
         if unknown_from is not None and index >= unknown_from and param.name not in rest:
             names[param.name] = lost = Unknown("an argument of `*` that is not known")
             if run.trace is not None and index == unknown_from:  # the data, as a rule
-                path = function.definition.path
-                run.trace.passed_through(given[unknown_from], param.name, param.name_span, lost, path)
+                run.trace.passed_through(given[unknown_from], param.name, param.name_span, lost, scope.path)
         elif index < len(given):
             names[param.name] = _promised(param, given[index])
         elif param.name in rest:
             names[param.name] = _promised(param, rest.pop(param.name))
         else:
-            names[param.name] = _default(run, function, param, is_open)
+            names[param.name] = _default(run, scope, param, is_open)
             is_whole = is_whole and (is_open or param.default is not None)
-    for param in node.args:
+    for param in parameters:
         match param.kind:
             case "args":
                 names[param.name] = _rest(given[len(positional) :], unknown_from is None)
             case "keyword":
                 known = param.name in rest
                 given_here = _promised(param, rest.pop(param.name)) if known else None
-                names[param.name] = given_here if known else _default(run, function, param, is_open)
+                names[param.name] = given_here if known else _default(run, scope, param, is_open)
                 is_whole = is_whole and (known or is_open or param.default is not None)
             case "kwargs":
                 more = {k: v for k, v in rest.items() if not any(p.name == k for p in positional)}
@@ -102,12 +105,12 @@ def _promised(param: t.Param, value: Value) -> Value:
     return present(value) if is_there else value
 
 
-def _default(run: Interpreter, function: Function, param: t.Param, is_open: bool) -> Value:
+def _default(run: Interpreter, scope: Scope, param: t.Param, is_open: bool) -> Value:
     if param.default is None:
         return Opaque(param.name)
     run.quiet += 1
     try:
-        value = evaluate(run, Scope(function.definition.path, outer=function.closure), param.default)
+        value = evaluate(run, Scope(scope.path, outer=scope.outer), param.default)
     finally:
         run.quiet -= 1
     return _as_example(param.name, value) if is_open else value

@@ -15,7 +15,7 @@ from kernelscope import ops
 from kernelscope.dims import Dim
 from kernelscope.interp.administration import is_administration
 from kernelscope.interp.agreement import joined
-from kernelscope.interp.argument_binding import bind
+from kernelscope.interp.argument_binding import bind, bind_to
 from kernelscope.interp.attributes import SHAPING, shaping_method
 from kernelscope.interp.built_layers import built_layer
 from kernelscope.interp.expressions import elements, evaluate
@@ -28,7 +28,7 @@ from kernelscope.interp.message_passing import exchanged
 from kernelscope.interp.named_layers import kept_shape
 from kernelscope.interp.sequences import any_of
 from kernelscope.interp.several_kinds import without_lengths
-from kernelscope.interp.shares import within_share, within_steps
+from kernelscope.interp.shares import within_bounds, within_share, within_steps
 from kernelscope.interp.values import (
     Alike,
     Arguments,
@@ -191,7 +191,7 @@ def _call(run: Interpreter, target: Value, args: Arguments, kwargs: Keywords, sp
         case Sequential():
             return through(run, target.parts, args, kwargs, span)
         case LambdaValue():
-            return _call_lambda(run, target, args)
+            return _call_lambda(run, target, args, kwargs)
         case Partial():
             return call(run, target.target, [*target.args, *args], Open.together(target.kwargs, kwargs), span)
         case DType() if len(args) == 1:
@@ -287,7 +287,7 @@ def call_function(run: Interpreter, function: Function, args: Arguments, kwargs:
             if _only_loads(run, function, args, kwargs):
                 result = within_steps(run, LOADING_STEPS, lambda: followed(run, scope, node))
             else:
-                result = followed(run, scope, node)
+                result = within_bounds(run, node, lambda: followed(run, scope, node))
         result = _opened(result) if is_open else result
     finally:
         run.contexts.within -= of_file
@@ -397,10 +397,9 @@ def _has_numbers(value: Value) -> bool:
     return isinstance(value, Number) and value.is_integer
 
 
-def _call_lambda(run: Interpreter, target: LambdaValue, args: Arguments) -> Value:
+def _call_lambda(run: Interpreter, target: LambdaValue, args: Arguments, kwargs: Keywords) -> Value:
     scope = Scope(target.closure.path, target.closure.function, {}, target.closure)
-    for param, value in zip(target.node.args, args, strict=False):
-        scope.names[param.name] = value
+    bind_to(run, scope, target.node.args, list(args), kwargs)
     return evaluate(run, scope, target.node.body)
 
 

@@ -98,6 +98,8 @@ class Interpreter:
     """How many other functions than constructors run while an object is built."""
     running: list[Scope] = field(default_factory=list[Scope])
     """The functions that are running, the one that is looked at first."""
+    heavy: set[t.FunctionDef] = field(default_factory=set[t.FunctionDef])
+    """Functions of which one call took more steps than are left to the others."""
     frames: int = 0
     root_frame: int = 0
     """The number of the call that is looked at."""

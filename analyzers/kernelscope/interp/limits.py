@@ -20,6 +20,9 @@ LOADING_STEPS = 6_000
 """The most that a method of a class elsewhere is followed that is given nothing to compute with: it makes an object or
 loads one, and what comes behind it matters more."""
 
+HEAVY_STEPS = 12_000
+"""The most that a call is followed of a function that has ended another one: its callers come to what stands behind."""
+
 GUARD_SECONDS = 60.0
 """Ends what steps do not measure. Far out: only a function that would never end reaches it."""
 

@@ -284,7 +284,13 @@ def _is_as_before(node: t.Node, name: str) -> bool:
     value = node.value
     while isinstance(value, t.Call) and isinstance(value.func, t.Attribute) and value.func.attr in KEEPING:
         value = value.func.value
-    return isinstance(value, t.Name) and value.id == name
+    match value:
+        case t.Name(id=kept):
+            return kept == name
+        case t.IfExp(body=t.Name(id=one), orelse=t.Name(id=other)):  # `keys = queries if keys is None else keys`
+            return name in (one, other)
+        case _:
+            return False
 
 
 def _is_of_no_tensor(method: str, args: Sequence[t.Expr]) -> bool:

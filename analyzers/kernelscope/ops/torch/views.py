@@ -73,6 +73,16 @@ def resize_as_(self: Value, other: Value) -> Shape:
     return tensor(other).shape
 
 
+@rule("T.set_", kind="view", name="set_", label="the memory of another tensor, in sizes of its own")
+def set_(
+    self: Value, source: Value = None, storage_offset: Value = 0, size: Value = None, stride: Value = None
+) -> Shape:
+    """The sizes that are given, or those of another tensor; nothing is left of a tensor that is given none of them."""
+    if size is not None:
+        return Shape(sizes(size))
+    return Shape((dim(0),)) if source is None else tensor(source).shape
+
+
 def _in_shape(shape: Shape, wanted: Shape, facts: Facts) -> Shape:
     """What is asked for; of -1 among sizes of which not all are known nothing is told."""
     if wanted.dims is not None:
