@@ -25,3 +25,16 @@ template <typename T>
 __global__ void next_of_any_type(const T *in, T *out) {
   out[threadIdx.x] = in[threadIdx.x + 1];  //: in load: partially coalesced (misaligned; how many sectors depends on the size of the type) | out store: coalesced (whatever the size of the type)
 }
+
+// Bits of a number that the launch gives are counted; those of what nobody knows are not.
+//@ block 128
+__global__ void rotated_lanes(unsigned char *bins, unsigned char *out, int n) {
+  extern __shared__ unsigned char counts[];
+  const int bits = __ffs(blockDim.x) - 3;
+  const int turned = (threadIdx.x & (1 << bits) - 1) << 2 | (threadIdx.x >> bits);
+  counts[256 * turned] = 0;  //: counts store: 32-way bank conflict
+  counts[turned] = 31 - __clz(blockDim.x) + __popc(blockDim.x);  //: counts store: conflict-free
+  __syncthreads();
+  out[threadIdx.x] = counts[(n >> __clz(n)) + threadIdx.x];  //: out store: coalesced (stride 1, 1 byte/lane) | counts load: not known: threadIdx.x goes into it in a way that is not followed
+  out[threadIdx.x * (39 - __clz(blockDim.x))] = counts[threadIdx.x * __popc(blockDim.x)];  //: out store: uncoalesced (strided, 15 bytes stride, 7 % of sectors used) | counts load: conflict-free
+}

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from kernelscope.dims import Dim, TooLarge, maximum, minimum
+from kernelscope.dims import Dim, TooLarge, dim, maximum, minimum
 from kernelscope.kernels.cuda.warp.expressions import evaluate
 from kernelscope.kernels.cuda.warp.machine import Machine, written_name
 from kernelscope.kernels.cuda.warp.names import Names
@@ -171,6 +171,18 @@ def _nothing(m: Machine, node: t.Call, names: Names) -> Value | None:
     return Data(next((why for value in values if (why := m.varying(value))), ""))
 
 
+def _of_bits(count: Callable[[int], int]) -> Rule:
+    """What is counted of the bits of a number of 32 bits, where the number is one that the launch gives."""
+
+    def rule(m: Machine, node: t.Call, names: Names) -> Value | None:
+        values = _values(m, node, names)
+        number = m.known(values[0].d).const if len(values) == 1 and isinstance(values[0], Int) else None
+        told = Int(dim(count(number & 0xFFFFFFFF))) if number is not None else None
+        return told or Data(next((why for value in values if (why := m.varying(value))), ""))
+
+    return rule
+
+
 def _fragment(kind: str, place: int) -> Rule:
     """`wmma::load_matrix_sync(fragment, p, stride)`: the warp moves a tile, of which the source gives lanes nothing."""
 
@@ -276,7 +288,10 @@ INTRINSICS: dict[str, Rule] = {
     **_each("sin cos sinf cosf __sinf __cosf sincosf tanh tanhf erf erff", _nothing),
     **_each("fabs fabsf abs fmin fmax fminf fmaxf floor floorf ceil ceilf round roundf rintf lrintf", _nothing),
     **_each("trunc truncf isnan isinf isfinite fma fmaf __fmaf_rn __fdividef __frcp_rn __frsqrt_rn", _nothing),
-    **_each("__fsqrt_rn __popc __popcll __clz __clzll __ffs __ffsll __brev __dp4a __byte_perm __vadd4", _nothing),
+    **_each("__fsqrt_rn __popcll __clzll __ffsll __brev __dp4a __byte_perm __vadd4", _nothing),
+    "__popc": _of_bits(int.bit_count),
+    "__clz": _of_bits(lambda bits: 32 - bits.bit_length()),
+    "__ffs": _of_bits(lambda bits: (bits & -bits).bit_length()),
     **_each("__int2float_rn __float2int_rn __float2uint_rn __uint2float_rn", _nothing),
 }
 """Names that CUDA, the C library and cooperative groups define; projects' own functions of a name are followed."""
