@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Callable
 from pathlib import Path
 
-from kernelscope.serving import evictions, execution, pruning, registries, service, victims
+from kernelscope.serving import constraints, evictions, execution, pruning, registries, service, victims
 from kernelscope.serving.c_functions import CSource
 from kernelscope.serving.channels import channels, links, uses
 from kernelscope.serving.claims import PythonSource
@@ -340,3 +340,22 @@ def test_names_that_calls_register_with_module_and_class(source: Source) -> None
     }
     few = registries.registries(source(text.format("far link")))
     assert [r.name for r in few] == ["Models.register_model"]
+
+
+def test_what_a_class_lets_through_is_listed(source: Source) -> None:
+    text = """
+    class OvenConfig:
+        _modes = frozenset({"bake", "grill"})
+        levels: tuple = (1, 2)
+
+        def check(self):
+            if self.mode not in self._modes:
+                raise ValueError(self.mode)
+            assert self.level in self.levels
+            assert self.dish in self.dishes
+    """
+    assert [c.condition for c in constraints.constraints(source(text))] == [
+        'self.mode in self._modes, where _modes = {"bake", "grill"}',
+        "self.level in self.levels, where levels = (1, 2)",
+        "self.dish in self.dishes",
+    ]

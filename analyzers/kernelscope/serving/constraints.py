@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from kernelscope.results import Location
 from kernelscope.serving.claims import MAX_SOURCE, PythonSource, literal
-from kernelscope.serving.guards import Guard, denied, guard_text, last_name
+from kernelscope.serving.guards import Guard, denied, guard_text, inside_of, last_name
 from kernelscope.serving.parameters import FIELD_CALLS
 from kernelscope.serving.pieces import by_function
 from kernelscope.serving.sections import words
@@ -252,14 +252,26 @@ def _where_given(test: t.Expr) -> tuple[t.Expr, t.Expr] | None:
 
 
 def _listed(source: PythonSource, node: t.Expr) -> str:
-    """What a collection holds that the module binds to the name."""
-    for statement in source.module.body if isinstance(node, t.Name) else ():
-        match statement:
-            case t.Assign(targets=[t.Name(id=name)], value=(t.Set() | t.List() | t.Tuple()) as value):
-                if isinstance(node, t.Name) and name == node.id:
-                    return f", where {name} = {source.quote(value)}"
-            case _:
-                pass
+    """What a collection holds that the module binds to the name, or its class to the attribute."""
+    match node:
+        case t.Name(id=name):
+            held = [s for s in source.module.body if isinstance(s, t.Assign | t.AnnAssign)]
+        case t.Attribute(value=t.Name(id="self" | "cls"), attr=name):
+            around = [s.node for s in source.module.classes() if s.node.span.start < node.span.start < s.node.span.end]
+            stored = list(inside_of(around[-1], t.Assign, t.AnnAssign)) if around else []
+            targets = [s.targets[0] if isinstance(s, t.Assign) else s.target for s in stored]
+            if any(isinstance(target, t.Attribute) and target.attr == name for target in targets):
+                return ""  # objects may hold another
+            held = [s for s in stored if around and s in around[-1].body]
+        case _:
+            return ""
+    for statement in held:
+        target = statement.targets[0] if isinstance(statement, t.Assign) else statement.target
+        value = statement.value
+        if isinstance(value, t.Call) and t.dotted(value.func) in ("frozenset", "set", "tuple") and len(value.args) == 1:
+            value = value.args[0]
+        if isinstance(target, t.Name) and target.id == name and isinstance(value, t.Set | t.List | t.Tuple):
+            return f", where {name} = {source.quote(value)}"
     return ""
 
 
