@@ -10,6 +10,7 @@ from kernelscope.serving import constraints, evictions, execution, pruning, regi
 from kernelscope.serving.c_functions import CSource
 from kernelscope.serving.channels import channels, links, uses
 from kernelscope.serving.claims import PythonSource
+from kernelscope.serving.condensing import MAX_STEP, Condenser
 from kernelscope.serving.failures import failures
 from kernelscope.serving.parameters import parameters
 from kernelscope.serving.preferences import preferences
@@ -359,3 +360,21 @@ def test_what_a_class_lets_through_is_listed(source: Source) -> None:
         "self.level in self.levels, where levels = (1, 2)",
         "self.dish in self.dishes",
     ]
+
+
+def test_a_long_comparison_keeps_what_it_is_compared_with(source: Source) -> None:
+    text = """
+    def fits(self, letter):
+        return len(self.bag) < self.most_letters and (
+            sum([self.pages_needed(len(other.words)) for other in self.bag.letters_of_today + [letter]])
+            + sum([self.pages_needed(len(other.words)) for other in self.letters_of_yesterday])
+            <= self.rack.most_pages
+        )
+    """
+    one = source(text)
+    (function,) = one.module.functions()
+    first, second = [step.line for step in Condenser(one).block(function.node.body)]
+    assert first == "return len(self.bag) < self.most_letters"
+    assert second.startswith("  and sum([self.pages_needed(len(other.words))")
+    assert second.endswith("… <= self.rack.most_pages")
+    assert len(second) <= len("  and ") + MAX_STEP

@@ -59,7 +59,7 @@ class Condenser:
             case t.For():
                 return _under(f"for {quote(node.target)} in {quote(node.iter)}:", node, self.block(node.body))
             case t.While():
-                return _under(f"while {quote(node.test, MAX_TEST)}:", node, self.block(node.body))
+                return _under(f"while {self._test(node.test, MAX_TEST)}:", node, self.block(node.body))
             case t.With():
                 held = ", ".join(quote(item.context_expr) for item in node.items)
                 return _under(f"with {held}:", node, self.block(node.body))
@@ -80,7 +80,7 @@ class Condenser:
         done, otherwise = self.block(node.body), self._otherwise(node.orelse)
         if not otherwise and not done:
             return []
-        return [*_under(f"if {self.source.quote(node.test, MAX_TEST)}:", node, done), *otherwise]
+        return [*_under(f"if {self._test(node.test, MAX_TEST)}:", node, done), *otherwise]
 
     def _otherwise(self, body: list[t.Stmt]) -> list[Step]:
         if len(body) == 1 and isinstance(body[0], t.If):
@@ -106,8 +106,16 @@ class Condenser:
 
     def _operand(self, value: t.Expr) -> str:
         """An operand of `and` or `or`, in brackets where it is one itself."""
-        text = self.source.quote(value, MAX_STEP)
+        text = self._test(value, MAX_STEP)
         return f"({text})" if isinstance(value, t.BoolOp) else text
+
+    def _test(self, test: t.Expr, longest: int) -> str:
+        """A test in the source's words; of a long comparison the left side is cut, not what it is compared with."""
+        text = self.source.quote(test, longest)
+        if not isinstance(test, t.Compare) or len(test.ops) != 1 or not text.endswith("…"):
+            return text
+        bound = f" {test.ops[0]} {self.source.quote(test.comparators[0], longest // 2)}"
+        return f"{self.source.quote(test.left, longest - len(bound))}{bound}"
 
     def _text(self, node: t.Stmt) -> str:
         quote = self.source.quote
