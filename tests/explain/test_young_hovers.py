@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from kernelscope.analysis import Analysis
-from kernelscope.explain.hovers import MOST_READ_WHILE_YOUNG, UNREAD
+from kernelscope.explain.hovers import MOST_READ_WHILE_YOUNG, UNREAD, Hovers
 from kernelscope.results import Hover
 from kernelscope.turns import Turns
 from kernelscope.workspace.files import Files
@@ -99,3 +99,21 @@ def test_what_takes_a_parse_is_told_after_a_pause(young: Analysis, name: str, ti
 def test_a_name_that_the_function_binds_is_not_what_is_imported(young: Analysis) -> None:
     told = hover(young, "Wide", 4)
     assert told is None or told.signature != "class Wide(object)"
+
+
+def test_what_a_reading_ends_with_keeps_no_later_one_from_being_begun(
+    young: Analysis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pauses: list[Callable[[], None]] = []
+    young.beside = pauses.append
+    assert hover(young, "twice") is not None
+    with monkeypatch.context() as patched:
+        patched.setattr(Hovers, "_told", _interrupted)
+        with pytest.raises(InterruptedError):
+            pauses.pop()()
+    hover(young, "twice")
+    assert len(pauses) == 1
+
+
+def _interrupted(hovers: Hovers, path: Path, offset: int) -> None:
+    raise InterruptedError(path, offset)

@@ -89,14 +89,14 @@ class Hovers:
 
     def _read_later(self, path: Path, offset: int) -> None:
         """In a pause, what the last hovers wanted is read."""
+        is_one_more = len(self._wanted) < MOST_WANTED
         self._wanted.append((path, offset))
-        if len(self._wanted) == 1:
-            self._parts.beside(self._read_wanted)
+        if is_one_more:
+            self._parts.beside(self._read_last)
 
-    def _read_wanted(self) -> None:
-        while self._wanted:
-            self._told(*self._wanted[-1])
-            self._wanted.pop()
+    def _read_last(self) -> None:
+        if self._wanted:
+            self._told(*self._wanted.pop())
 
     def _unread(self, module: Module, path: Path, offset: int) -> Hover | None:
         """The head of what a name is imported from, which takes no parse; else that it is not read yet."""
