@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, field
 
 from kernelscope.dims import dim
-from kernelscope.interp.agreement import NOT_TOLD
+from kernelscope.interp.agreement import DIFFERENT_RANKS, NOT_TOLD
 from kernelscope.interp.flow import Returns, execute
 from kernelscope.interp.interpreter import Interpreter
 from kernelscope.interp.limits import OutOfBudget
@@ -291,8 +291,9 @@ def _without_batch(node: t.FunctionDef, name: str) -> int:
 
 
 def _is_open(value: Value) -> bool:
+    """Whether nobody tells the rank of a tensor; of one that is given with several no single one is found."""
     value = present(value)
-    return isinstance(value, Tensor) and value.rank is None
+    return isinstance(value, Tensor) and value.rank is None and value.shape.reason != DIFFERENT_RANKS
 
 
 def _is_of_any_rank(value: Value) -> bool:
