@@ -26,6 +26,7 @@ KINDS_OF_WORK = 3
 """So many cases of a switch over a task's kind make a kernel that loops over tasks a megakernel."""
 _OVER_BLOCKS = re.compile(rb"\bfor\s*\([^;]*=\s*blockIdx\.x\s*;[^;]*;[^;{)]*\+=\s*gridDim\.x\s*\)")
 _GRID = (b"blockIdx", b"gridDim")
+_PROGRAMS = (b"triton", b"program_id")
 _SWITCH = re.compile(rb"\bswitch\s*\(")
 _CASE = re.compile(rb"\bcase\b[^:;]*:")
 
@@ -52,16 +53,17 @@ def _line(claim: Claim) -> Line:
 def _kernels(workspace: Workspace, paths: list[str]) -> Iterator[tuple[str, Line]]:
     """Kernels whose blocks take one piece of work after the other."""
     for path in paths:
+        data = workspace.files.read(path)
+        if not isinstance(data, bytes) or not any(all(word in data for word in words) for words in (_GRID, _PROGRAMS)):
+            continue  # the facts of five thousand files would take twelve seconds
         facts = workspace.index.facts(path)
         defs = facts.defs if facts is not None else ()
         triton = {d.name for d in defs if d.kind is DefKind.FUNCTION and "jit" in d.detail and "triton" in d.detail}
         if triton:
             yield from _triton(workspace, path, triton)
         elif any(d.kind is DefKind.CUDA_KERNEL for d in defs) and Path(path).suffix in CUDA_SUFFIXES:
-            data = workspace.files.read(path)
-            if isinstance(data, bytes) and all(word in data for word in _GRID):
-                source = CSource(Path(path), SourceText(data))
-                yield from (found for f in source.functions if f.is_kernel for found in _cuda(source, f))
+            source = CSource(Path(path), SourceText(data))
+            yield from (found for f in source.functions if f.is_kernel for found in _cuda(source, f))
 
 
 def _triton(workspace: Workspace, path: str, kernels: set[str]) -> Iterator[tuple[str, Line]]:
