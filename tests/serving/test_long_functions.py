@@ -21,7 +21,7 @@ from kernelscope.serving.parameters import parameters
 from kernelscope.serving.procedures import procedures
 from kernelscope.serving.processes import running_classes
 from kernelscope.serving.reading import read_python
-from kernelscope.serving.stretches import MAX_STEPS
+from kernelscope.serving.stretches import MAX_STEPS, stretches
 from kernelscope.serving.system import join
 from kernelscope.syntax.python import tree as t
 
@@ -315,3 +315,7 @@ def test_what_is_worked_out_before_a_call_is_told(source: Source) -> None:
     """
     (found,) = (p for p in procedures(source(text)) if p.section != "components")
     assert found.steps == "return ceil(letter.words + letter.answer, self.page_size)"
+
+
+def test_a_function_of_no_steps_is_one_stretch_of_nothing() -> None:
+    assert stretches([]) == [([], [])]

@@ -22,7 +22,7 @@ def stretches(steps: Sequence[Step]) -> list[Stretch]:
     bounds = _bounds(steps)
     found: list[Stretch] = []
     for start, end in pairwise(bounds[: MOST_STRETCHES + 1]):
-        heads = _heads(steps, start)
+        heads = _heads(steps, start) if start else []
         lines = [*(step.line for step in heads), *(step.line for step in steps[start:end])]
         if start:
             lines.insert(len(heads), "  " * steps[start].depth + "…")
