@@ -42,7 +42,7 @@ def execution_model(workspace: Workspace, system: System, paths: list[str]) -> l
     }
     lines = [Line(f"{name}: {line.text}", line.location) for name, lines in found.items() for line in lines[:MAX_LINES]]
     if not lines:
-        lines = [Line("Eager: no graph is captured, nothing compiled, no kernel loops over its work")]
+        lines = [Line("Eager: no captured graph, no compiled code and no kernel that loops over its work was found")]
     return [Heading("Execution model"), Paragraph(tuple(lines))]
 
 

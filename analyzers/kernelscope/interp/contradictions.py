@@ -22,7 +22,7 @@ from kernelscope.interp.values import Scope, Value
 from kernelscope.ops import ShapeError
 from kernelscope.results import Span
 from kernelscope.syntax.python import tree as t
-from kernelscope.syntax.python.blocks import may_end
+from kernelscope.syntax.python.blocks import expects_errors, may_end
 from kernelscope.syntax.python.lower import Scope as SourceScope
 from kernelscope.workspace.modules import Definition
 from kernelscope.workspace.workspace import Workspace
@@ -107,7 +107,7 @@ def _always_run(node: t.FunctionDef) -> set[Span]:
         statement = pending.pop()
         match statement:
             case t.With():
-                if not any(_is_given_exceptions(item.context_expr) for item in statement.items):
+                if not any(expects_errors(item.context_expr) for item in statement.items):
                     pending += reversed(statement.body)
             case t.Assign() | t.AnnAssign() | t.AugAssign() | t.ExprStmt() | t.Return():
                 found |= _evaluated(statement)
@@ -116,19 +116,6 @@ def _always_run(node: t.FunctionDef) -> set[Span]:
             case _:
                 pass
     return found
-
-
-def _is_given_exceptions(manager: t.Expr) -> bool:
-    """Whether a context manager is told of errors, which it then expects or lets pass: `raises`, `assertRaises`,
-    `suppress`."""
-    if not isinstance(manager, t.Call):
-        return False
-    given = [*manager.args, *(keyword.value for keyword in manager.keywords)]
-    given += [element for each in given if isinstance(each, t.Tuple) for element in each.elts]
-    names = [
-        each.id if isinstance(each, t.Name) else each.attr for each in given if isinstance(each, t.Name | t.Attribute)
-    ]
-    return any(name.endswith(("Error", "Exception")) for name in names)
 
 
 def _evaluated(statement: t.Stmt) -> set[Span]:

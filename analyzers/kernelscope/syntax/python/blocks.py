@@ -10,6 +10,17 @@ def may_end(statement: t.Stmt) -> bool:
     return any(isinstance(n, t.Return | t.Raise | t.Break | t.Continue | t.Assert | t.Try) for n in t.walk(statement))
 
 
+def expects_errors(manager: t.Expr) -> bool:
+    """Whether a context manager is told of errors, which it then expects or lets pass: `raises(KeyError)`,
+    `assertRaises`, `suppress`."""
+    if not isinstance(manager, t.Call):
+        return False
+    given = [*manager.args, *(keyword.value for keyword in manager.keywords)]
+    given += [element for each in given if isinstance(each, t.Tuple) for element in each.elts]
+    names = (t.dotted(each) or "" for each in given)
+    return any(name.endswith(("Error", "Exception")) for name in names)
+
+
 def start_of_way_to(body: list[t.Stmt], start: int, place: int) -> int:
     """From where on whoever comes there comes to a statement as well: `start`, that of the body, or later."""
     while True:
