@@ -31,6 +31,9 @@ SIDE_BY_SIDE = re.compile(rf"{_EACH}(?:\s*[,;]\s*{_EACH})+")
 """Several tensors with the sizes of each: `pos: [S], k: [B, H, S, D]`."""
 ONE_SIZE = re.compile(r"`*[(\[](#?\w+),?[)\]]`*\W*$")
 """The last that is said of something."""
+FIRST = re.compile(r"\s*`*\[[^\[\]]*\](?!.*\[\w+\])|\s*`+[(\[]")
+"""Sizes as code is written, before all else that is said of something: `[tokens, width] bf16`, but not a text with
+special words, `[CLS] the dog [SEP]`."""
 COMMA = re.compile(r",(?![^(]*\))")
 """Between two sizes, not within one: `max(a, b)`."""
 TIMES = re.compile(r"\s*(?<![A-Za-z])[xX×](?![A-Za-z])\s*")
@@ -111,6 +114,7 @@ NO_SIZES = {
 CONTENTS = (
     {"x", "y"}, {"x0", "y0"}, {"x1", "y1"}, {"x_min", "y_min"}, {"left", "right"}, {"top", "bottom"}, {"start", "end"},
     {"row", "col"}, {"q", "k", "v"}, {"query", "key"}, {"mean", "std"}, {"sin", "cos"}, {"r", "g", "b"},
+    {"min", "max"}, {"low", "high"},
 )  # fmt: skip
 """What stands together in brackets as the parts of something."""
 SIZE_WORDS = {
@@ -312,9 +316,15 @@ def _bare(text: str, is_tensor: bool, at_start: bool = False, anywhere: bool = F
     shape = None if found is None else _only(found, text)
     if found is None or shape is None or SEVERAL.search(text, 0, found.start()):
         return None
-    if shape.least_rank < SURE and not is_tensor:
+    is_sure = is_tensor or (anywhere and FIRST.match(text) is not None and not _is_range(shape))
+    if shape.least_rank < SURE and not is_sure:
         return None
-    return shape if _names_sizes(shape, is_tensor) else None
+    return shape if _names_sizes(shape, is_sure) else None
+
+
+def _is_range(shape: Shape) -> bool:
+    """Whether what stands in brackets is where numbers begin and end, `[0, vocab_size)`, and not the sizes of them."""
+    return any(isinstance(size, Dim) and size.const == 0 for size in shape.head)
 
 
 def _listed(text: str) -> Shape | None:
