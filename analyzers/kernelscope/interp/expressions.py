@@ -224,9 +224,9 @@ def conditional(run: Interpreter, scope: Scope, node: t.IfExp, bound_to: str = "
         value = evaluate(run, scope, taken)
         return _chosen_by_default(run, scope, value, untaken, bound_to) if scope.is_usual(node.test) else value
     with test.holding(True):
-        one, of_one, names_of_one = evaluate(run, scope, node.body), run.known.facts, scope.names
+        one, of_one, names_of_one = _of_way(run, scope, node.body), run.known.facts, scope.names
     with test.holding(False):
-        other, of_other, names_of_other = evaluate(run, scope, node.orelse), run.known.facts, scope.names
+        other, of_other, names_of_other = _of_way(run, scope, node.orelse), run.known.facts, scope.names
     run.learn(known_either_way(run, scope, (names_of_one, of_one), (names_of_other, of_other)))
     if (extreme := _extreme(run, scope, node, one, other)) is not None:
         return extreme
@@ -234,6 +234,16 @@ def conditional(run: Interpreter, scope: Scope, node: t.IfExp, bound_to: str = "
     name = bound_to if bound_to in called or not called else called[0]
     met = Join(run.symbols, scope, test.name, facts=(of_one, of_other)).values(name or NAMELESS, one, other)
     return _cut_to_extremes(run, scope, node.test, (one, other), met)
+
+
+def _of_way(run: Interpreter, scope: Scope, node: t.Expr) -> Value:
+    """What one way of a choice gives, if a trial may not pass it by."""
+    try:
+        return evaluate(run, scope, node)
+    except ShapeError as error:
+        if run.symbols.trial is None or not run.symbols.trial.may_avoid:
+            raise
+        return Unknown(error.message)
 
 
 def _chosen_by_default(run: Interpreter, scope: Scope, value: Value, untaken: t.Expr, bound_to: str) -> Value:

@@ -68,10 +68,11 @@ def settle_ranks(run: Interpreter, scope: Scope, node: t.FunctionDef, guessed: S
             unknown = Tensor(Shape.unknown(NOT_TOLD), present(value).dtype)
             scope.names[name] = Maybe(unknown, value.name) if isinstance(value, Maybe) else unknown
     names = [p.name for p in node.args if _is_open(scope.names.get(p.name))]
+    several = [name for name in names if present(scope.names[name]).shape.reason == DIFFERENT_RANKS]
     if any(_has_any_number_in_front(scope.names[name]) for name in names):
         return  # so what is given beside it has no certain rank either
     trials = _Trials(run, scope, node, min(most, run.tried + FUNCTION_STEPS))
-    names = [name for name in names if not trials.take_proven(name)]
+    names = [name for name in names if name in several or not trials.take_proven(name)]
     names = [name for name in names if name not in run.uses(node).asked]
     items = open_items(run, scope, node)
     scope.names |= {item.place: scope.names[item.holder][item.key] for item in items}
@@ -97,6 +98,8 @@ class _Candidates:
     is_for_many: bool = False
     """Whether it meets other tensors in arithmetic, or a layer takes its rows: a vector goes with all of that, so that
     nothing odd about it says little where it may have more dims."""
+    is_of_several: bool = False
+    """Whether callers are seen to give several ranks: only one that all ways through the body need is then its."""
     is_for_any_axes: bool = False
     """Whether layers slide over it whatever rank it has."""
     may_lack_batch: bool = False
@@ -106,10 +109,16 @@ class _Candidates:
         """Whether with no rank the function goes on, as long as what layers get has a batch."""
         return not (self.left or self.surprises or self.may_lack_batch)
 
+    def are_told_apart_no_more(self) -> bool:
+        """Whether so many will do that no single one is found."""
+        return list(self.surprises.values()).count(0) > 1 or (self.is_of_several and len(self.surprises) > 1)
+
     def best(self) -> int | None:
         """The only rank with the fewest surprises; where all others cannot be, one that many tensors have."""
         if self.is_for_any_axes:
             return None
+        if self.is_of_several:
+            return next(iter(self.surprises)) if len(self.surprises) == 1 and not self.left else None
         if not self.surprises and len(self.left) == 1:
             rank = next(iter(self.left))
             return rank if rank in LIKELY else None
@@ -139,12 +148,19 @@ class _Trials:
         """Give the parameters their ranks."""
         added = _computed_with(self.node)
         rows = {name for name in names if present(self.scope.names[name]).shape.tail}
-        candidates = {name: _Candidates(dict.fromkeys(LIKELY, 0), is_for_many=name in added | rows) for name in names}
+        candidates = {
+            name: _Candidates(
+                dict.fromkeys(LIKELY, 0),
+                is_for_many=name in added | rows,
+                is_of_several=present(self.scope.names[name]).shape.reason == DIFFERENT_RANKS,
+            )
+            for name in names
+        }
         for steps in (FIRST_STEPS, TRIAL_STEPS):  # all a little before one is tried far: what is found helps the others
             for name in list(candidates):
                 called = self.called(name)
                 rank = self.rank(name, called, candidates[name], steps)
-                if rank is None and candidates[name].is_none_left():
+                if rank is None and candidates[name].is_none_left() and not candidates[name].is_of_several:
                     candidates[name].left, candidates[name].may_lack_batch = dict.fromkeys(LIKELY, 0), True
                     rank = self.rank(name, called, candidates[name], steps)
                 if rank is not None:
@@ -210,12 +226,12 @@ class _Trials:
         given = sizes_in(self.scope.names.values())
         ranks = sorted((rank for rank in candidates.left if rank >= least), key=lambda rank: candidates.left[rank])
         left: dict[int, int] = {}
-        while ranks and run.tried <= self.most and list(surprises.values()).count(0) < 2:
+        while ranks and run.tried <= self.most and not candidates.are_told_apart_no_more():
             rank = ranks.pop(0)
-            limit = min(surprises.values(), default=MOST_SURPRISES)
+            limit = MOST_SURPRISES if candidates.is_of_several else min(surprises.values(), default=MOST_SURPRISES)
             if candidates.left.get(rank, 0) > limit:
                 continue
-            trial = Trial(tuple(self.prefixes), given, self.found, limit)
+            trial = Trial(tuple(self.prefixes), given, self.found, limit, candidates.is_of_several)
             begun: set[Span] = set()
             values = {name: _with_rank(value, called, rank)}
             items, lone = self.items.values(), candidates.may_lack_batch
@@ -291,9 +307,8 @@ def _without_batch(node: t.FunctionDef, name: str) -> int:
 
 
 def _is_open(value: Value) -> bool:
-    """Whether nobody tells the rank of a tensor; of one that is given with several no single one is found."""
     value = present(value)
-    return isinstance(value, Tensor) and value.rank is None and value.shape.reason != DIFFERENT_RANKS
+    return isinstance(value, Tensor) and value.rank is None
 
 
 def _is_of_any_rank(value: Value) -> bool:

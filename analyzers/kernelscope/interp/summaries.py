@@ -153,10 +153,10 @@ def _held(run: Interpreter, names: list[str], numbers: Collection[int]) -> dict[
 
 
 def _tried(trial: Trial | None, form: Form) -> Hashable:
-    """Which names are those of a rank that is tried, and which were given."""
+    """Which names are those of a rank that is tried, and which were given; whether what contradicts it is avoided."""
     if trial is None:
         return None
-    return tuple((name.startswith(trial.prefixes), name in trial.given) for name in form.names)
+    return trial.may_avoid, tuple((name.startswith(trial.prefixes), name in trial.given) for name in form.names)
 
 
 def _is_of_its_own(run: Interpreter, scope: Scope, node: t.FunctionDef) -> bool:

@@ -32,6 +32,8 @@ class Trial:
     """What those were called that were found so and have names of the function now."""
     limit: int
     """With more surprises than this it need not go on."""
+    may_avoid: bool = False
+    """Whether a way that contradicts what is tried is one that is not gone then, as long as there is another."""
     surprises: int = 0
     """Sizes that have nothing to do with each other and must agree; tensors that become larger by what is tried."""
     is_for_any_axes: bool = False

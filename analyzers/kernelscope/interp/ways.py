@@ -18,6 +18,7 @@ from kernelscope.interp.interpreter import Interpreter
 from kernelscope.interp.joins import Join
 from kernelscope.interp.limits import NoSuchWay
 from kernelscope.interp.values import Scope, Value, has_unknown_length, present
+from kernelscope.ops import ShapeError
 from kernelscope.syntax.python import tree as t
 from kernelscope.tensor import Tensor
 
@@ -50,6 +51,12 @@ def take(run: Interpreter, scope: Scope, mark: int, go: Callable[[], bool], is_a
         del scope.loops[loops:]
         if is_apart:
             run.forget_since(run.moment)
+    except ShapeError:
+        trial = run.symbols.trial
+        if trial is None or not trial.may_avoid:
+            raise
+        ended = True
+        del scope.loops[loops:]
     contents = run.changes.since(mark)
     return Way(scope.names, run.known, contents, run.changes.undo(mark)), ended
 
