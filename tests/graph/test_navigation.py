@@ -315,6 +315,35 @@ def test_call_hierarchy_climbs_from_the_kernel_to_the_model(analysis: Analysis) 
     ]
 
 
+def test_callers_in_tests_come_last(workspace: Workspace) -> None:
+    """Who climbs from a kernel wants the model first; its tests are often the first that the index reads."""
+    files = workspace(
+        """
+## a_tests/tests/use.py
+from nets.ops import scale
+def check():
+    scale(1)
+## a_tests/test_use.py
+from nets.ops import scale
+def check_again():
+    scale(1)
+## nets/__init__.py
+## nets/ops.py
+def scale(x):
+    return x
+## z_model.py
+from nets.ops import scale
+def forward(x):
+    return scale(x)
+"""
+    )
+    made = Analysis([Path(files.roots[0])])
+    made.index()
+    calls = made.incoming_calls(*cursor(made, "nets/ops.py: def ‸scale"))
+    assert calls[0].symbol.name == "forward"
+    assert {call.symbol.name for call in calls[1:]} == {"check", "check_again"}
+
+
 def test_outgoing_calls_pass_through_operators(analysis: Analysis) -> None:
     calls = analysis.outgoing_calls(*cursor(analysis, "app/layers.py: def ‸scale"))
     assert [(c.symbol.name, str(c.symbol.location), [str(s) for s in c.sites]) for c in calls] == [

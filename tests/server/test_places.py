@@ -46,6 +46,8 @@ def asked(client: Client, method: str, line: int, character: int) -> Any:
 def test_a_file_that_has_gone_is_no_place(at_work: Client) -> None:
     (item,) = asked(at_work, "textDocument/prepareCallHierarchy", 3, 5)
     until(lambda: at_work.ask("callHierarchy/outgoingCalls", {"item": item}))
+    (call,) = at_work.ask("callHierarchy/outgoingCalls", {"item": item})
+    assert call["to"]["detail"] == "helpers.py"  # there may be several of that name
     assert len(asked(at_work, "textDocument/definition", 4, 13)) == 1
     (Path(at_work.root or "") / "helpers.py").unlink()
     assert asked(at_work, "textDocument/definition", 4, 13) == []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from kernelscope.graph.file_roles import is_test
 from kernelscope.graph.kinds import LEAVES, Edge, Node, NodeKind
 from kernelscope.graph.operator_graph import OperatorGraph
 from kernelscope.graph.places import Places
@@ -24,7 +25,8 @@ def outgoing(graph: OperatorGraph, node: Node, places: Places) -> list[Call]:
 
 
 def _calls(node: Node, edges: Callable[[Node], list[Edge]], places: Places, inward: bool) -> list[Call]:
-    """Neighbours that are functions or kernels; launches, operators and bindings between are passed through."""
+    """Neighbours that are functions or kernels, those of tests last; launches, operators and bindings between are
+    passed through."""
     sites: dict[Node, list[Location]] = {}
     seen: set[Node] = {node}
     todo: list[tuple[Node, Location | None]] = [(node, None)]
@@ -39,7 +41,8 @@ def _calls(node: Node, edges: Callable[[Node], list[Edge]], places: Places, inwa
             elif following not in seen and following.kind not in LEAVES:
                 seen.add(following)
                 todo.append((following, site))
-    return [Call(symbol(found, places), tuple(dict.fromkeys(own))) for found, own in sites.items()]
+    calls = [Call(symbol(found, places), tuple(dict.fromkeys(own))) for found, own in sites.items()]
+    return sorted(calls, key=lambda call: is_test(str(call.symbol.location.path)))
 
 
 def symbol(node: Node, places: Places) -> FoundSymbol:

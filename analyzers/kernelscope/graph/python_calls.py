@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Iterator
 
 from kernelscope.graph.callees import MAX_ELEMENTS, Callees
+from kernelscope.graph.file_roles import is_test
 from kernelscope.graph.function_nodes import PALLAS, FunctionNodes, innermost_name, own_scopes, scopes
 from kernelscope.graph.kernel_languages import KERNEL_LIBRARIES
 from kernelscope.graph.kinds import Edge, EdgeKind, Node, NodeKind
@@ -277,7 +278,7 @@ class PythonCalls:
         name = self._named.name_in(written, self._definitions(targets)) if written is not None else None
         if name is None or "_" not in name.strip("_"):
             return
-        matches = [m for m in self._index.table.named(name, MAX_METHODS) if not _is_test(m.path) or _is_test(node.path)]
+        matches = [m for m in self._index.table.named(name, MAX_METHODS) if not is_test(m.path) or is_test(node.path)]
         found = [target for match in matches if (target := self._method(match, name)) is not None]
         own = self._receivers.overriding(function.owner, name) if function.owner is not None else ()
         family = {node.name.rpartition(".")[0], *(o.owner.name for o in own if o.owner is not None)}
@@ -334,8 +335,8 @@ def _nearest(matches: list[Match], path: str, name: str) -> list[Match]:
     private one is the business of its file.
     """
     methods = [match for match in matches if match.name.kind is f.DefKind.METHOD]
-    if not _is_test(path):
-        methods = [match for match in methods if not _is_test(match.path)]
+    if not is_test(path):
+        methods = [match for match in methods if not is_test(match.path)]
     folder = os.path.dirname(path)
     own = [match for match in methods if match.path == path]
     if own and name.startswith("_"):
@@ -348,12 +349,6 @@ def _nearest(matches: list[Match], path: str, name: str) -> list[Match]:
         if 0 < len(near) <= MAX_ELEMENTS:
             return near
     return []
-
-
-def _is_test(path: str) -> bool:
-    """Whether a file belongs to tests, by where pytest looks for them."""
-    folders, name = os.path.split(path)
-    return name.startswith("test_") or not {"test", "tests"}.isdisjoint(folders.split(os.sep))
 
 
 def _is_config(cls: ClassDef) -> bool:

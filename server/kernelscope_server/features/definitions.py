@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from kernelscope.results import Call, Location, SymbolKind
+from kernelscope.results import Call, FoundSymbol, Location, SymbolKind
 from kernelscope.syntax.text import SourceText
 
 from kernelscope_server.documents import OpenDocument, uri_of
@@ -92,10 +92,15 @@ def _calls(session: Session, calls: Sequence[Call], end: str) -> list[Json]:
         if place is None or not sites:
             continue
         symbol = call.symbol
-        item: Json = {"name": symbol.name, "kind": KINDS[symbol.kind], "detail": symbol.container, **place}
+        item: Json = {"name": symbol.name, "kind": KINDS[symbol.kind], "detail": _detail(symbol), **place}
         item["selectionRange"] = place["range"]
         made.append({end: item, "fromRanges": [site["range"] for site in sites]})
     return made
+
+
+def _detail(symbol: FoundSymbol) -> str:
+    """What tells functions of one name apart: the class and the file."""
+    return " · ".join(filter(None, (symbol.container, symbol.location.path.name)))
 
 
 def _item(session: Session, params: Json) -> tuple[Path, int]:
