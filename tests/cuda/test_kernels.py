@@ -124,8 +124,23 @@ def test_a_library_under_a_new_name_of_its_namespace_is_known(tmp_path: Path) ->
     told = to_text(Analysis([tmp_path]).document("explain", Target(file, None, "sum"))).text
     assert "__syncthreads in CUB" in told
     assert "shuffles in CUB" in told
-    assert re.search(r"Shared memory \(static\) +4\*cdiv\(N, 32\)", told)
+    assert re.search(r"Shared memory \(static\) +4\*\(\(N \+ 31\)//32\)", told)
     assert "not followed" not in told
+
+
+def test_a_launch_in_a_part_of_a_file_has_the_constants_of_the_other_parts(tmp_path: Path) -> None:
+    (tmp_path / "kernels.h").write_text(
+        "const int WIDE = 128;\n#define HIGH 2\n__global__ void k(float* x) { x[threadIdx.x] = 1; }\n"
+    )
+    (tmp_path / "launches.h").write_text(
+        "struct Sizes { int own; };\nvoid run(float* x, int n, int TALL) {\n    dim3 block(WIDE, HIGH);\n"
+        "    k<<<cuda::ceil_div<int>(n, WIDE), block>>>(x);\n    k<<<1, TALL>>>(x);\n}\n"
+    )
+    (tmp_path / "main.cu").write_text('const int TALL = 8;\n#include "kernels.h"\n#include "launches.h"\n')
+    told = to_text(Analysis([tmp_path]).document("explain", Target(tmp_path / "kernels.h", None, "k"))).text
+    assert "`(cdiv(n, 128), 1, 1)`" in told
+    assert "`(128, 2, 1)` = 256 threads" in told
+    assert "`(TALL, 1, 1)`" in told, "a parameter is no constant of another file"
 
 
 def test_a_kernel_that_takes_a_pack_is_launched_with_any_number_of_arguments(tmp_path: Path) -> None:

@@ -69,7 +69,8 @@ def _site_lines(site: _Site, first: tuple[str, ...]) -> Iterator[Line]:
     for whens, lists in told.items():
         more = f" and {len(lists) - MAX_LAUNCHES} more" if len(lists) > MAX_LAUNCHES else ""
         given = f" with {', '.join(lists[:MAX_LAUNCHES])}{more}" if lists else ""
-        when = f", {'; or '.join(whens)}" if whens else ""
+        either = len(whens) == 2 and whens[1] == whens[0].replace("if ", "unless ", 1)
+        when = f", {whens[0]} or not" if either else f", {'; or '.join(whens)}" if whens else ""
         yield Line(f"{site.text}{given}{site.how}{when}{site.branch}", site.place)
 
 

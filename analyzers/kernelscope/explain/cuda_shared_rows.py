@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from kernelscope.dims import render
+from kernelscope.dims import Dim, render
 from kernelscope.explain.document import Line
 from kernelscope.kernels.cuda.constants import Constants
 from kernelscope.kernels.cuda.kernels import KernelFacts
 from kernelscope.kernels.cuda.launch import Launch
 from kernelscope.kernels.cuda.shared_memory import SharedArray, SharedMemory
+from kernelscope.syntax.cuda.expressions import split_arguments
+from kernelscope.syntax.cuda.macros import closing
 
 MAX_LINES = 8
 
@@ -26,18 +28,33 @@ def static_lines(facts: KernelFacts) -> Iterator[Line]:
         yield sized
         return
     arrays = ", ".join(_array_text(array, facts) for array in shared.static)
-    total = f"{render(size, facts.order)} B" if size is not None else _by_condition(facts)
+    total = f"{_bytes(size, facts)} B" if size is not None else _by_condition(facts)
     yield Line(f"{total}: {arrays}", facts.location(shared.static[0].span) if shared.static[0].direct else None)
 
 
 def _by_condition(facts: KernelFacts) -> str:
     """The bytes where branches that constants decide have arrays of their own."""
-    known = [f"{render(size, facts.order)} B {condition}" for condition, size in facts.shared.by_condition]
+    known = [f"{_bytes(size, facts)} B {condition}" for condition, size in facts.shared.by_condition]
     if not known and (bounds := facts.shared.bounds) is not None:
         return f"{bounds[0]} to {bounds[1]} B"
     if not known and (least := facts.shared.least) is not None:
-        return f"at least {render(least, facts.order)} B"
+        return f"at least {_bytes(least, facts)} B"
     return ", ".join(known) or "not known in all"
+
+
+def _bytes(size: Dim, facts: KernelFacts) -> str:
+    """A number of bytes without commas, which part the arrays of a row: `(N + 31)//32` for `cdiv(N, 32)`."""
+    text = render(size, facts.order)
+    while (start := text.rfind("cdiv(")) >= 0:
+        end = closing(text.encode("latin-1", "replace"), start + len("cdiv"))
+        parts = split_arguments(text[start + len("cdiv(") : end])
+        if end is None or len(parts) != 2:
+            break
+        whole, part = parts
+        one_less = str(int(part) - 1) if part.isdecimal() else f"{part} - 1"
+        part = part if part.isidentifier() or part.isdecimal() else f"({part})"
+        text = f"{text[:start]}(({whole} + {one_less})//{part}){text[end + 1 :]}"
+    return text
 
 
 def _instantiated(facts: KernelFacts) -> Line | None:
@@ -70,7 +87,7 @@ def arguments_text(constants: Constants) -> str:
 
 
 def _array_text(array: SharedArray, facts: KernelFacts) -> str:
-    size = f"{render(array.size, facts.order)} B" if array.size is not None else f"({array.reason})"
+    size = f"{_bytes(array.size, facts)} B" if array.size is not None else f"({array.reason})"
     return f"`{array.name}` {array.declared} {size}{f' {array.condition}' if array.condition else ''}"
 
 

@@ -37,7 +37,9 @@ MAX_NAMED = 60
 MAX_DEPTH = 40
 _MINIMA = frozenset(("min", "std::min", "cuda::std::min", "cute::min", "MIN"))
 _MAXIMA = frozenset(("max", "std::max", "cuda::std::max", "cute::max", "MAX"))
-_ROUNDED_QUOTIENTS = frozenset(("cute::ceil_div", "cutlass::ceil_div", "at::ceil_div", "at::cuda::ATenCeilDiv"))
+_ROUNDED_QUOTIENTS = frozenset(
+    ("cute::ceil_div", "cutlass::ceil_div", "at::ceil_div", "at::cuda::ATenCeilDiv", "cuda::ceil_div")
+)
 """Of libraries, where these are not at hand."""
 _ROUNDING_UP = frozenset(("ceil", "ceilf", "std::ceil"))
 _CASTS = frozenset(
@@ -134,7 +136,17 @@ class Constants:
             if macros:
                 return self._macro(macros[-1].body.decode("utf-8", "replace"), offset, depth)
         free = self.free(name, offset) if self.free is not None else None
-        return self._around(name, offset, depth) if free is None else free
+        if free is not None and (free.name != name or self._is_held(name)):
+            return free
+        around = self._around(name, offset, depth)
+        return free if around is None else around
+
+    def _is_held(self, name: str) -> bool:
+        """Whether a name is a parameter of the function, or may be a member of its class: no constant of other files."""
+        if self.function is not None and any(p.name == name for p in self.function.params):
+            return True
+        seen = (declared for unit in self._units(name) for declared in unit.declarations.variables.get(name, ()))
+        return any(declared.owner for declared in seen)
 
     def _units(self, name: str) -> Iterator[Unit]:
         """The files that may hold a name: this one and its headers, then those of the compiled file."""
@@ -161,9 +173,13 @@ class Constants:
         found: Dim | None = None
         for unit in self.root.around(name) if self.outwards else ():
             given = visible(self.unit, (unit,), lambda given: given.outside(name), name, offset)
-            if not given:
+            there, macros = Constants(unit, outwards=False), unit.source.own_macros.get(name.encode())
+            if given:
+                value = there._declared(*given[-1], name, offset, depth)
+            elif macros and macros[-1].params is None:
+                value = there._macro(macros[-1].body.decode("utf-8", "replace"), 0, depth)
+            else:
                 continue  # it mentions the name only by what it includes
-            value = Constants(unit, outwards=False)._declared(*given[-1], name, offset, depth)
             if value is None or (found is not None and value != found):
                 return None
             found = value
@@ -325,7 +341,7 @@ class Constants:
                     given[template.name] = value
             inner = Constants(unit, function, {}, None, given, None, self._outer_of(unit), self.outwards)
             return inner.value(parse_expression(body[1].strip()), function.body.start_byte + 1, depth + 1)
-        if name in _ROUNDED_QUOTIENTS and len(call.args) == 2:
+        if name.removeprefix("::") in _ROUNDED_QUOTIENTS and len(call.args) == 2:
             a, b = (self.value(argument, offset, depth) for argument in call.args)
             return ceil_div(a, b) if a is not None and b is not None and b.const != 0 else None
         return None
