@@ -143,6 +143,19 @@ def test_a_launch_in_a_part_of_a_file_has_the_constants_of_the_other_parts(tmp_p
     assert "`(TALL, 1, 1)`" in told, "a parameter is no constant of another file"
 
 
+def test_numbers_that_the_template_of_the_host_function_chooses_are_given_to_the_kernel(tmp_path: Path) -> None:
+    file = tmp_path / "chosen.cu"
+    file.write_text(
+        "template <int WIDTH, int DEEP>\n__global__ void k(float* x) { x[threadIdx.x * WIDTH / DEEP] = 1; }\n"
+        "template <int D>\nvoid launch(float* x) {\n    constexpr int WIDTH = D < 128 ? 8 : 2;\n"
+        "    constexpr int DEEP = D < 128 ? 8 : 1;\n    k<WIDTH, DEEP><<<1, 64>>>(x);\n}\n"
+        "void run(float* x, int d) { d == 64 ? launch<64>(x) : launch<256>(x); }\n"
+    )
+    told = to_text(Analysis([tmp_path]).document("explain", Target(file, None, "k"))).text
+    assert "coalesced (stride 1, 4 bytes/lane)" in told
+    assert "with <8, 8>" in told
+
+
 def test_a_kernel_that_takes_a_pack_is_launched_with_any_number_of_arguments(tmp_path: Path) -> None:
     file = tmp_path / "pack.cu"
     file.write_text(

@@ -142,7 +142,7 @@ class Constants:
         return free if around is None else around
 
     def _is_held(self, name: str) -> bool:
-        """Whether a name is a parameter of the function, or may be a member of its class: no constant of other files."""
+        """Whether a name is a parameter of the function, or may be a member of its class."""
         if self.function is not None and any(p.name == name for p in self.function.params):
             return True
         seen = (declared for unit in self._units(name) for declared in unit.declarations.variables.get(name, ()))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from kernelscope.dims import Dim
@@ -184,13 +184,15 @@ class Launch:
         A host function that is a template itself is followed to the places that say its arguments.
         """
         found: list[dict[str, str]] = []
+        outside, host = HostValues(self.unit, None), self._host
         for given in self._host_templates:
-            host = self._host
+            numbers = {name: Given(outside, text, self.offset) for name, text in given.items() if text.isdigit()}
+            there = replace(host, given=numbers)
             bound = {p.name: p.default for p in kernel.templates if p.default}
             for parameter, text in zip(kernel.templates, self.templates, strict=False):
                 value = host.value(text, self.offset) if parameter.type else None
-                if value is not None and value.const is None:
-                    value = value.subs({name: int(number) for name, number in given.items() if number.isdigit()})
+                if numbers and value is not None and value.const is None:
+                    value = there.value(text, self.offset)  # with the numbers that choose, as `D < 128 ? 8 : 2` does
                 known = str(value.const) if value is not None and value.const is not None else text
                 bound[parameter.name] = given.get(known, known)
             bound = {p.name: bound[p.name] for p in kernel.templates if p.name in bound}
