@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import threading
 import time
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from kernelscope.faults import trace
-from kernelscope.turns import away
+from kernelscope.turns import away, give_way
 
 from kernelscope_server.memory import give_back
 from kernelscope_server.protocol import ERROR
@@ -21,14 +22,25 @@ if TYPE_CHECKING:
 
 REPORT_SECONDS = 0.2
 STOP_SECONDS = 5.0
+ANALYSIS_NEEDS = (
+    "workspace.facts",
+    "workspace.definitions",
+    "workspace.store",
+    "workspace.index",
+    "syntax.python.expressions",
+    "syntax.python.lower",
+    "workspace.modules",
+    "workspace.workspace",
+    "analysis",
+)
+"""Modules in the order in which they rest on each other: each takes some milliseconds more."""
 
 
 class Indexing:
     """Starts at once in a thread of its own; the work is done by other processes."""
 
-    def __init__(self, session: Session, analysis: Analysis, is_shown: bool = True) -> None:
+    def __init__(self, session: Session, is_shown: bool = True) -> None:
         self._session = session
-        self._analysis = analysis
         self._server = session.server
         self._token = f"kernelscope-index-{time.monotonic_ns()}"
         self._shown = is_shown and bool(session.capability("window", "workDoneProgress"))
@@ -56,15 +68,26 @@ class Indexing:
         differed = True
         try:
             with self._server.turns.beside():
-                differed = self._analysis.index(self._progress, self._is_over)
+                differed = self._made().index(self._progress, self._is_over)
         except Exception:
             self._server.log(f"indexing stopped, please report it\n{trace()}", ERROR)
         self._server.release(nothing_comes=True)
         self._tell({"kind": "end", "message": f"{self._total:,} files" if self._total else ""})
         give_back()
         if differed:
-            self._server.beside(lambda: self._analysis.files_changed([]))
+            self._session.last_hovers.drop()
+            self._server.beside(lambda: self._session.analysis.files_changed([]))
             self._session.refresh()
+
+    def _made(self) -> Analysis:
+        """The analysis, loaded by steps between which is answered what can be told without."""
+        if not self._session.is_analysed:
+            for module in ANALYSIS_NEEDS:
+                give_way()
+                import_module(f"kernelscope.{module}")
+        analysis = self._session.analysis
+        self._session.watch()
+        return analysis
 
     def _is_over(self) -> bool:
         """Asked between any two files, by whichever thread: hovers come first."""

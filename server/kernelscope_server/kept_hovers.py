@@ -9,12 +9,13 @@ import json
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from kernelscope.results import Hover, Span
 from kernelscope.syntax.text import identifier_at
 
 from kernelscope_server.documents import OpenDocument
+from kernelscope_server.last_hovers import KeptFile
 
 if TYPE_CHECKING:
     from kernelscope.analysis import Analysis
@@ -29,10 +30,19 @@ MOST_LETTERS = 1_000_000
 NOTHING = "null"
 
 
+class Version(Protocol):
+    """What the content of a file is known by."""
+
+    @property
+    def mtime_ns(self) -> int: ...
+    @property
+    def size(self) -> int: ...
+
+
 class _OfFile:
     """Answers in one file, in one state of everything."""
 
-    def __init__(self, state: object, versions: dict[str, object]) -> None:
+    def __init__(self, state: object, versions: dict[str, Version | None]) -> None:
         self.state = state
         self.versions = versions
         """Of all files that the answers were read from."""
@@ -55,23 +65,24 @@ class KeptHovers:
     def __init__(self, words: Callable[[Hover], str]) -> None:
         self._words = words
         self._files: dict[Path, _OfFile] = {}
+        self.count = 0
+        """Of answers that were kept so far."""
 
     def get(self, analysis: Analysis, document: OpenDocument, offset: int, encoding: str) -> str | None:
         """The answer as JSON; None where it is not kept."""
         known = self._files.get(document.path)
-        if known is None or (name := _name(document, offset)) is None or not _holds(analysis, known):
+        if known is None or (name := name_at(document, offset)) is None or not _holds(analysis, known):
             return None
         words = known.answers.get(name.start)
-        if words is None or words == NOTHING:
-            return words
-        place = json.dumps(document.range(name.start, name.end, encoding), separators=(",", ":"))
-        return f'{{"contents":{{"kind":"markdown","value":{words}}},"range":{place}}}'
+        return answer(document, name, words, encoding) if words is not None else None
 
     def ask(self, analysis: Analysis, document: OpenDocument, offset: int) -> Hover | None:
         """What the analysis says; kept if it will say the same again."""
         with analysis.files.noting() as read:
             found = analysis.hover(document.path, offset)
-        state, name = analysis.state_of_hovers(document.path), _name(document, offset)
+            for path in {link.location.path for link in found.links if link.location} if found is not None else ():
+                analysis.files.version(str(path))  # it names a line there
+        state, name = analysis.state_of_hovers(document.path), name_at(document, offset)
         if state is None or name is None or (found is not None and found.span != name):
             return found
         known = self._files.pop(document.path, None)
@@ -81,17 +92,43 @@ class KeptHovers:
             known.versions = versions  # another thread may be going through those that were there
         known.put(name.start, json.dumps(self._words(found), ensure_ascii=False) if found is not None else NOTHING)
         self._files[document.path] = known
+        self.count += 1
         if len(self._files) > MOST_FILES:
             self._files.pop(next(iter(self._files)))
         return found
 
     def knows(self, analysis: Analysis, document: OpenDocument, offset: int) -> bool:
         """Whether the answer is kept."""
-        known, name = self._files.get(document.path), _name(document, offset)
+        known, name = self._files.get(document.path), name_at(document, offset)
         return known is not None and name is not None and name.start in known.answers and _holds(analysis, known)
 
+    def kept(self, analysis: Analysis, texts: Mapping[str, bytes]) -> list[KeptFile]:
+        """What holds now, with what it rests on; of the open documents in `texts`."""
+        return [
+            KeptFile(
+                path,
+                {read: texts[read] for read in known.versions if read in texts} | {str(path): texts[str(path)]},
+                {read: _stamp(version) for read, version in known.versions.items() if read not in texts},
+                dict(known.answers),
+            )
+            for path, known in self._files.items()
+            if str(path) in texts and _holds(analysis, known)
+        ]
 
-def _agree(known: Mapping[str, object], read: Mapping[str, object]) -> bool:
+
+def answer(document: OpenDocument, name: Span, words: str, encoding: str) -> str:
+    """The answer to a hover on a name, of the words in JSON."""
+    if words == NOTHING:
+        return words
+    place = json.dumps(document.range(name.start, name.end, encoding), separators=(",", ":"))
+    return f'{{"contents":{{"kind":"markdown","value":{words}}},"range":{place}}}'
+
+
+def _stamp(version: Version | None) -> tuple[int, int] | None:
+    return (version.mtime_ns, version.size) if version is not None else None
+
+
+def _agree(known: Mapping[str, Version | None], read: Mapping[str, Version | None]) -> bool:
     """Whether none of the files changed on the disk since others were answered."""
     return all(known.get(path, version) == version for path, version in read.items())
 
@@ -106,7 +143,7 @@ def _holds(analysis: Analysis, known: _OfFile) -> bool:
     return True
 
 
-def _name(document: OpenDocument, offset: int) -> Span | None:
+def name_at(document: OpenDocument, offset: int) -> Span | None:
     """The identifier that an offset of the analysed text lies in; right behind one the answer may be another."""
     found = identifier_at(document.text.data, offset - document.first)
     if found is None or offset - document.first == found.end:

@@ -6,6 +6,7 @@ Handlers of features get a session and answer with plain dicts.
 from __future__ import annotations
 
 import gc
+import threading
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING
 from kernelscope import __version__
 
 from kernelscope_server.documents import OpenDocument, key_of, path_of
+from kernelscope_server.last_hovers import LastHovers
 from kernelscope_server.parameters import document_uri, entries, string, table
 from kernelscope_server.positions import ENCODINGS
 from kernelscope_server.protocol import NotYet
@@ -57,11 +59,18 @@ class Session:
         """Features that the client has asked for, and may want to ask for again."""
         self.roots: list[Path] = []
         self._analysis: Analysis | None = None
+        self._making = threading.Lock()
+        """Held while the analysis is made and told of open documents, by whichever thread needs it first."""
         self._indexing: Indexing | None = None
         self._is_told = False
         """Whether the client announces what changes on the disk."""
+        self._watches = True
+        """Whether it was asked to, if it can be."""
         self.hover_ahead: Callable[[Path, int], None] = lambda path, offset: None
         """Answers a hover before it is asked for."""
+        self.last_hovers = LastHovers(cache_folder(), ())
+        self.keep_hovers: Callable[[], None] = lambda: None
+        """Keeps hovers for the next session."""
         self._is_loaded = False
         """Whether what hovers need was imported."""
         self._heard = 0
@@ -85,13 +94,30 @@ class Session:
         if self._analysis is None:
             from kernelscope.analysis import Analysis
 
-            self._analysis = Analysis(self.roots, self.settings.analysis, cache_folder())
-            for document in self.documents.values():
-                if not document.is_view:
-                    self._analysis.set_text(document.path, document.text.data)
-            self._analysis.beside = self.server.beside
-            gc.freeze()  # code and classes stay: looking for cycles among them takes 50 ms each time
+            with self._making:
+                if self._analysis is None:
+                    made = Analysis(self.roots, self.settings.analysis, cache_folder())
+                    for document in self.sources():
+                        made.set_text(document.path, document.text.data)
+                    made.beside = self.server.beside
+                    gc.freeze()  # code and classes stay: looking for cycles among them takes 50 ms each time
+                    self._analysis = made
         return self._analysis
+
+    @property
+    def is_analysed(self) -> bool:
+        """Whether the analysis is there, which takes some hundredths of a second to load."""
+        return self._analysis is not None
+
+    def analyse(self, path: Path, data: bytes | None) -> None:
+        """The text of a document that is open now or was edited; None once it is closed.
+
+        An analysis that is not made yet will be told of open documents then.
+        """
+        with self._making:
+            if self._analysis is not None:
+                self._analysis.set_text(path, data)
+        self.changes += 1
 
     # -- life --------------------------------------------------------------------------------------------
 
@@ -106,6 +132,7 @@ class Session:
             self.rich = options.get("richMarkdown") is True
             self.settings = read_settings(options.get("settings"))
         self.roots = _roots(params)
+        self.last_hovers = LastHovers(cache_folder(), self.roots)
         watch_parent(params.get("processId"))
         from kernelscope_server import features_table
 
@@ -128,8 +155,15 @@ class Session:
         return value
 
     def _initialized(self, params: Json) -> None:
-        if self.capability("workspace", "didChangeWatchedFiles", "dynamicRegistration"):
-            self._is_told = True
+        self._is_told = bool(self.capability("workspace", "didChangeWatchedFiles", "dynamicRegistration"))
+        self._watches = not self._is_told
+        self._ask_settings()
+        self.start_indexing()
+
+    def watch(self) -> None:
+        """Have the client announce what changes on the disk, once the analysis is there that knows what matters."""
+        if not self._watches:
+            self._watches = True
             endings = ",".join(suffix.removeprefix(".") for suffix in self.analysis.suffixes)
             registration = {
                 "id": "watch",
@@ -139,11 +173,10 @@ class Session:
                 },
             }
             self.server.ask("client/registerCapability", {"registrations": [registration]})
-        self._ask_settings()
-        self.start_indexing()
 
     def _shut_down(self, params: Json) -> None:
         self.server.protocol.shut_down()
+        self.keep_hovers()
         if self._indexing is not None:
             self._indexing.stop()
 
@@ -167,8 +200,10 @@ class Session:
 
     def _apply(self, settings: ServerSettings) -> None:
         if settings != self.settings:
-            self.settings = settings
-            self.analysis.settings = settings.analysis
+            with self._making:
+                self.settings = settings
+                if self._analysis is not None:
+                    self._analysis.settings = settings.analysis
             self.refresh()
 
     def refresh(self) -> None:
@@ -230,7 +265,7 @@ class Session:
         return self._has_names() or self._indexing is None or time.monotonic() - self._indexing.begun > NAMES_SECONDS
 
     def _has_names(self) -> bool:
-        return self._indexing is None or not self._indexing.running or self.analysis.knows_names
+        return self._indexing is None or not self._indexing.running or (self.is_analysed and self.analysis.knows_names)
 
     def _has_links(self) -> bool:
         """Whether links are known, or nobody is reading them."""
@@ -246,7 +281,7 @@ class Session:
         from kernelscope_server.indexing import Indexing
 
         if self._indexing is None or not self._indexing.running:
-            self._indexing = Indexing(self, self.analysis)
+            self._indexing = Indexing(self)
 
     def _look_again(self) -> None:
         """At the disk now and then, in pauses of a client that does not announce what changes there."""
@@ -257,11 +292,12 @@ class Session:
             from kernelscope_server.indexing import Indexing
 
             self._heard = heard
-            self._indexing = Indexing(self, self.analysis, is_shown=False)
+            self._indexing = Indexing(self, is_shown=False)
 
     def _files_changed(self, params: Json) -> None:
         self._is_told = True
         if changed := [path for path in _paths(entries(params, "changes")) if self.analysis.concerns(path)]:
+            self.last_hovers.drop()
             self.analysis.files_changed(changed)
             self.changes += 1
 
@@ -270,6 +306,7 @@ class Session:
         removed, added = _paths(entries(event, "removed")), _paths(entries(event, "added"))
         self.roots = [root for root in self.roots if root not in removed]
         self.roots += [root for root in added if root not in self.roots]
+        self.last_hovers.drop()
         if self._indexing is not None:
             self._indexing.stop()
             self._indexing = None

@@ -121,7 +121,7 @@ def test_nothing_is_kept_before_a_file_is_interpreted(tmp_path: Path) -> None:
 def test_a_hover_is_the_same_all_over_a_name(path: Path) -> None:
     analysis, data = Analysis([SAMPLE]), path.read_bytes()
     document = OpenDocument(path.as_uri(), path, 1, SourceText(data))
-    names = {name for offset in range(0, len(data), 3) if (name := kept_hovers._name(document, offset)) is not None}
+    names = {name for offset in range(0, len(data), 3) if (name := kept_hovers.name_at(document, offset)) is not None}
     for name in sorted(names, key=lambda name: name.start)[:400]:
         first, last = (shown(analysis.hover(path, offset)) for offset in (name.start, name.end - 1))
         assert first == last

@@ -9,19 +9,40 @@ from urllib.parse import quote
 from kernelscope.results import Hover, Link
 
 from kernelscope_server.commands_table import VIEWS
-from kernelscope_server.documents import key_of, uri_of
-from kernelscope_server.kept_hovers import KeptHovers
+from kernelscope_server.documents import OpenDocument, key_of, uri_of
+from kernelscope_server.kept_hovers import KeptHovers, answer, name_at
 from kernelscope_server.parameters import document_uri
 from kernelscope_server.session import Session
 from kernelscope_server.targets import target_argument
 from kernelscope_server.wire import Json
 
 
+class _Written:
+    """How many answers had been kept when they were written, and in the last pause."""
+
+    count = 0
+    last = 0
+
+
 def register(session: Session) -> None:
     kept = KeptHovers(lambda hover: markdown(hover, session.rich))
+    written = _Written()
+
+    def settings() -> object:
+        """All that has a say in the words of an answer beside code."""
+        analysis = session.settings.analysis
+        return [dict(analysis.bindings), analysis.gpu, sorted(analysis.silenced), session.rich]
+
+    def last(document: OpenDocument, offset: int) -> str | None:
+        """What the last session told."""
+        name = name_at(document, offset)
+        words = session.last_hovers.get(document, name.start, settings()) if name is not None else None
+        return answer(document, name, words, session.encoding) if name is not None and words is not None else None
 
     def hover(params: Json) -> Json | None:
         document, offset = session.place(params)
+        if not document.is_view and (told := last(document, offset)) is not None:
+            return json.loads(told)
         found = None if document.is_view else kept.ask(session.analysis, document, offset)
         if found is None:
             return None
@@ -35,14 +56,32 @@ def register(session: Session) -> None:
         if document is None or document.is_view:
             return None
         offset = document.offset(params.get("position"), session.encoding)
+        if (told := last(document, offset)) is not None or not session.is_analysed:
+            return told
         return kept.get(session.analysis, document, offset, session.encoding)
 
     def ahead(path: Path, offset: int) -> None:
         document = session.at(path, offset)
-        if document is not None and not kept.knows(session.analysis, document, offset):
+        if document is None or last(document, offset) is not None:
+            return
+        if not kept.knows(session.analysis, document, offset):
             kept.ask(session.analysis, document, offset)
 
+    def keep() -> None:
+        """For the next session, what was answered since the last time."""
+        if session.is_analysed and written.count != kept.count:
+            written.count = kept.count
+            texts = {str(document.path): document.text.data for document in session.sources()}
+            session.last_hovers.keep(kept.kept(session.analysis, texts), settings())
+
+    def keep_if_settled() -> None:
+        if written.last == kept.count:
+            keep()
+        written.last = kept.count
+
     session.server.on("textDocument/hover", hover)
+    session.server.on_idle.append(keep_if_settled)
+    session.keep_hovers = keep
     session.server.at_once["textDocument/hover"] = at_once
     session.hover_ahead = ahead
 

@@ -32,6 +32,7 @@ class Documents:
     def open(self, params: Json) -> None:
         document = opened(table(params, "textDocument"))
         self._session.documents[key_of(document.uri)] = document
+        self._session.last_hovers.opened(document)
         self._analyse(document)
 
     def change(self, params: Json) -> None:
@@ -39,14 +40,14 @@ class Documents:
         if document is not None:
             given = table(params, "textDocument") | {"contentChanges": params.get("contentChanges")}
             change(document, given, self._session.encoding)
+            self._session.last_hovers.drop()
             self._analyse(document)
 
     def close(self, params: Json) -> None:
         document = self._session.documents.pop(key_of(document_uri(params)), None)
         if document is not None and not document.is_view:
-            self._session.analysis.set_text(document.path, None)
+            self._session.analyse(document.path, None)
             self._session.analysis.files_changed([document.path])
-            self._session.changes += 1
 
     def save(self, params: Json) -> None:
         """The disk now says the same as the document."""
@@ -56,8 +57,7 @@ class Documents:
 
     def _analyse(self, document: OpenDocument) -> None:
         if not document.is_view:
-            self._session.analysis.set_text(document.path, document.text.data)
-            self._session.changes += 1
+            self._session.analyse(document.path, document.text.data)
 
 
 class Notebooks:
@@ -89,6 +89,7 @@ class Notebooks:
                 self._session.documents.pop(key_of(string(closed, "uri")), None)
             self._put(path, entries(structure, "didOpen"))
         for edit in entries(changed, "textContent"):
+            self._session.last_hovers.drop()
             document = self._session.documents.get(key_of(string(table(edit, "document"), "uri")))
             if document is not None:
                 change(document, {"contentChanges": edit.get("changes")}, self._session.encoding)
