@@ -6,7 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from kernelscope.explain.section_settings import concerns, declared
-from kernelscope.serving import capacity, evictions, service, victims
+from kernelscope.serving import caches, capacity, evictions, service, victims
+from kernelscope.serving.balancing import balancing
 from kernelscope.serving.c_functions import CSource
 from kernelscope.serving.channels import channels, links, uses
 from kernelscope.serving.claims import PythonSource
@@ -15,6 +16,7 @@ from kernelscope.serving.endings import endings
 from kernelscope.serving.failures import failures
 from kernelscope.serving.metrics import metrics
 from kernelscope.serving.parallel import strategy
+from kernelscope.serving.preferences import preferences
 from kernelscope.serving.queues import queues
 from kernelscope.serving.reaching import reaches, wrapped_collectives
 from kernelscope.serving.reading import read_c, read_python
@@ -424,3 +426,111 @@ def test_whom_callers_give_up_is_not_said_to_run(source: Source) -> None:
         "victim, of those that callers give: the first of evictable_seqs",
         "preemption victim: the last of running_seqs",
     ]
+
+
+def test_the_order_of_those_that_give_way_serves_nobody(source: Source) -> None:
+    text = """
+        class Oldest:
+            def ordering_requests(self, requests):
+                return sorted(requests, key=lambda r: r.arrived, reverse=True)
+    """
+    parsed = source(text)
+    paused = PythonSource(Path("/w/pause_strategy.py"), parsed.module)
+    served = PythonSource(Path("/w/schedule_strategy.py"), parsed.module)
+    assert [c.value for c in service.orders(paused)] == [
+        "order: requests is given in the order of lambda r: r.arrived, largest first; of those that are to stop, by "
+        "the names"
+    ]
+    assert [c.value for c in service.orders(served)] == [
+        "policy: requests is given in the order of lambda r: r.arrived, largest first"
+    ]
+
+
+def test_what_is_taken_from_the_end_is_taken_in_the_other_order(source: Source) -> None:
+    text = """
+        class Scheduler:
+            def schedule(self, requests):
+                by_room = [(r, self.room(r)) for r in requests]
+                by_room.sort(key=lambda x: x[1])
+                while self.lacks:
+                    request, room = by_room.pop()
+                    self.lacks -= room
+
+            def schedule_first(self, requests):
+                requests.sort(key=lambda x: x.room)
+                for request in requests:
+                    self.start(request)
+    """
+    assert [c.value for c in service.orders(source(text))] == [
+        "policy: requests is served in the order of lambda x: x.room, smallest first"
+    ]
+    text = text.replace("by_room", "waiting_by_room")
+    assert [c.value for c in service.orders(source(text))] == [
+        "order: waiting_by_room is sorted in the order of lambda x: x[1], smallest first; the last is taken first "
+        "(waiting_by_room.pop())",
+        "policy: requests is served in the order of lambda x: x.room, smallest first",
+    ]
+
+
+def test_how_many_are_taken_is_no_replica(source: Source) -> None:
+    text = """
+        class Router:
+            def pick(self, workers):
+                best = 1e9
+                for worker in range(1, len(workers) + 1):
+                    if self.took[worker] < best:
+                        best = self.took[worker]
+                        worker_count = worker
+                return worker_count
+    """
+    assert list(balancing(source(text))) == []
+    assert len(list(balancing(source(text.replace("range(1, len(workers) + 1)", "range(len(workers))"))))) == 1
+
+
+def test_tiles_of_a_launch_are_no_blocks_of_a_cache(source: Source) -> None:
+    text = """
+        import triton
+
+        @triton.jit
+        def copy_kernel(x): ...
+
+        def copy_kv(seq_len):
+            BLOCK = 64
+            return (seq_len + BLOCK - 1) // BLOCK
+
+        def kv_blocks(seq_len, block_size):
+            return (seq_len + block_size - 1) // block_size
+    """
+    assert [c.name for c in caches.paging(source(text))] == ["kv_blocks blocks"]
+
+
+def test_the_state_of_a_step_is_no_state_of_requests(source: Source) -> None:
+    text = """
+        class Model:
+            def decode(self, step_state, n):
+                step_state.partial = torch.empty((n, self.batch, self.heads, self.dim))
+                step_state.pool_rows = torch.empty((n, self.batch, self.heads, self.dim))
+    """
+    assert [c.name for c in caches.buffers(source(text))] == ["Model.decode step_state.pool_rows layout"]
+
+
+def test_what_a_draft_runs_is_no_policy(source: Source) -> None:
+    text = """
+        class DraftAction:
+            def step(self):
+                self.model.prefill_lagged()
+                self.model.batch_decode()
+    """
+    assert list(preferences(source(text))) == []
+    assert len(list(preferences(source(text.replace("DraftAction", "Action"))))) == 1
+
+
+def test_what_a_nested_function_evicts_is_told_once(source: Source) -> None:
+    text = """
+        class Engine:
+            def stream(self):
+                def run():
+                    self._kv_cache.popitem(last=False)
+                return run()
+    """
+    assert [c.name for c in evictions.evictions(source(text))] == ["Engine.stream.run eviction"]

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from kernelscope.serving.claims import Claim, PythonSource, literal
+from kernelscope.serving.execution import has_kernels
 from kernelscope.serving.growing_names import made_of
 from kernelscope.serving.guards import last_name, own_calls, own_of
 from kernelscope.serving.pieces import by_function
@@ -40,6 +41,8 @@ MOVED = {"move", "moved", "transfer", "staging", "send", "recv", "receive"}
 KEPT_STATE = {"cache", "kv", "pool", "page", "pages", "slot", "slots", "memory", "state", "states", "block", "blocks"}
 """Words of what keeps the state of requests."""
 
+STATES = {"state", "states"}
+
 
 @by_function
 def paging(source: PythonSource) -> Iterator[Claim]:
@@ -57,6 +60,8 @@ def paging(source: PythonSource) -> Iterator[Claim]:
                     "a block table entry times the block size, plus the offset in the block",
                 )  # fmt: skip
             elif node.op == "//" and _rounds_up(node) and _about_caches(scope.qualified_name, source.path.stem):
+                if has_kernels(source) and last_name(node.right).isupper():
+                    continue  # the tiles of a launch
                 value = f"number of blocks = {source.quote(node)} (rounded up){made_of(source, scope, node)}"
                 yield Claim(f"{scope.qualified_name} blocks", value, (source.at(node),))
 
@@ -140,7 +145,8 @@ def buffers(source: PythonSource) -> Iterator[Claim]:
             sizes = _sizes(known[0] if known is not None else shape, call.args)
             is_made = scope.owner is not None and scope.node.name != "__init__"
             is_cache = _is_cache(scope.node.name if is_made else scope.qualified_name, name)
-            spoken = {*words(scope.qualified_name), *words(name), *words(source.path.stem)}
+            held, _, own = name.rpartition(".")  # of `step_state.buf` the object says only that it is one
+            spoken = {*words(scope.qualified_name), *words(own), *words(source.path.stem)} | {*words(held)} - STATES
             if (not is_cache and not spoken & KEPT_STATE) or {"grad", "backward"} & spoken:
                 continue
             if len(sizes) < MIN_CACHE_RANK - is_cache or any(isinstance(size, t.Starred) for size in sizes):

@@ -18,6 +18,7 @@ from kernelscope.serving.guards import (
     inside,
     inside_of,
     last_name,
+    own_calls,
     own_of,
     statements,
 )
@@ -63,7 +64,7 @@ def evictions(source: PythonSource) -> Iterator[Claim]:
             where = [source.at(pops), source.at(scope.node), *(source.at(m) for m in candidates)]
             where += [source.at(order)] if order is not None else []
             yield Claim(f"{scope.qualified_name} eviction", value, tuple(where))
-        for call in called:
+        for call in own_calls(scope.node):
             held = _first_out(call, scope.owner)
             said = {*words(scope.qualified_name), *words(held or "")}
             if held is None or not (FREEING | CACHES) & {*spoken, *said} or (MEMOS & said and not KEYS & said):

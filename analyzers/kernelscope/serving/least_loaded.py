@@ -90,6 +90,8 @@ def from_heaps(source: PythonSource, scope: Scope) -> Iterator[tuple[str, t.Node
 
 def kept_least(source: PythonSource, loop: t.For) -> tuple[str, t.Node] | None:
     """`for i, e in enumerate(engines): score = …; if score < best: best, chosen = score, i`."""
+    if _counts_from_one(loop.iter):
+        return None
     bound: dict[str, str] = {}
     for node in t.walk(*loop.body):
         match node:
@@ -116,6 +118,15 @@ def kept_least(source: PythonSource, loop: t.For) -> tuple[str, t.Node] | None:
             continue
         return f"the one of {source.quote(loop.iter)} with the smallest {bound.get(score, score)}", node
     return None
+
+
+def _counts_from_one(over: t.Expr) -> bool:
+    """`range(1, n + 1)` tries how many are taken; replicas are numbered from 0."""
+    match over:
+        case t.Call(func=t.Name(id="range"), args=[t.Constant(value=int() as first), _, *_]):
+            return first != 0
+        case _:
+            return False
 
 
 def counts_replicas(source: PythonSource, over: t.Expr, key: t.Expr) -> bool:

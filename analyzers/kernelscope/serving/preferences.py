@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import pairwise
 
+from kernelscope.serving.chunking import DRAFTS
 from kernelscope.serving.claims import Claim, PythonSource
 from kernelscope.serving.guards import EXITS, calls, inside, last_name, last_of, own_calls, own_of
 from kernelscope.serving.pieces import by_function
@@ -209,6 +210,8 @@ def _one_after_the_other(source: PythonSource, node: t.FunctionDef | t.ClassDef,
     said = set(words(where.rpartition(".")[2]))
     if not STEPS & said or (NEW | GOES_ON) & said:
         return  # what is called after one of them is a part of it
+    if DRAFTS & set(words(where)):
+        return  # a draft's model catches up and goes on; what the engine runs in a step is not that
     found: dict[str, t.Call] = {}
     for statement in node.body:
         if isinstance(statement, t.If) and isinstance(last_of(statement.body), EXITS) and found:

@@ -28,6 +28,8 @@ from kernelscope.serving.sections import hits, words
 from kernelscope.syntax.python import tree as t
 
 VICTIMS = {"preempt", "preempted", "victim", "evict", "evicted", "retract", "retracted", "running", "active"}
+STOPS = {"pause", "paused", "preempt", "preemption", "evict", "eviction", "victim", "victims", "retract"}
+"""Words of functions and files about requests that are to give way: who is first in their order is served last."""
 RUNS = {"running", "active"}
 """Those of them by which it may be gone through for any reason."""
 ENDS = {"abort", "cancel", "finish", "remove", "drop", "expire", "timeout", "stop", "kill"}
@@ -120,13 +122,32 @@ def orders(source: PythonSource) -> Iterator[Claim]:
             of_victims = VICTIMS & set(words(scope.node.name))
             if not of_victims <= RUNS or CAPTURES & set(words(scope.qualified_name)):
                 continue
+            of_victims |= STOPS & {*words(scope.qualified_name), *words(source.path.stem)}
             if not _is_served(source, scope.qualified_name, queue):
                 continue
             backwards = any(k.arg == "reverse" and literal(k.value) is True for k in keywords)
-            what, how = ("order", "gone through") if of_victims else ("policy", "served")
-            value = f"{what}: {source.quote(queue)} is {how} in the order of {source.quote(key)}"
-            value += ", largest first" if backwards else ", smallest first"
+            order = f"{source.quote(queue)} is {{}} in the order of {source.quote(key)}"
+            order += ", largest first" if backwards else ", smallest first"
+            is_given = any(n.value is node for n in own_of(scope.node, t.Return))
+            if of_victims:
+                value = f"order: {order.format('given' if is_given else 'gone through')}"
+                value += "; of those that are to stop, by the names" if STOPS & of_victims else ""
+            elif (taken := _taken_last(scope.node, queue)) is not None:
+                value = f"order: {order.format('sorted')}; the last is taken first ({source.quote(taken)})"
+            else:
+                value = f"policy: {order.format('given' if is_given else 'served')}"
             yield Claim(f"{scope.qualified_name} order", value, (source.at(node), source.at(scope.node)))
+
+
+def _taken_last(function: t.FunctionDef | t.ClassDef, queue: t.Expr) -> t.Call | None:
+    """`jobs.pop()` in the function that sorts `jobs`: it begins at the other end of the order."""
+    for call in own_of(function, t.Call):
+        match call:
+            case t.Call(func=t.Attribute(value=t.Name(id=name), attr="pop"), args=[]) if name == t.dotted(queue):
+                return call
+            case _:
+                pass
+    return None
 
 
 def _first_of(function: t.FunctionDef | t.ClassDef) -> Iterator[int]:
