@@ -236,7 +236,7 @@ def test_a_class_that_is_a_thread_runs_what_it_is_given_or_says_so_itself(source
 def test_one_of_several_queues_is_known_by_the_names_that_it_goes_by(source: Source) -> None:
     file = source(LANES)
     assert [link.text for link in links(channels(file), uses(file))] == [
-        "queue inboxes opened in Office.__init__; Office.post sends; Office.fill receives",
+        "queue inboxes opened in Office.__init__; it holds at most 4 elements; Office.post sends; Office.fill receives",
         "queue slots opened in Office.__init__; Office.__init__, Office.finish send; Office.fill receives",
     ]
     claims = read_python(file).claims

@@ -306,7 +306,7 @@ def test_what_runs_is_gone_through_in_an_order_for_whatever_reason(source: Sourc
             return reorder_running()
     """
     (claim,) = service.orders(source(text))
-    assert claim.value == "order: self.ready is gone through in the order of lambda seq: seq.arrival, smallest first"
+    assert claim.value == "order: self.ready is given in the order of lambda seq: seq.arrival, smallest first"
     assert not list(service.orders(source(text.replace("reorder_running", "reorder_victims_to_evict"))))
 
 

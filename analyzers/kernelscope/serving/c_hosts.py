@@ -24,6 +24,7 @@ from kernelscope.serving.preferences import preferences
 from kernelscope.serving.slots import slots
 from kernelscope.serving.trees import trees
 from kernelscope.serving.victims import victims
+from kernelscope.serving.whole_pieces import whole_pieces
 from kernelscope.syntax.cuda.host_module import host_module
 from kernelscope.syntax.python import tree as t
 
@@ -44,6 +45,7 @@ FINDERS: tuple[tuple[str, Callable[[PythonSource], Iterable[Claim]]], ...] = (
     ("serving.prefix_cache", prefixes.offered),
     ("serving.prefix_cache", prefixes.shortened),
     ("serving.prefix_cache", prefixes.common),
+    ("serving.prefix_cache", whole_pieces),
     ("serving.kv_cache", evictions.recency),
     ("serving.kv_cache", first_ids),
     ("serving.lifecycle", endings),

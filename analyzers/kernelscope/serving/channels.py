@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from kernelscope.results import Location
 from kernelscope.serving import messages
-from kernelscope.serving.claims import PythonSource
+from kernelscope.serving.claims import PythonSource, literal
 from kernelscope.serving.guards import (
     Guard,
     all_guards_text,
@@ -65,6 +65,8 @@ class Channel:
     condition: str = ""
     size: str = ""
     """How many bytes it holds, in the source's words."""
+    most: str = ""
+    """How many elements a queue holds at most, in the source's words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +111,7 @@ class Link:
         said += f" if {c.condition}" if c.condition else ""
         size, _, where = c.size.partition(", where ")
         said += f"; it holds {size} bytes" + (f", where {where}" if where else "") if size else ""
+        said += f"; it holds at most {c.most} {'element' if c.most == '1' else 'elements'}" if c.most else ""
         for ends, one, several in ((self.senders, "sends", "send"), (self.receivers, "receives", "receive")):
             named = [end.removesuffix(f" (if {c.condition})") for end in ends]
             if one in self.only_opened:
@@ -153,7 +156,8 @@ def channels(source: PythonSource) -> Iterator[Channel]:
                 elif _is_concurrent(source, name):
                     address = next((source.quote(k.value) for k in call.keywords if k.arg == "name"), "")
                     where, size = scope.qualified_name, _size(source, call)
-                    yield Channel(QUEUES[last], "", address, where, source.at(call), _last(held), condition, size)
+                    kind, most = QUEUES[last], _most(source, call) if QUEUES[last] == "queue" else ""
+                    yield Channel(kind, "", address, where, source.at(call), _last(held), condition, size, most)
                 elif held.startswith("self."):
                     yield Channel(NO_CHANNEL, "", "", scope.qualified_name, source.at(call), _last(held))
 
@@ -168,6 +172,15 @@ def _size(source: PythonSource, call: t.Call) -> str:
         if isinstance(s, t.Assign) and isinstance(s.targets[0], t.Name) and s.targets[0].id.isupper()
     }  # fmt: skip
     return inlined(source, size, fixed)
+
+
+def _most(source: PythonSource, call: t.Call) -> str:
+    """`Queue(8)`, `Queue(maxsize=n)`: no more than that wait in it; 0 and less are no bound."""
+    given = next((k.value for k in call.keywords if k.arg == "maxsize"), None) or next(iter(call.args), None)
+    number = literal(given)
+    if given is None or isinstance(given, t.Starred) or (isinstance(given, t.Constant) and given.value is None):
+        return ""
+    return "" if isinstance(number, int) and number <= 0 else source.quote(given)
 
 
 def _shown(source: PythonSource, scope: Scope) -> Iterator[Channel]:

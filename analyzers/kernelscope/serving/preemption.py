@@ -24,6 +24,8 @@ from kernelscope.syntax.python import tree as t
 FREES = {"free", "dealloc", "deallocate", "release", "evict", "recycle"}
 SWAPS = {"swap", "offload", "backup", "host"}
 GIVES_UP = {"retract", "preempt", "preempted", "retracted", "recompute", "evicted"}
+REMOVES = {"remove", "discard", "pop"}
+"""First words of methods that take something out."""
 FRONT = {"appendleft", "extendleft", "prepend", "push", "head", "front"}
 BACK = {"append", "extend", "add", "put", "heappush"}
 
@@ -36,7 +38,7 @@ def preemptions(source: PythonSource) -> Iterator[Claim]:
             name = _original(scope.node, t.dotted(element.args[-1]))
             if name is None or not _leaves(scope.node, name, queued):
                 continue
-            on_the_way = _on_the_way(scope.node, element)
+            on_the_way = _on_the_way(scope.node, queued if front is None else element)
             freed = [c for s in on_the_way for c in calls(s) if FREES & set(words(last_name(c.func)))]
             gives_back = [c for c in freed if any(root(a) == name for a in c.args) or receiver(c) == name]
             whose = None if GIVES_UP & set(words(scope.node.name)) else name
@@ -48,7 +50,9 @@ def preemptions(source: PythonSource) -> Iterator[Claim]:
             kind = "swap: its cache is copied out" if swaps else "recompute: its cache is freed and prefilled again"
             written = source.text.slice(queued.func.attr_span) if isinstance(queued.func, t.Attribute) else ""
             end = "at the front (head) of the queue" if front else "at the back of the queue"
-            if last_name(queued.func) == "heappush":
+            if front is None:
+                end = f"by {last_name(queued.func)}, whose own code says at which end"
+            elif last_name(queued.func) == "heappush":
                 end = "by its priority"
             elif not front and written == "push":  # where that puts it is for the queue to say
                 end = "in the queue"
@@ -80,6 +84,22 @@ def _taken_from(source: PythonSource, function: t.FunctionDef, name: str, queued
             end = "first" if literal(node.value.slice) == 0 else "last"
         if end:
             return f"; the victim is the {end} of its queue ({source.quote(node)})"
+    return _taken_with_others(source, function, name)
+
+
+def _taken_with_others(source: PythonSource, function: t.FunctionDef, name: str) -> str:
+    """`job, batch = ordered[0]`: the first of a list, with what that is."""
+    for node in own_of(function, t.Assign):
+        match node:
+            case t.Assign(targets=[t.Tuple(elts=elts)], value=t.Subscript(value=t.Name(id=held), slice=place)):
+                end = {0: "first", -1: "last"}.get(number) if isinstance(number := literal(place), int) else None
+            case _:
+                continue
+        if end is None or name not in [t.dotted(e) for e in elts]:
+            continue
+        made = assignments(function).get(held)
+        where = f", where {held} = {source.quote(made)}" if made is not None else ""
+        return f"; the victim is the {end} of {held} ({source.quote(node)}{where})"
     return ""
 
 
@@ -102,14 +122,17 @@ def _on_the_way(function: t.FunctionDef, queued: t.Call) -> list[t.Stmt]:
     return [s for s, guards in statements(function) if {(g.test, g.holds) for g in guards if not g.early} <= around]
 
 
-def requeued(function: t.FunctionDef) -> Iterator[tuple[t.Call, t.Call, bool]]:
-    """Calls that put requests into a queue that outlives the method, and whether at its front.
+def requeued(function: t.FunctionDef) -> Iterator[tuple[t.Call, t.Call, bool | None]]:
+    """Calls that put requests into a queue that outlives the method, and whether at its front, where they tell.
 
     With each the call that names a request: itself, or the `append` to the list that it puts there.
     """
     for call in own_calls(function):
         name = last_name(call.func)
         if not call.args or not isinstance(call.func, t.Attribute):
+            continue
+        if _says_so(name) and (given := _one_given(call)) is not None:
+            yield call, given, None
             continue
         queue = call.func.value.value if isinstance(call.func.value, t.Subscript) else call.func.value
         if not isinstance(queue, t.Attribute):
@@ -122,6 +145,23 @@ def requeued(function: t.FunctionDef) -> Iterator[tuple[t.Call, t.Call, bool]]:
             continue
         gathered = _gathered(function, call.args[-1])
         yield call, gathered or call, front
+
+
+def _says_so(name: str) -> bool:
+    """`requeue`, `back_to_waiting`, `put_back_in_queue`: a method of a queue that takes back what came from it."""
+    said = set(words(name))
+    return "requeue" in said or ("back" in said and bool({"wait", "waiting", "queue", "pending"} & said))
+
+
+def _one_given(call: t.Call) -> t.Call | None:
+    """The call with the one request that it is given, alone or in a list."""
+    match call.args:
+        case [t.Name()]:
+            return call
+        case [t.List(elts=[t.Name() as only])]:
+            return t.Call(call.func, [only], [], call.span)
+        case _:
+            return None
 
 
 def _gathered(function: t.FunctionDef, given: t.Expr) -> t.Call | None:
@@ -183,15 +223,26 @@ def _popped(function: t.FunctionDef | t.ClassDef, seen: t.Subscript) -> t.Call |
 
 
 def removed(function: t.FunctionDef | t.ClassDef, name: str) -> t.Call | None:
-    """`self.running.remove(name)`."""
-    found = (c for c in own_calls(function) if last_name(c.func) in ("remove", "discard") and c.args)
-    return next((c for c in found if t.dotted(c.args[0]) == name), None)
+    """`self.running.remove(name)`, `batch.pop_request(name.id)`."""
+    found = (c for c in own_calls(function) if REMOVES & set(words(last_name(c.func))[:1]) and c.args)
+    return next((c for c in found if name in (t.dotted(c.args[0]), _owner_of_id(c.args[0]))), None)
+
+
+def _owner_of_id(node: t.Expr) -> str | None:
+    """`job` of `job.id`, `job.request_id`."""
+    return t.dotted(node.value) if isinstance(node, t.Attribute) and words(node.attr)[-1:] == ("id",) else None
 
 
 def resets_count(node: t.Node, name: str | None) -> bool:
     """`request.computed = 0`: what was computed counts no more; of anything where no name is given."""
     match node:
-        case t.Assign(targets=[t.Attribute(value=owner, attr=attr)], value=t.Constant(value=0)):
+        case (
+            t.Assign(targets=[t.Attribute(value=owner, attr=attr)], value=t.Constant(value=0))
+            | t.Assign(
+                targets=[t.Subscript(value=t.Attribute(value=owner, attr=attr), slice=t.Slice())],
+                value=t.Constant(value=0),
+            )
+        ):
             counts = {"computed", "cached", "prefilled", "processed", "filled", "kv"} & set(words(attr))
             return bool(counts) and (name is None or t.dotted(owner) == name)
         case _:

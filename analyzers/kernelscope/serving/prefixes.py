@@ -208,12 +208,21 @@ def offered(source: PythonSource) -> Iterator[Claim]:
     """Searches that are given all but the last token: something must be left to compute."""
     for scope in source.module.functions():
         known = assignments(scope.node)
+        dropped = _last_dropped(scope.node)
         for call in own_calls(scope.node):
             if not SEARCHES & set(words(last_name(call.func))):
                 continue
             if not CACHED & {*words(source.quote(call.func)), *words(scope.qualified_name), *words(source.path.stem)}:
                 continue
             for argument in (*call.args, *(k.value for k in call.keywords)):
+                drop = dropped.get(t.dotted(argument) or "")
+                if drop is not None and drop.span.start < call.span.start:
+                    value = (
+                        f"the prefix match gets all but the last token: {source.quote(call.func)} is offered "
+                        f"{source.quote(argument)} after {source.quote(drop)}, so one token is left to compute"
+                    )
+                    name = f"{scope.qualified_name} prefix match limit"
+                    yield Claim(name, value, (source.at(drop), source.at(call)))
                 limit = _less_one(argument, known)
                 if limit is not None:
                     given, less = source.quote(argument), source.quote(limit)
@@ -299,6 +308,18 @@ def equal_runs(source: PythonSource) -> Iterator[Claim]:
             places = (source.at(node), source.at(products[0]), source.at(scope.node))
             yield Claim(f"{scope.qualified_name} common prefix", value, places)
             break
+
+
+def _last_dropped(function: t.FunctionDef | t.ClassDef) -> dict[str, t.Call]:
+    """Names of lists of tokens whose last one a function drops: `tokens.pop()`."""
+    found: dict[str, t.Call] = {}
+    for statement in function.body:
+        match statement:
+            case t.ExprStmt(value=t.Call(func=t.Attribute(value=t.Name(id=name), attr="pop"), args=[]) as call):
+                found[name] = call
+            case _:
+                pass
+    return {name: call for name, call in found.items() if {"token", "tokens", "ids"} & set(words(name))}
 
 
 def _less_one(argument: t.Expr, known: dict[str, t.Expr]) -> t.Expr | None:

@@ -1,4 +1,4 @@
-"""Requests that are taken out of a queue, not admitted, and put into the queue again: to which end of it."""
+"""Requests that are put into a queue again: what was taken out and not admitted, and what goes before all others."""
 
 from __future__ import annotations
 
@@ -11,6 +11,9 @@ from kernelscope.serving.pieces import by_function
 from kernelscope.serving.queues import REQUESTS, iterated
 from kernelscope.serving.sections import words
 from kernelscope.syntax.python import tree as t
+
+COUNTS = {"num", "count", "size", "tokens", "len", "length", "total", "time", "used"}
+"""Words of numbers; what is added to them is no request."""
 
 
 @by_function
@@ -41,6 +44,35 @@ def put_back(source: PythonSource) -> Iterator[Claim]:
             )
             places = (source.at(again[1]), source.at(first), source.at(scope.node))
             yield Claim(f"{scope.qualified_name} requeue", value, places)
+
+
+@by_function
+def put_before(source: PythonSource) -> Iterator[Claim]:
+    """`self.waiting = late + self.waiting`: what is put there goes before all that waits."""
+    if source.aside:
+        return
+    for scope in source.module.functions():
+        for node in own_of(scope.node, t.Assign):
+            match node:
+                case t.Assign(targets=[t.Attribute(attr=name) as queue], value=t.BinOp(left=first, op="+", right=rest)):
+                    pass
+                case _:
+                    continue
+            if t.dotted(queue) != t.dotted(rest) or t.dotted(first) == t.dotted(rest) or not _waits(name):
+                continue
+            if isinstance(first, t.Constant | t.BinOp):
+                continue  # numbers
+            value = (
+                f"{source.quote(first)} goes to the front (head) of the queue {source.quote(queue)}, before all that "
+                f"waits there ({source.quote(node)})"
+            )
+            yield Claim(f"{scope.qualified_name} requeue", value, (source.at(node), source.at(scope.node)))
+
+
+def _waits(name: str) -> bool:
+    """Whether a name is of a queue of requests, and not of how many there are: `waiting`, `pending_requests`."""
+    said = set(words(name))
+    return bool((WAITING | REQUESTS) & said) and not COUNTS & said
 
 
 def _given_back(
