@@ -459,7 +459,7 @@ class Desk:
         ),
         (preemption.preemptions, SWAPPED, ("swap: its cache is copied out", "the victim is the last of its queue")),
         (victims.victims, LAST, ("victim: the last of its queue is taken (late = self.open.pop())",)),
-        (service.orders, BY_ARRIVAL, ("self.waiting is served in the order of", "letter.arrived")),
+        (service.orders, BY_ARRIVAL, ("self.waiting is given in the order of", "letter.arrived")),
         (
             admission.continuous,
             ADMIT,
