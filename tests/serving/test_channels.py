@@ -237,7 +237,8 @@ def test_one_of_several_queues_is_known_by_the_names_that_it_goes_by(source: Sou
     file = source(LANES)
     assert [link.text for link in links(channels(file), uses(file))] == [
         "queue inboxes opened in Office.__init__; it holds at most 4 elements; Office.post sends; Office.fill receives",
-        "queue slots opened in Office.__init__; it holds at most width elements; Office.__init__, Office.finish send; Office.fill receives",
+        "queue slots opened in Office.__init__; it holds at most width elements; Office.__init__, Office.finish send; "
+        "Office.fill receives",
     ]
     claims = read_python(file).claims
     free, slots = claims["serving.batching"]
