@@ -333,6 +333,28 @@ def test_workers_scan_and_a_hang_or_crash_costs_one_file(tmp_path: Path, monkeyp
     assert [row.error for row in rows.values()] == ["crashed the scanner"] * 3
 
 
+def test_processes_are_started_while_the_files_are_looked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[int] = []
+    monkeypatch.setattr(pool, "IN_PROCESS_BYTES", 100)
+    monkeypatch.setattr(pool, "spawn", lambda module: started.append(1) or processes.spawn(module))
+    for i in range(9):
+        (tmp_path / f"m{i}.py").write_text(f"def f{i}(): ...\n" * 2)
+    files = Files([str(tmp_path)])
+    ahead = pool.Ahead(is_wanted=True)
+    entries = [ahead.met(entry) for entry in files.walk()]
+    count = len(started)
+    assert count
+    waiting = list(ahead._processes)
+    rows = list(scan_all([(entry.path, entry.size) for entry in entries], Wanted.NAMES, ahead=ahead))
+    assert len(rows) == 9
+    assert len(started) == count, "those that were started are used"
+    assert all(process.poll() is not None for process in waiting), "and none is left"
+    unwanted = pool.Ahead(is_wanted=False)
+    for entry in entries:
+        unwanted.met(entry)
+    assert unwanted.take() is None
+
+
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="no timer of a process's own time here")
 def test_a_file_that_takes_too_much_time_is_given_up_and_one_that_waits_is_not(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch

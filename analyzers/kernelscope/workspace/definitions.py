@@ -31,6 +31,8 @@ _LINE = re.compile(
 _LINE_KINDS = {"struct": DefKind.STRUCT, "macro": DefKind.MACRO, "function": DefKind.CUDA_FUNCTION}
 _CONTROL = frozenset(b"if for while switch return else sizeof catch do case namespace using typedef".split())
 _CLASS = ord("c")
+_CLASS_KIND, _METHOD_KIND, _FUNCTION_KIND = int(DefKind.CLASS), int(DefKind.METHOD), int(DefKind.FUNCTION)
+_NO_BLOCK = (0, b"", False)
 
 
 def names_of(path: str, data: bytes) -> FileNames:
@@ -40,32 +42,40 @@ def names_of(path: str, data: bytes) -> FileNames:
 
 
 def python_names(data: bytes) -> FileNames:
-    """`def` and `class` at the start of a line, with the class or function around them found by indentation."""
-    found = Columns()
+    """`def` and `class` at the start of a line, with the class or function around them found by indentation.
+
+    Written out, as it runs for every definition of a workspace before anything is found there.
+    """
+    names, kinds, places, containers = list[bytes](), bytearray(), array("I"), list[bytes]()
     open_blocks: list[tuple[int, bytes, bool]] = []
     line, counted = 1, 0
     for match in _in_order(pattern.finditer(data) for pattern in _PYTHON):
         keyword = match.start()
-        window = max(0, keyword - MAX_INDENT)
+        window = keyword - MAX_INDENT if keyword > MAX_INDENT else 0
         start = data.rfind(b"\n", window, keyword) + 1 or window
         depth = keyword - start
-        if depth == MAX_INDENT:
-            continue
-        if depth and not (before := data[start:keyword]).isspace():
-            if before.strip() != b"async":
+        if depth:
+            if depth == MAX_INDENT:
                 continue
-            depth -= len(before.lstrip())
+            before = data[start:keyword]
+            if not before.isspace():
+                if before.strip() != b"async":
+                    continue
+                depth -= len(before.lstrip())
         line += data.count(b"\n", counted, start)
         counted = start
         while open_blocks and open_blocks[-1][0] >= depth:
             open_blocks.pop()
-        container, in_class = open_blocks[-1][1:] if open_blocks else (b"", False)
+        _, container, in_class = open_blocks[-1] if open_blocks else _NO_BLOCK
         is_class = data[keyword] == _CLASS
-        kind = DefKind.CLASS if is_class else DefKind.METHOD if in_class else DefKind.FUNCTION
         name = match[1]
-        found.add(name, kind, line, match.start(1) - start, container)
-        open_blocks.append((depth, b"%b.%b" % (container, name) if container else name, is_class))
-    return found.all()
+        names.append(name)
+        kinds.append(_CLASS_KIND if is_class else _METHOD_KIND if in_class else _FUNCTION_KIND)
+        places.append(line)
+        places.append(match.start(1) - start)
+        containers.append(container)
+        open_blocks.append((depth, container + b"." + name if container else name, is_class))
+    return _columns(names, kinds, places, containers)
 
 
 def cuda_names(data: bytes) -> FileNames:
@@ -116,7 +126,10 @@ class Columns:
         self._containers += more._containers
 
     def all(self) -> FileNames:
-        if not self._names:
-            return EMPTY_NAMES
-        names, containers = (b"\n".join(column) + b"\n" for column in (self._names, self._containers))
-        return FileNames(names, bytes(self._kinds), self._places.tobytes(), containers)
+        return _columns(self._names, self._kinds, self._places, self._containers)
+
+
+def _columns(names: list[bytes], kinds: bytearray, places: array[int], containers: list[bytes]) -> FileNames:
+    if not names:
+        return EMPTY_NAMES
+    return FileNames(b"\n".join(names) + b"\n", bytes(kinds), places.tobytes(), b"\n".join(containers) + b"\n")

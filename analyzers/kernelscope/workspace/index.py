@@ -25,7 +25,7 @@ from kernelscope.workspace.file_count import FileCount
 from kernelscope.workspace.files import CUDA_SUFFIXES, WATCHED_SUFFIXES, Entry, Files
 from kernelscope.workspace.folders import Folders
 from kernelscope.workspace.mentions import Mentions
-from kernelscope.workspace.pool import scan_all
+from kernelscope.workspace.pool import NONE, Ahead, scan_all
 from kernelscope.workspace.progress import Progress, Report
 from kernelscope.workspace.reading import Version, read_stamped
 from kernelscope.workspace.store import Row, Store
@@ -117,15 +117,17 @@ class Index:
             with self._count.counting():
                 self._load()
                 report.tell(0, len(self._stamps), _PHASES[Wanted.NAMES])
-                entries = {entry.path: entry for entry in self.files.walk(cancelled)}
+                ahead = Ahead(is_wanted=not self._stamps)
+                entries = {entry.path: ahead.met(entry) for entry in self.files.walk(cancelled)}
                 if cancelled():
+                    ahead.end()
                     return
                 self._count.files = len(entries)
             gone = [path for path in self._stamps if path not in entries]
             changed = [entry for entry in entries.values() if not self._is_current(entry)]
             had_operators = any(self._has_operators(path) for path in (*gone, *(entry.path for entry in changed)))
             self._forget(gone)
-            rows = list(self._scanned(changed, Wanted.NAMES, report, cancelled))
+            rows = list(self._scanned(changed, Wanted.NAMES, report, cancelled, ahead))
             if not cancelled():
                 self.stage = max(self.stage, Stage.NAMES)
                 report.now(len(changed), len(changed), _PHASES[Wanted.NAMES])  # who waits for them need not any more
@@ -315,10 +317,11 @@ class Index:
         self._save(rows)
 
     def _scanned(
-        self, files: list[Entry], wanted: Wanted, report: Report, cancelled: Callable[[], bool]
+        self, files: list[Entry], wanted: Wanted, report: Report, cancelled: Callable[[], bool], ahead: Ahead = NONE
     ) -> Iterator[Scanned]:
         """Rows of files as they come; what they tell is known soon, and kept by `_save` only."""
-        scanned = scan_all([(entry.path, entry.size) for entry in files], wanted, cancelled, self._waited_for)
+        sizes = [(entry.path, entry.size) for entry in files]
+        scanned = scan_all(sizes, wanted, cancelled, self._waited_for, ahead)
         for count, row in enumerate(scanned):
             report.tell(count, len(files), _PHASES[wanted])
             if count % WRITE_ROWS == 0:

@@ -19,6 +19,7 @@ import msgspec
 from msgspec import Struct, field
 
 from kernelscope.workspace.facts import FileFacts, decode_facts
+from kernelscope.workspace.files import Entry
 from kernelscope.workspace.processes import has_ended, spawn
 from kernelscope.workspace.worker import (
     FILE_SECONDS,
@@ -48,11 +49,49 @@ IN_PROCESS_BYTES = 600_000
 """Below this, starting processes costs more than it brings."""
 
 
+class Ahead:
+    """Processes that are started before it is known what they will scan: they load their code meanwhile."""
+
+    def __init__(self, is_wanted: bool) -> None:
+        self._is_wanted = is_wanted
+        self._processes: list[subprocess.Popen[bytes]] = []
+        self._size = 0
+
+    def met(self, entry: Entry) -> Entry:
+        """There is a file to scan: with so many bytes that processes are worth it, they are started."""
+        before, self._size = self._size, self._size + entry.size
+        if self._is_wanted and before <= IN_PROCESS_BYTES < self._size:
+            with contextlib.suppress(OSError):
+                for _ in range(_count()):
+                    self._processes.append(spawn(SCANNER))
+        return entry
+
+    def take(self) -> subprocess.Popen[bytes] | None:
+        """One of them, if there is one left."""
+        try:
+            return self._processes.pop()
+        except IndexError:
+            return None
+
+    def end(self) -> None:
+        """No more are needed."""
+        while (process := self.take()) is not None:
+            _kill(_Worker(process))
+
+
+NONE = Ahead(is_wanted=False)
+
+
+def _count() -> int:
+    return min(MAX_WORKERS, os.cpu_count() or 1)
+
+
 def scan_all(
     files: Iterable[tuple[str, int]],
     wanted: Wanted,
     cancelled: Callable[[], bool] = lambda: False,
     waited_for: bool = False,
+    ahead: Ahead = NONE,
 ) -> Generator[Scanned, None, None]:
     """Scans files (path and size) in about the order given and yields each row once, as it comes.
 
@@ -66,7 +105,7 @@ def scan_all(
                     return
                 yield scan_file(path, wanted)
         return
-    yield from _Pool(batches, wanted, cancelled, waited_for).rows()
+    yield from _Pool(batches, wanted, cancelled, waited_for, ahead).rows()
 
 
 def facts_beside(path: str, data: bytes) -> FileFacts | None:
@@ -123,14 +162,22 @@ class _Worker(Struct):
 
 
 class _Pool:
-    def __init__(self, batches: list[_Work], wanted: Wanted, cancelled: Callable[[], bool], waited_for: bool) -> None:
+    def __init__(
+        self,
+        batches: list[_Work],
+        wanted: Wanted,
+        cancelled: Callable[[], bool],
+        waited_for: bool,
+        ahead: Ahead,
+    ) -> None:
         self._waited_for = waited_for
+        self._ahead = ahead
         self._todo = deque(batches)
         self._wanted = wanted
         self._cancelled = cancelled
         self._stop = False
         self._rows: queue.SimpleQueue[list[Scanned] | None] = queue.SimpleQueue()
-        count = max(1, min(MAX_WORKERS, os.cpu_count() or 1, len(batches)))
+        count = max(1, min(_count(), len(batches)))
         self._workers = [_Worker() for _ in range(count)]
         self._decoder = msgspec.msgpack.Decoder(list[Scanned])
 
@@ -157,6 +204,7 @@ class _Pool:
                         return
         finally:
             self._stop = True
+            self._ahead.end()
             for worker in self._workers:
                 _kill(worker)
             for thread in threads:
@@ -222,7 +270,7 @@ class _Pool:
             if self._stop:
                 return False
             try:
-                worker.process = spawn(SCANNER)
+                worker.process = self._ahead.take() or spawn(SCANNER)
             except OSError:
                 return False
             worker.killed = False

@@ -14,7 +14,11 @@ if TYPE_CHECKING:
     import subprocess
 
 POLL_SECONDS = 0.1
-_START = "import sys; sys.path[:0] = {path!r}; from {module} import main; main()"
+_START = (
+    "import sys; sys.path[:0] = {path!r}; sys.modules['typing_extensions'] = None; import msgspec; "
+    "del sys.modules['typing_extensions']; from {module} import main; main()"
+)
+"""msgspec would load what it does not need, for a fifth of the time that a process takes to start."""
 
 
 def run_beside(module: str, message: bytes, cancelled: Callable[[], bool]) -> None:
