@@ -140,8 +140,10 @@ class Launch:
     def _extent(self, part: int) -> Extent:
         host, offset = self._configured
         told = host.extent(self._part(part), offset)
-        fixed = self._fixed_numbers
-        x, y, z = (size.subs(fixed) if fixed and size is not None else size for size in told)
+        named = {parameter.name for parameter in self.function.templates} if self.function is not None else set[str]()
+        if all(size is None or named.isdisjoint(size.names()) for size in told):
+            return told
+        x, y, z = (size.subs(self._fixed_numbers) if size is not None else None for size in told)
         return x, y, z
 
     @cached_property

@@ -126,8 +126,14 @@ def _is_of_head(data: bytes, start: int, end: int) -> bool:
 
 def _before(data: bytes, place: int) -> bytes:
     """The last byte before a place that is no space; none at the beginning."""
-    near = data[max(0, place - _LOOK_BACK) : place].rstrip()
-    return (near or data[:place].rstrip())[-1:]
+    step = _LOOK_BACK
+    while place > 0:
+        start = max(0, place - step)
+        near = data[start:place].rstrip()
+        if near:
+            return near[-1:]
+        place, step = start, 2 * step  # comments are blank by now, and expanded macros may bring many of them
+    return b""
 
 
 def _unwrap(out: bytearray, start: int, block: int, end: int, close: int) -> None:
