@@ -156,6 +156,19 @@ def test_numbers_that_the_template_of_the_host_function_chooses_are_given_to_the
     assert "with <8, 8>" in told
 
 
+def test_extents_that_a_text_names_that_round_up_and_that_a_pointer_holds(tmp_path: Path) -> None:
+    file = tmp_path / "extents.cu"
+    file.write_text(
+        "#define parts(a, b) ((a) % (b) == 0 ? (a) / (b) : ((a) / (b)) + 1)\n"
+        "__global__ void k(float* x) { x[threadIdx.x] = 1; }\n"
+        'void run(float* x, int n, const int* count) {\n    dim3 block(32, 8);\n    printf("block = %d %d", 32, 8);\n'
+        "    dim3 grid(parts(n, 32), (*count + 7) / 8);\n    k<<<grid, block>>>(x);\n}\n"
+    )
+    told = to_text(Analysis([tmp_path]).document("explain", Target(file, None, "k"))).text
+    assert "`(32, 8, 1)` = 256 threads" in told
+    assert "`(cdiv(n, 32), cdiv(count[0], 8), 1)`" in told
+
+
 def test_a_kernel_that_takes_a_pack_is_launched_with_any_number_of_arguments(tmp_path: Path) -> None:
     file = tmp_path / "pack.cu"
     file.write_text(

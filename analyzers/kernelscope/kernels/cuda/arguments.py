@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-from kernelscope.syntax.cuda.directives import without_strings
 from kernelscope.syntax.cuda.expressions import split_arguments
 
 MAX_NAME = 200
@@ -34,13 +33,10 @@ class Argument:
 class Arguments:
     """All bare names that a text passes to calls."""
 
-    def __init__(self, data: bytes) -> None:
-        self.data = data
+    def __init__(self, data: bytes, plain: bytes) -> None:
+        """`plain` is the text without strings."""
+        self.data, self._plain = data, plain
         self._passed: dict[tuple[str, int, int], list[Argument]] = {}
-
-    @cached_property
-    def _plain(self) -> bytes:
-        return without_strings(self.data)
 
     def between(self, name: str, start: int, end: int) -> list[Argument]:
         """The places between two offsets at which a name is passed."""

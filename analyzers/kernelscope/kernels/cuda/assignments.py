@@ -15,15 +15,16 @@ _HANDED_OUT = re.compile(rb"(?:\+\+|--|&(?<![&\w)\]]&))\s*([A-Za-z_]\w*)")
 class Assignments:
     """All assignments of a text. A variable that is counted up or whose address is taken counts as assigned."""
 
-    def __init__(self, data: bytes) -> None:
+    def __init__(self, data: bytes, plain: bytes) -> None:
+        """`plain` is the text without strings: `"block = %d"` assigns nothing."""
         self.data = data
         self._places: dict[tuple[bytes, bytes], list[int]] = {}
         self._values: dict[int, tuple[str, int]] = {}
-        for match in _ASSIGNED.finditer(data):
+        for match in _ASSIGNED.finditer(plain):
             self._places.setdefault((match[1], match[2] or b""), []).append(match.start())
             if match[3]:
                 self._values[match.start()] = match[3].decode(), match.end()
-        for match in _HANDED_OUT.finditer(data):
+        for match in _HANDED_OUT.finditer(plain):
             insort(self._places.setdefault((match[1], b""), []), match.start())
 
     def between(self, name: str, start: int, end: int, member: str = "") -> list[int]:

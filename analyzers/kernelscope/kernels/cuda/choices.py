@@ -9,9 +9,7 @@ import re
 from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
 
-from kernelscope.syntax.cuda.directives import without_strings
 from kernelscope.syntax.cuda.expressions import template_end
 
 MAX_VALUE = 2_000
@@ -40,13 +38,10 @@ class Choice:
 class Choices:
     """All variables that a text gives bare names."""
 
-    def __init__(self, data: bytes) -> None:
-        self.data = data
+    def __init__(self, data: bytes, plain: bytes) -> None:
+        """`plain` is the text without strings."""
+        self.data, self._plain = data, plain
         self._given: dict[str, list[Choice]] = {}
-
-    @cached_property
-    def _plain(self) -> bytes:
-        return without_strings(self.data)
 
     def _places(self, name: bytes) -> Iterator[Choice]:
         """The choices of the statements that give some variable a value in which a name stands."""

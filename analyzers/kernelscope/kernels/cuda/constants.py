@@ -28,6 +28,7 @@ from kernelscope.syntax.cuda.expressions import (
     Name,
     Number,
     SizeOf,
+    Subscript,
     Unary,
     parse_expression,
 )
@@ -99,6 +100,8 @@ class Constants:
                 return self.value(inner, offset, depth + 1)
             case SizeOf(text=text):
                 return self._size_of(text, offset, depth + 1)
+            case Unary(op="*", operand=inner) if self.opaque is not None:
+                return self.opaque(Subscript(inner, Number(0)), offset)
             case Unary(op=op, operand=inner):
                 return unary(op, self.value(inner, offset, depth + 1))
             case Conditional(test=test, then=then, other=other):
@@ -290,8 +293,10 @@ class Constants:
         return extreme_of(test, first, second, lambda e: self.value(e, offset, depth))
 
     def _rounded_up(self, test: Expr, then: Dim, other: Dim, offset: int, depth: int) -> Dim | None:
-        """`a % b ? a / b + 1 : a / b` is a division that rounds up."""
-        if isinstance(test, Binary) and test.op in ("!=", ">") and self.value(test.right, offset, depth) == 0:
+        """`a % b ? a / b + 1 : a / b` is a division that rounds up; so is `a % b == 0 ? a / b : a / b + 1`."""
+        if isinstance(test, Binary) and test.op == "==" and self.value(test.right, offset, depth) == 0:
+            then, other, test = other, then, test.left
+        elif isinstance(test, Binary) and test.op in ("!=", ">") and self.value(test.right, offset, depth) == 0:
             test = test.left
         if not isinstance(test, Binary) or test.op != "%":
             return None

@@ -12,7 +12,6 @@ from dataclasses import replace
 from kernelscope.kernels.cuda.host_values import is_extent
 from kernelscope.kernels.cuda.launch import MAX_CONFIGURATION, MAX_WAYS, Caller, Launch, Wrapper
 from kernelscope.kernels.cuda.units import Unit
-from kernelscope.syntax.cuda.directives import without_strings
 from kernelscope.syntax.cuda.expressions import split_arguments, template_end
 from kernelscope.syntax.cuda.functions import Function
 from kernelscope.syntax.cuda.macros import closing
@@ -57,7 +56,7 @@ def _calls(unit: Unit, host: Function) -> Iterator[tuple[int, list[str]]]:
     required = sum("optional" not in parameter.node.type for parameter in host.params)
     space = qualifier(host).encode()
     for match in re.finditer(
-        rb"(?:(\w+)\s*::\s*)?(?<![\w~])" + re.escape(name) + rb"\s*(?=[(<])", without_strings(text)
+        rb"(?:(\w+)\s*::\s*)?(?<![\w~])" + re.escape(name) + rb"\s*(?=[(<])", unit.source.plain
     ):
         caller, opening = unit.function_at(match.start()), match.end()
         if caller is None or caller.body.start_byte == host.body.start_byte or (match[1] or space) != space:

@@ -14,7 +14,6 @@ from kernelscope.kernels.cuda.launch import MAX_CONFIGURATION, Launch
 from kernelscope.kernels.cuda.launched_kernels import LaunchedKernels, callee_before, kernel_argument, parted
 from kernelscope.kernels.cuda.units import Unit
 from kernelscope.results import Span
-from kernelscope.syntax.cuda.directives import without_strings
 from kernelscope.syntax.cuda.expressions import split_arguments
 from kernelscope.syntax.cuda.macros import closing
 from kernelscope.syntax.cuda.nodes import one_line
@@ -74,7 +73,7 @@ class _Finder:
     def __init__(self, unit: Unit) -> None:
         self.unit = unit
         self.data = unit.source.expanded
-        self.plain = without_strings(self.data)
+        self.plain = unit.source.plain
         self.found: list[Launch] = []
         self.copies: dict[int, int] = {}
         """How often macros that repeat their argument have repeated a launch."""

@@ -332,15 +332,15 @@ class Unit:
 
     @cached_property
     def assignments(self) -> Assignments:
-        return Assignments(self.source.expanded)
+        return Assignments(self.source.expanded, self.source.plain)
 
     @cached_property
     def arguments(self) -> Arguments:
-        return Arguments(self.source.expanded)
+        return Arguments(self.source.expanded, self.source.plain)
 
     @cached_property
     def choices(self) -> Choices:
-        return Choices(self.source.expanded)
+        return Choices(self.source.expanded, self.source.plain)
 
     @cached_property
     def handed_names(self) -> frozenset[bytes]:

@@ -20,7 +20,7 @@ from kernelscope.results import Span
 from kernelscope.syntax import grammars
 from kernelscope.syntax.captures import captured
 from kernelscope.syntax.cuda import tree as t
-from kernelscope.syntax.cuda.directives import OtherBranch, directives
+from kernelscope.syntax.cuda.directives import OtherBranch, directives, without_strings
 from kernelscope.syntax.cuda.launch_brackets import with_joined_brackets
 from kernelscope.syntax.cuda.lowered import Lowered, by_name
 from kernelscope.syntax.cuda.macros import LIBRARY_MACROS, Expansion, Macro, Macros
@@ -85,6 +85,11 @@ class CudaSource:
     @property
     def root(self) -> Node:
         return self.tree.root_node
+
+    @cached_property
+    def plain(self) -> bytes:
+        """What was expanded without what strings and comments say."""
+        return without_strings(self.expanded)
 
     def span(self, node: Node) -> Span:
         """The part of the user's file that a node stands for."""
