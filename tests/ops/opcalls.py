@@ -31,7 +31,7 @@ SHORT = {
     "c128": "complex128",
 }
 """Makers of tensors in case files → dtype."""
-ROOTS = ("torch", "einops", "operator", "flash_attn", "xformers", "jax", "flax", "haiku", "equinox")
+ROOTS = ("torch", "einops", "einx", "operator", "flash_attn", "xformers", "jax", "flax", "haiku", "equinox")
 
 
 @dataclass(frozen=True)

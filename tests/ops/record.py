@@ -18,6 +18,7 @@ def torch_scope() -> dict[str, Any]:
     """The names of a case file, for torch itself."""
     import einops
     import einops.layers.torch
+    import einx
     import torch
     import torch.nn.utils.rnn
 
@@ -37,7 +38,7 @@ def torch_scope() -> dict[str, Any]:
             return self.value[items]
 
     scope: dict[str, Any] = {short: maker(getattr(torch, name)) for short, name in SHORT.items()}
-    scope |= {"torch": torch, "einops": einops, "operator": operator, "slice": slice, "at": At}
+    scope |= {"torch": torch, "einops": einops, "einx": einx, "operator": operator, "slice": slice, "at": At}
     scope["params"] = lambda layer: {name: value.data for name, value in layer.named_parameters()}
     return scope
 

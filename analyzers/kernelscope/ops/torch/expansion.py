@@ -27,10 +27,19 @@ def expand(self: Value, *size: Value, facts: Facts = NO_FACTS) -> Shape:
     return expanded(shape.dims, wanted, facts)
 
 
-@rule("t.broadcast_to T.broadcast_to", kind="view", label="repeat axes of size 1 without copying")
+@rule("t.broadcast_to", kind="view", label="repeat axes of size 1 without copying")
 def broadcast_to(input: Value, size: Value, *, facts: Facts = NO_FACTS) -> Shape:
     """As `expand`."""
-    given = asked(size)
+    return _broadcast(input, asked(size), facts)
+
+
+@rule("T.broadcast_to", kind="view", label="repeat axes of size 1 without copying", name="Tensor.broadcast_to")
+def broadcast_method(self: Value, *size: Value, facts: Facts = NO_FACTS) -> Shape:
+    """As `expand`."""
+    return _broadcast(self, asked(size), facts)
+
+
+def _broadcast(input: Value, given: Shape, facts: Facts) -> Shape:
     return _kept(tensor(input).shape, given) if given.dims is None else expanded(known(input), given.dims, facts)
 
 
