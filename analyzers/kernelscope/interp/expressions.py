@@ -104,7 +104,7 @@ def _evaluate(run: Interpreter, scope: Scope, node: t.Expr) -> Value:
             index = index_of(run, scope, node.slice)
             if (holder := held_in_table(run, scope, node.value)) is not None:
                 return looked_up_by_name(run, holder, index, node.span)
-            return subscript(run, evaluate(run, scope, node.value), index, node.span)
+            return subscript(run, _as_indexed(run, evaluate(run, scope, node.value), index), index, node.span)
         case t.ListComp() | t.GeneratorExp() | t.SetComp():
             return _comprehension(run, scope, node)
         case t.Lambda():
@@ -234,6 +234,15 @@ def conditional(run: Interpreter, scope: Scope, node: t.IfExp, bound_to: str = "
     name = bound_to if bound_to in called or not called else called[0]
     met = Join(run.symbols, scope, test.name, facts=(of_one, of_other)).values(name or NAMELESS, one, other)
     return _cut_to_extremes(run, scope, node.test, (one, other), met)
+
+
+def _as_indexed(run: Interpreter, value: Value, index: Value) -> Value:
+    """What a call gives that gives values of several kinds, where it is indexed at once: only tensors have several
+    axes."""
+    if not isinstance(index, tuple) or not isinstance(value, Unknown | Tensor):
+        return value
+    tensors = [outcome for outcome in run.outcomes_of(value) or [] if isinstance(outcome, Tensor)]
+    return tensors[0] if len(tensors) == 1 else value
 
 
 def _of_way(run: Interpreter, scope: Scope, node: t.Expr) -> Value:

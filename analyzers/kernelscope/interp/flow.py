@@ -79,6 +79,8 @@ def execute(run: Interpreter, scope: Scope, body: list[t.Stmt], returns: Returns
         run.step()
         if returns.begun is not None:
             returns.begun.add(statement.span)
+        if (either := _either_assignment(statement)) is not None:
+            statement = either
         if isinstance(statement, t.If):
             ended, is_done = _branch(run, scope, statement, returns, body[index + 1 :])
             if ended or is_done:
@@ -282,6 +284,21 @@ def _lengthened(run: Interpreter, scope: Scope, node: t.Expr) -> bool:
 def _either_return(value: t.IfExp, span: Span) -> t.If:
     """`return x if flag else (x, y)` as a statement: results of different kinds are told apart."""
     return t.If(value.test, [t.Return(value.body, value.body.span)], [t.Return(value.orelse, value.orelse.span)], span)
+
+
+def _either_assignment(node: t.Stmt) -> t.If | None:
+    """`x = x if flag else [*before, x]` as a statement: what goes on with a list of it is told apart."""
+    match node:
+        case t.Assign(value=t.IfExp(body=t.Name(id=name), orelse=t.List() | t.Tuple() as several) as value):
+            pass
+        case t.Assign(value=t.IfExp(body=t.List() | t.Tuple() as several, orelse=t.Name(id=name)) as value):
+            pass
+        case _:
+            return None
+    if not any(isinstance(part, t.Name) and part.id == name for part in several.elts):
+        return None
+    ways = [[t.Assign(node.targets, way, node.span)] for way in (value.body, value.orelse)]
+    return t.If(value.test, [*ways[0]], [*ways[1]], node.span)
 
 
 def _of_some_rank(value: Value) -> Value:
