@@ -106,6 +106,9 @@ def sizes_of(name: str, annotation: t.Expr | None) -> Value | None:
             return found if isinstance(found := sizes_of(name, inner), Alike) else None
         case t.BinOp(op="|", left=left, right=right) if is_none(left) or is_none(right):
             return sizes_of(name, right if is_none(left) else left)
+        case t.BinOp(op="|", left=left, right=right):
+            one, other = sizes_of(name, left), sizes_of(name, right)
+            return one if isinstance(one, Alike) and one == other else None  # `list[int] | tuple[int, ...]`
         case t.Subscript(value=value, slice=t.Tuple(elts=[part, t.Constant(value=EllipsisType())])) if (
             t.dotted(value) or ""
         ) in TUPLES:
