@@ -123,6 +123,9 @@ CALLERS_DIFFER = "the callers differ in this dim"
 
 OTHER_RANKS = "the branches differ in rank"
 
+BY_COMMENT = "only a comment tells it"
+"""Why a size is not known that a comment has a word for: what the code says holds against it."""
+
 OF_SOME_RANK = "one of several ways for different numbers of dims is not followed"
 
 

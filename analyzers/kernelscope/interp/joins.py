@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from kernelscope.dims import NO_FACTS, Dim, Facts
-from kernelscope.interp.agreement import NOT_TOLD, OF_SOME_RANK, OPTIONAL, OTHER_RANKS, joined
+from kernelscope.interp.agreement import BY_COMMENT, NOT_TOLD, OF_SOME_RANK, OPTIONAL, OTHER_RANKS, joined
 from kernelscope.interp.symbols import Symbols
 from kernelscope.interp.values import (
     CALLABLES,
@@ -299,8 +299,14 @@ class Join:
         return self.pairs[met]
 
     def _told(self, promised: Size, told: Size) -> Dim | None:
-        """What the code tells of a width where nothing but a name promises the other."""
-        if not isinstance(promised, Dim) or promised.name not in self.symbols.widths or not isinstance(told, Dim):
+        """What the code tells of a size of which a comment tells the other way, or of a width where nothing but a name
+        promises the other."""
+        if not isinstance(promised, Dim) or promised.name is None or not isinstance(told, Dim):
+            return None
+        reasons = self.symbols.reasons
+        if reasons.get(promised.name) == BY_COMMENT and all(reasons.get(name) != BY_COMMENT for name in told.names()):
+            return told
+        if promised.name not in self.symbols.widths:
             return None
         return None if self.symbols.widths & set(told.names()) else told
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from kernelscope.dims import Dim, dim
 from kernelscope.dims.spelling import SEPARATOR
+from kernelscope.interp.agreement import BY_COMMENT
 from kernelscope.interp.interpreter import Interpreter
 from kernelscope.interp.proven_ranks import is_open, settle
 from kernelscope.interp.shape_texts import in_comment, only_a_shape
@@ -71,10 +72,10 @@ def _in_words_of(run: Interpreter, scope: Scope, size: Size) -> Size:
         symbol = f"{name}{SEPARATOR}{scope.frame}"
         if isinstance(held, Dim):
             changes[name] = held
-        elif scope.frame != run.root_frame and name in scope.names:
+        elif scope.frame != run.root_frame and not isinstance(present(scope.names.get(name)), Tensor | None):
             return Unknown(f"what the caller gives as {name} is not known")  # the word may mean something else there
         elif symbol in run.symbols.reasons:
             changes[name] = dim(symbol)
         elif name not in run.symbols.spoken or scope.frame != run.root_frame:
-            changes[name] = run.symbols.new(scope, name, "only a comment tells it")
+            changes[name] = run.symbols.new(scope, name, BY_COMMENT)
     return size.subs(changes)
