@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from kernelscope.dims import Dim, dim
+from kernelscope.interp.agreement import joined
 from kernelscope.interp.calls import call
 from kernelscope.interp.interpreter import (
     Interpreter,
@@ -22,6 +23,7 @@ from kernelscope.interp.values import (
     External,
     Flag,
     Keywords,
+    Maybe,
     Number,
     Opaque,
     Open,
@@ -286,6 +288,15 @@ def _field_names(given: Value) -> list[str] | None:
     return [str(name) for name in names] if names and all(isinstance(name, str) for name in names) else None
 
 
+def _next(run: Interpreter, args: Arguments, kwargs: Keywords, span: Any) -> Value:
+    """Any of the elements, for nothing counts how many were taken; what is given for the end may come as well."""
+    elements = iterated(run, args[0])
+    if elements == [] and len(args) > 1:
+        return args[1]
+    element = any_of(elements) if isinstance(elements, list) else elements.element
+    return joined(element, args[1]) if len(args) > 1 and not isinstance(element, Maybe) else element
+
+
 LIBRARY: dict[str, Callable[..., Value]] = {
     "functools.reduce": _reduce, "torch.Size": _shape, "collections.OrderedDict": _dict,
     "itertools.repeat": _repeated, "collections.namedtuple": _named_tuple, "typing.NamedTuple": _named_tuple,
@@ -299,7 +310,7 @@ BUILTINS: dict[str, Callable[..., Value]] = {
     "reversed": _reversed, "sorted": _sorted, "set": _same_elements, "frozenset": _same_elements,
     "iter": _same_elements, "map": _map, "sum": _sum, "dict": _dict,
     "any": _decided_by(True), "all": _decided_by(False),
-    "next": lambda r, a, k, s: any_of(i) if isinstance(i := iterated(r, a[0]), list) else i.element,
+    "next": _next,
     "slice": lambda r, a, k, s: slice(*a) if 1 <= len(a) <= 3 else Unknown("a slice", s),
 }  # fmt: skip
 """Python's own."""
