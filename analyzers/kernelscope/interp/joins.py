@@ -230,11 +230,25 @@ class Join:
         if first is None or second is None or len(first) != len(second):
             if self.symbols.trial is not None:
                 self.symbols.trial.joined(one.shape, other.shape)
-            return joined(one, other)
+            return self._of_own_sizes(joined(one, other), one.shape, other.shape)
         sizes = tuple(self._size(a, b, f"{name}_dim{i}", i) for i, (a, b) in enumerate(zip(first, second, strict=True)))
         dtype = one.dtype if one.dtype == other.dtype else Unknown("the branches differ in dtype")
         self.symbols.batches.meet(Shape(sizes), Shape(first), Shape(second))
         return Tensor(Shape(sizes), dtype)
+
+    def _of_own_sizes(self, met: Value, one: Shape, other: Shape) -> Value:
+        """What a tensor of unknown rank has in common whose first sizes either way found out: those are the same."""
+        if not isinstance(met, Tensor) or one.rank is not None or other.rank is not None or self.since is None:
+            return met
+        most = min(one.least_rank, other.least_rank) - len(met.shape.tail or ())
+        head: list[Size] = []
+        for a, b in zip(one.head[:most], other.head[:most], strict=False):
+            if a != b and not all(isinstance(s, Dim) and self.symbols.is_made_since(s, self.since) for s in (a, b)):
+                break
+            if (size := self._size(a, b, "")) not in (a, b):
+                break
+            head.append(size)
+        return met.with_shape(Shape(tuple(head), met.shape.tail, met.shape.reason))
 
     def _either(self, name: str, known: Tensor, are_picked: bool = False) -> Tensor:
         """A tensor of the rank that one way gives, where the other is not followed: what a call brings may differ.
