@@ -82,7 +82,7 @@ def test_one_callers_function_does_not_stand_for_what_others_give(tmp_path: Path
         ("cache['key'].view(B, -1, 8)", "[B, y_dim1, 8]"),
         ("cache['key'].permute(0, 2, 1).reshape(-1, C)", "[key_size0*key_size1*key_size2//C, C]"),
         ("other(x).reshape(B, C)", "[B, C]"),
-        ("cache['key'].view(x.dtype)", "?"),
+        ("cache['key'].view(x.dtype)", "[..., ?]"),
     ],
 )
 def test_what_is_reshaped_is_a_tensor(tmp_path: Path, call: str, shape: str) -> None:

@@ -53,7 +53,7 @@ from kernelscope.interp.windows import are_for_any_axes
 from kernelscope.ops import Module, ShapeError
 from kernelscope.ops.torch.transformer_parts import BLOCKS, LAYERS, parts_of
 from kernelscope.syntax.python import tree as t
-from kernelscope.tensor import DTYPES, NUMPY, Called, Fields, Several, Shape, Tensor, Unknown
+from kernelscope.tensor import DTYPES, NUMPY, Called, Fields, Several, Shape, Tensor, Unknown, UnknownDType
 from kernelscope.tensor.slicing import sliced
 from kernelscope.workspace.modules import Definition, ModuleRef
 from kernelscope.workspace.modules import External as OutsideName
@@ -111,7 +111,7 @@ def attribute(run: Interpreter, value: Value, name: str, span: Any) -> Value:
             found = ops.attribute(value, name)
             if name == "T" and library == "torch.Tensor" and run.symbols.trial is not None:
                 run.symbols.trial.transposed(value.shape)
-            if isinstance(found, Unknown):
+            if isinstance(found, Unknown) and not isinstance(found, UnknownDType):
                 return TensorMethod(value, name, library)
             if isinstance(found, Tensor):
                 return run.operated(f"torch.Tensor.{name}", [value], {}, span, found)

@@ -1,11 +1,17 @@
-"""Sizes that are too long to read, called what the function calls them, or after the first tensor that has them."""
+"""Sizes that are too long to read, called what the function calls them, or after the first tensor that has them.
+
+Settings at the end of a long way are called by the end of it: `hf_config.hidden_size`.
+"""
 
 # Values are dynamic by nature; narrowing one to a container leaves its elements unknown to the type checker.
 # pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false, reportUnknownMemberType=false
 
 from __future__ import annotations
 
-from kernelscope.dims import Dim, dim
+import re
+from collections import Counter
+
+from kernelscope.dims import Dim, DimLike, dim
 from kernelscope.interp.interpreter import Interpreter
 from kernelscope.interp.symbols import over_sizes, sizes_in
 from kernelscope.interp.values import Value
@@ -13,12 +19,17 @@ from kernelscope.tensor import Tensor
 
 LONGEST = 110
 """Characters of one size that a line of a hover has room for."""
+WAY = re.compile(r"\w+(?:\.\w+){3,}")
+"""A setting of an object in an object in another."""
+WORDS = 2
+"""What is kept of it: the setting, and the object that has it."""
 LIGHT = 10
 """A size of so few parts is not measured."""
 
 
 def brief(run: Interpreter) -> None:
     """Give long sizes in what was seen of a function a name, the same wherever they occur."""
+    _shorten_ways(run)
     long = {size for seen in run.seen.values() for size in _sizes(seen.value) if _is_long(size)}
     module = run.workspace.modules.module(run.contexts.path)
     if not long or module is None:
@@ -44,6 +55,18 @@ def brief(run: Interpreter) -> None:
         if isinstance(seen.value, Dim) and seen.value in called:
             continue  # a number says what it is made of
         seen.value = over_sizes(seen.value, lambda size: dim(called[size]) if size in called else size)
+
+
+def _shorten_ways(run: Interpreter) -> None:
+    """Call settings that are reached through several objects as the last of these does, if nothing else is called so:
+    what is left out is the same in all of a model, and a line of a hover has no room for it."""
+    names = sizes_in(seen.value for seen in run.seen.values())
+    short = {name: ".".join(name.split(".")[-WORDS:]) for name in names if WAY.fullmatch(name)}
+    count = Counter([*names, *short.values()])
+    renamed: dict[str, DimLike] = {name: dim(end) for name, end in short.items() if count[end] == 1}
+    if renamed:
+        for seen in run.seen.values():
+            seen.value = over_sizes(seen.value, lambda size: size.subs(renamed))
 
 
 def _sizes(value: Value) -> list[Dim]:

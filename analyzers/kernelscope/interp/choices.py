@@ -90,6 +90,10 @@ def different_things(run: Interpreter, choice: Choice) -> int:
 
 def call_choice(run: Interpreter, choice: Choice, args: Arguments, kwargs: Keywords, span: Any) -> Value:
     """What a call gives whichever of the callables is chosen. Raises ShapeError where each contradicts itself."""
+    kept, _ = without_stand_ins(run, choice)
+    if not isinstance(kept, Choice):
+        return call(run, kept, args, kwargs, span)
+    choice = kept
     found = _of_each(run, choice, args, kwargs, span, None)
     if choice.is_guess:
         found = [(attempt, as_guessed(result), list(map(as_guessed, ways))) for attempt, result, ways in found]

@@ -13,6 +13,7 @@ from typing import Any
 from kernelscope import ops
 from kernelscope.dims import ARITHMETIC, NO_FACTS, Dim, Facts, difference, dim
 from kernelscope.dims.polynomial import cancel
+from kernelscope.interp.agreement import NOT_TOLD
 from kernelscope.interp.interpreter import Interpreter
 from kernelscope.interp.open_shapes import is_open, joined
 from kernelscope.interp.records import derives
@@ -148,7 +149,14 @@ def _tensor_operator(run: Interpreter, op: str, left: Value, right: Value) -> Va
         if (as_beside := _beside_number(op, left, right)) is not None:
             return as_beside
         one, other = for_op(left), for_op(right)
-        return run.operate(lambda facts: ops.operator(op, one, other, facts))
+        result = run.operate(lambda facts: ops.operator(op, one, other, facts))
+        if (
+            isinstance(result, Tensor)
+            and result.rank == 1
+            and any(isinstance(v, Opaque) and v.is_untold for v in (left, right))
+        ):
+            return result.with_shape(Shape((), result.shape.head, NOT_TOLD))  # of rows as well as of a number
+        return result
     if op == "@":
         return Unknown("a matrix product with a number")
     one, other = (0.5 if isinstance(v, Number | Flag | Quotient) else for_op(v) for v in (left, right))

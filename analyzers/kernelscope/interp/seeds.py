@@ -207,12 +207,13 @@ class Seeding(Uses):
 
     def promised(self, name: str) -> tuple[str, ...] | None:
         """What the name of an input promises of its sizes: where tokens are in a row, each has one place."""
-        return (PACKED,) if self.is_packed and name == PLACES else KNOWN_INPUTS.get(name)
+        if not self.is_packed:
+            return KNOWN_INPUTS.get(name)
+        sizes = (PACKED,) if name == PLACES else KNOWN_INPUTS.get(name)
+        return (PACKED, *sizes[2:]) if sizes is not None and sizes[:2] == BATCH else sizes
 
     def promise(self, name: str, sizes: tuple[str, ...]) -> Shape:
         """The shape of what a name promises so many sizes of."""
-        if self.is_packed and sizes[:2] == BATCH:
-            sizes = (PACKED, *sizes[2:])
         shape = Shape(tuple(self.size(n) if n != "_" else dim(f"{name}_dim{i}") for i, n in enumerate(sizes)))
         self.guessed_sizes.update(shape.names())
         return shape

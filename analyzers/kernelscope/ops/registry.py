@@ -297,7 +297,7 @@ def _unknown(op: Op, reason: str) -> Shape | Tensor | Unknown:
     promised = op.rule.__annotations__.get("return")
     if promised == "Shape":
         return Shape.unknown(reason)
-    return Tensor(Shape.unknown(reason)) if promised == "Tensor" else Unknown(reason)
+    return Tensor(Shape.unknown(reason)) if promised in ("Tensor", "Shape | Tensor") else Unknown(reason)
 
 
 def items_of(result: Any) -> tuple[Any, ...]:

@@ -6,7 +6,7 @@ Knows no operator by name and no Python syntax.
 from kernelscope.tensor.dtypes import DTYPES, DType, promote
 from kernelscope.tensor.shape import ANY_SHAPE, Shape, ShapeError
 from kernelscope.tensor.size import Size, ceil_of, first_unknown, largest, leaves_nothing, numel, same_size, smallest
-from kernelscope.tensor.unknown import COUNTLESS, Called, Single, Unknown
+from kernelscope.tensor.unknown import COUNTLESS, Called, Single, Unknown, UnknownDType
 from kernelscope.tensor.value import NUMPY, Fields, Place, Several, Tensor
 
 __all__ = [
@@ -25,6 +25,7 @@ __all__ = [
     "Size",
     "Tensor",
     "Unknown",
+    "UnknownDType",
     "ceil_of",
     "first_unknown",
     "largest",

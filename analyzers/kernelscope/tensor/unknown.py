@@ -49,5 +49,13 @@ class Single(Unknown):
         return "?"
 
 
+@dataclass(frozen=True, slots=True)
+class UnknownDType(Unknown):
+    """The type of elements, which is not known: no size, and no sequence of sizes."""
+
+    def __repr__(self) -> str:
+        return "?"
+
+
 COUNTLESS = Unknown("how many tensors are joined is not known")
 """The size of tensors joined along an axis. Where another way has none to join, these are usually its parts."""

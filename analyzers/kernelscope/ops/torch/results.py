@@ -11,7 +11,7 @@ from dataclasses import replace
 from kernelscope.dims import dim as as_dim
 from kernelscope.ops.arguments import Value, integer, sizes, tensor
 from kernelscope.ops.registry import Plain, rule
-from kernelscope.tensor import NUMPY, Shape, Size, Tensor, Unknown
+from kernelscope.tensor import NUMPY, DType, Shape, Size, Tensor, Unknown, UnknownDType
 from kernelscope.tensor.dtypes import real_of
 
 
@@ -131,7 +131,7 @@ def _unknown(reason: str) -> Callable[[Tensor], Unknown]:
 ATTRIBUTES: dict[str, Callable[[Tensor], Value]] = {
     "shape": lambda value: value.shape if value.shape.dims is None else value.shape.dims,
     "ndim": _rank,
-    "dtype": lambda value: value.dtype,
+    "dtype": lambda value: value.dtype if isinstance(value.dtype, DType) else UnknownDType(value.dtype.reason),
     "device": lambda value: value.place or Unknown("the device is not known"),
     "T": _reversed,
     "mT": _swapped,

@@ -28,6 +28,7 @@ from kernelscope.tensor import (
     Size,
     Tensor,
     Unknown,
+    UnknownDType,
     largest,
     leaves_nothing,
     numel,
@@ -43,7 +44,7 @@ BESIDE_ONE = "how many there are is not known; perhaps one, as of another axis"
 @rule("T.view", kind="view", label="other sizes, same elements")
 def view(self: Value, *shape: Value, facts: Facts = NO_FACTS) -> Shape | Tensor:
     """At most one -1; the product of the sizes must equal the number of elements. `view(dtype)` reinterprets."""
-    if len(shape) == 1 and isinstance(shape[0], _DType):
+    if len(shape) == 1 and isinstance(shape[0], _DType | UnknownDType):
         return _reinterpreted(tensor(self), shape[0])
     return _in_shape(tensor(self).shape, asked(shape), facts)
 
@@ -191,10 +192,14 @@ def _fraction(product: Dim) -> tuple[Dim, Dim]:
     return above, below
 
 
-def _reinterpreted(value: Tensor, dtype: _DType) -> Tensor:
-    """The last axis grows or shrinks with the ratio of the element sizes."""
+def _reinterpreted(value: Tensor, dtype: _DType | UnknownDType) -> Tensor:
+    """The last axis grows or shrinks with the ratio of the element sizes; without axes they are of one size."""
+    if value.rank == 0:
+        return value.with_dtype(dtype)
     if isinstance(value.dtype, Unknown):
         return Tensor(value.shape.replace_last(1, value.dtype), dtype, value.place)
+    if isinstance(dtype, Unknown):
+        return Tensor(value.shape.replace_last(1, dtype), dtype, value.place)
     old, new = value.dtype.bytes, dtype.bytes
     if old == new:
         return value.with_dtype(dtype)
