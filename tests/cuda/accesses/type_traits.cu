@@ -48,3 +48,15 @@ __global__ void open(T *x, int n) {
   if constexpr (std::is_same_v<T, half>) x[threadIdx.x] = 0;  //: x store: coalesced (whatever the size of the type)
   else x[n * threadIdx.x] = 0;  //: x store: uncoalesced (strided; how far depends on the size of the type)
 }
+
+// What only says more of a type has its size.
+
+//@ block 256
+template <typename T>
+__global__ void of_one_size(T *x, short *y) {
+  using Unsigned = typename std::make_unsigned<T>::type;
+  __shared__ Unsigned held[256];
+  held[threadIdx.x] = x[threadIdx.x];  //: x load: coalesced (whatever the size of the type) | held store: conflict-free
+  auto *plain = reinterpret_cast<std::make_unsigned_t<short> *>(y);
+  plain[2 * threadIdx.x] = 1;  //: y (as plain) store: uncoalesced (strided, 4 bytes stride, 50 % of sectors used)
+}

@@ -51,3 +51,19 @@ __global__ void alone(long *offsets, const long *sizes, int n) {
 __global__ void half_a_warp(float *out, const float *in, int row) {
   out[threadIdx.x] = in[threadIdx.x] + in[row];  //: in load: coalesced (stride 1, 4 bytes/lane) | in load: broadcast (4 bytes) | out store: coalesced (stride 1, 4 bytes/lane)
 }
+
+// What is exchanged with a number that only the launch gives: the lanes of a warp swap places, whichever number it is.
+
+//@ block 256
+__global__ void exchanged(int *table, int n, int j) {
+  __shared__ int s[512];
+  unsigned int i = threadIdx.x + blockDim.x * blockIdx.x;
+  unsigned int other = i ^ j;
+  if (i < n && other > i) {
+    int mine = table[i];  //: table load: coalesced (stride 1, 4 bytes/lane)
+    table[i] = table[other];  //: table load: coalesced (4 bytes/lane) | table store: coalesced (stride 1, 4 bytes/lane)
+    table[other * 4] = mine;  //: table store: uncoalesced (strided, 16 bytes stride, 25 % of sectors used)
+  }
+  s[threadIdx.x ^ j] = 1;  //: s store: conflict-free
+  s[2 * (threadIdx.x ^ j)] = 2;  //: s store: 2-way bank conflict
+}

@@ -114,6 +114,15 @@ def _qualified(text: str) -> tuple[str, str]:
     return "", ""
 
 
+def _same_size(text: str) -> str | None:
+    """The type that a trait of the standard library is given which only says more of it: `T` of `make_signed_t<T>`."""
+    if not text.endswith((">", ">::type")):
+        return None
+    trait = plain_name(text).removesuffix("_t" if text.endswith(">") else "")
+    arguments = template_arguments(text.removesuffix("::type")) if trait in types.OF_ONE_SIZE else []
+    return arguments[0] if len(arguments) == 1 else None
+
+
 def _open(text: str) -> Layout:
     """The layout of a type that template arguments decide."""
     return dim(f"sizeof({text})"), None
@@ -166,6 +175,8 @@ class _Question:
                 return dim(f"sizeof({text})"), None
             return self.deeper().layout(scope, given, offset)
         reference = text.endswith(("*", "&"))
+        if not reference and (given := _same_size(text)) is not None:
+            return self.deeper().layout(scope, given, offset)
         owner, member = _qualified(text) if not reference else ("", "")
         if owner and (found := self._member(scope, owner, member, offset)) is not _NO_CLASS:
             return found

@@ -38,6 +38,11 @@ PACKED: dict[str, tuple[int, int]] = {
     "cufftDoubleComplex": (16, 16), "cufftReal": (4, 4), "curandState": (48, 8), "curandState_t": (48, 8),
     "curandStateXORWOW_t": (48, 8), "curandStatePhilox4_32_10_t": (64, 16), "CUtensorMap": (128, 64),
 }  # fmt: skip
+OF_ONE_SIZE = (
+    "remove_const", "remove_volatile", "remove_cv", "remove_reference", "remove_cvref", "decay", "make_signed",
+    "make_unsigned",
+)  # fmt: skip
+"""Traits of the C++ standard library (ISO C++ [meta.trans]) whose type is as large as the one that they are given."""
 _VECTOR_BASES: dict[str, int] = {
     "char": 1, "uchar": 1, "short": 2, "ushort": 2, "int": 4, "uint": 4, "long": 8, "ulong": 8, "longlong": 8,
     "ulonglong": 8, "float": 4, "double": 8,

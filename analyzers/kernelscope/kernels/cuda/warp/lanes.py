@@ -169,7 +169,9 @@ class Lanes:
                 return self._extreme(atom, args)
             case "<" | "==":
                 return self._comparison(atom, args)
-            case "&" | "|" | "^":
+            case "^":
+                return self._exclusive(args)
+            case "&" | "|":
                 return self._bits(atom.op, args)
             case "cdiv":
                 return self._division(_floor(atom), self.spread(_floor(atom).args[0]))
@@ -339,6 +341,31 @@ class Lanes:
                     self._assume_multiple(monomial, numbers, power)
                 _add(high, {monomial: numbers})
         return _add(high, {UNIT: self._by_lane(op, plain)})
+
+
+    def _exclusive(self, args: list[Spread]) -> Spread:
+        """`i ^ j` of unknown numbers: the low bits of what all lanes share only swap the lanes of a block."""
+        plain = [arg.get(UNIT, (0,) * self.count) for arg in args]
+        if any(n < 0 for numbers in plain for n in numbers):
+            raise Undecided("`^` of negative numbers")
+        power = _power_above(max(n for numbers in plain for n in numbers) + 1)
+        high: list[Dim] = []
+        for arg in args:
+            same = {monomial: numbers for monomial, numbers in arg.items() if monomial}
+            if any(len(set(numbers)) > 1 for numbers in same.values()):
+                raise Undecided("`^` of unknown numbers")
+            for monomial, numbers in same.items():
+                if (step := gcd(power, numbers[0])) < power:
+                    name = monomial[0][0]
+                    if len(monomial) == 1 and isinstance(name, str) and monomial[0][1] == 1 and len(same) == 1:
+                        raise NeedsCases(name, power // step)
+                    self._assume_multiple(monomial, numbers, power)
+            high.append(_dim_of(same))
+        multiple = apply("^", tuple(apply("//", (number, dim(power))) for number in high))
+        found: Spread = {UNIT: self._by_lane("^", plain)}
+        for monomial, factor in multiple.terms:
+            _add(found, {monomial: (factor * power,) * self.count})
+        return found
 
 
 def requirement(monomial: Monomial, needed: int, is_size: Callable[[str], bool]) -> tuple[str, int]:

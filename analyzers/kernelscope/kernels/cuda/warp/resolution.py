@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Iterator
 
 from kernelscope.dims import Dim, dim, maximum
-from kernelscope.kernels.cuda.types import ACCESSORS
+from kernelscope.kernels.cuda.types import ACCESSORS, OF_ONE_SIZE
 from kernelscope.kernels.cuda.warp.definitions import Definitions
 from kernelscope.kernels.cuda.warp.names import Names
 from kernelscope.kernels.cuda.warp.specialisations import specialised
@@ -36,9 +36,8 @@ from kernelscope.syntax.cuda.spaces import plain_path
 MAX_DEPTH = 24
 CUB = "cub::"
 """Before the names of types of that library, whose operations are told by the objects that are made of them."""
-_WRAPPERS = frozenset(
-    ("remove_const_t", "remove_cv_t", "remove_reference_t", "decay_t", "remove_cvref_t", "__restrict__")
-)
+_WRAPPERS = frozenset(("__restrict__", *(f"{trait}_t" for trait in OF_ONE_SIZE)))
+_WRAPPED = re.compile(rf"(?:\w+::)*(?:{'|'.join(OF_ONE_SIZE)})\s*<")
 
 _CONDITIONAL = re.compile(r"(?:\w+::)*conditional\s*<")
 
@@ -102,6 +101,10 @@ class Resolver:
             return known
         if (chosen := self._conditional(name, names, depth)) is not None:
             return chosen
+        if name.base == "type" and _WRAPPED.match(name.scope):
+            wrapped = _written(name.scope).arguments
+            if len(wrapped) == 1 and isinstance(wrapped[0], t.TypeName):
+                return self.type(wrapped[0], names, depth + 1)
         named = self.definitions.named_type(name.base, name.scope, names.namespace())
         if isinstance(named, t.Using):
             return self.type(named.type, Names(space=named.space), depth + 1)
