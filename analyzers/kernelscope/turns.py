@@ -10,22 +10,22 @@ import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 
-from msgspec import Struct
-
 
 class Interrupted(Exception):
     """Nobody wants what is being worked out any more, or what it was read from has changed."""
 
 
-class Turn(Struct, eq=False):
+class Turn:
     """One thread's wish to work. The smaller `urgency` comes first; equal ones take turns at their steps."""
 
-    turns: Turns
-    urgency: int
-    is_unwanted: Callable[[], bool]
-    """Whether to end the work with `Interrupted` at its next step."""
-    since: float = 0.0
-    """When it last began to work."""
+    __slots__ = ("is_unwanted", "since", "turns", "urgency")
+
+    def __init__(self, turns: Turns, urgency: int, is_unwanted: Callable[[], bool]) -> None:
+        self.turns, self.urgency = turns, urgency
+        self.is_unwanted = is_unwanted
+        """Whether to end the work with `Interrupted` at its next step."""
+        self.since = 0.0
+        """When it last began to work."""
 
 
 SLICE_SECONDS = 0.02

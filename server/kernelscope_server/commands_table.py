@@ -1,4 +1,4 @@
-"""The commands that open a view: command and kind of document."""
+"""The commands: of those that open a view also the kind of document."""
 
 from __future__ import annotations
 
@@ -22,3 +22,11 @@ VIEWS: dict[str, str] = {
     "kernelscope.showFolderArchitecture": "architecture",
     "kernelscope.showFolderOperators": "path",
 }
+COMMANDS = (
+    *VIEWS,
+    "kernelscope.documentText",
+    "kernelscope.exportView",
+    "kernelscope.reindex",
+    "kernelscope.listGpus",
+    "kernelscope.debugInformation",
+)

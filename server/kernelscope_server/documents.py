@@ -12,7 +12,6 @@ from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit
 
 from kernelscope.syntax.text import SourceText
-from msgspec import Struct
 
 from kernelscope_server.parameters import entries, string, table
 from kernelscope_server.positions import offset_of, position_at
@@ -25,18 +24,17 @@ _MAGIC = re.compile(rb"^[ \t]*[%!][^\r\n]*", re.MULTILINE)
 """Lines for the notebook, not for Python."""
 
 
-class OpenDocument(Struct):
+class OpenDocument:
     """One document of the editor.
 
     `path` is a made-up one for documents that are no files. `first` is the offset at which the document starts in the
     text that is analysed under that path: 0 but for cells of a notebook.
     """
 
-    uri: str
-    path: Path
-    version: int
-    text: SourceText
-    first: int = 0
+    __slots__ = ("first", "path", "text", "uri", "version")
+
+    def __init__(self, uri: str, path: Path, version: int, text: SourceText, first: int = 0) -> None:
+        self.uri, self.path, self.version, self.text, self.first = uri, path, version, text, first
 
     @property
     def is_view(self) -> bool:

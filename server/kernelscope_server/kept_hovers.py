@@ -9,16 +9,16 @@ import json
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from kernelscope.results import Hover, Span
-from kernelscope.syntax.text import identifier_at
+from kernelscope.syntax.text import identifier_around
 
 from kernelscope_server.documents import OpenDocument
 from kernelscope_server.last_hovers import KeptFile
 
 if TYPE_CHECKING:
     from kernelscope.analysis import Analysis
+    from kernelscope.results import Hover
 
 CHECK_SECONDS = 1.0
 """So often the disk is asked whether files changed that nobody announced."""
@@ -37,6 +37,13 @@ class Version(Protocol):
     def mtime_ns(self) -> int: ...
     @property
     def size(self) -> int: ...
+
+
+class Name(NamedTuple):
+    """Where an identifier begins and ends in the analysed text."""
+
+    start: int
+    end: int
 
 
 class _OfFile:
@@ -83,7 +90,7 @@ class KeptHovers:
             for path in {link.location.path for link in found.links if link.location} if found is not None else ():
                 analysis.files.version(str(path))  # it names a line there
         state, name = analysis.state_of_hovers(document.path), name_at(document, offset)
-        if state is None or name is None or (found is not None and found.span != name):
+        if state is None or name is None or (found is not None and (found.span.start, found.span.end) != name):
             return found
         known = self._files.pop(document.path, None)
         if known is None or known.state != state or not _agree(known.versions, read):
@@ -116,7 +123,7 @@ class KeptHovers:
         ]
 
 
-def answer(document: OpenDocument, name: Span, words: str, encoding: str) -> str:
+def answer(document: OpenDocument, name: Name, words: str, encoding: str) -> str:
     """The answer to a hover on a name, of the words in JSON."""
     if words == NOTHING:
         return words
@@ -143,9 +150,9 @@ def _holds(analysis: Analysis, known: _OfFile) -> bool:
     return True
 
 
-def name_at(document: OpenDocument, offset: int) -> Span | None:
+def name_at(document: OpenDocument, offset: int) -> Name | None:
     """The identifier that an offset of the analysed text lies in; right behind one the answer may be another."""
-    found = identifier_at(document.text.data, offset - document.first)
-    if found is None or offset - document.first == found.end:
+    found = identifier_around(document.text.data, offset - document.first)
+    if found is None or offset - document.first == found[1]:
         return None
-    return Span(found.start + document.first, found.end + document.first)
+    return Name(found[0] + document.first, found[1] + document.first)

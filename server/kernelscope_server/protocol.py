@@ -9,11 +9,10 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Callable
-from typing import cast
+from typing import NamedTuple, cast
 
 from kernelscope.faults import trace
 from kernelscope.turns import Interrupted
-from msgspec import Struct
 
 from kernelscope_server.announcement import announced
 from kernelscope_server.wire import (
@@ -39,7 +38,7 @@ MAX_LOGGED = 4000
 INITIALIZE = "initialize"
 
 
-class Later(Struct, frozen=True):
+class Later(NamedTuple):
     """What a handler returns for work that others need not wait for: it asks the analysis nothing but an outline."""
 
     work: Callable[[], object]

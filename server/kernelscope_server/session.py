@@ -21,7 +21,7 @@ from kernelscope_server.parameters import document_uri, entries, string, table
 from kernelscope_server.positions import ENCODINGS
 from kernelscope_server.protocol import NotYet
 from kernelscope_server.server import NAME, Server, watch_parent
-from kernelscope_server.settings import ServerSettings, read_settings
+from kernelscope_server.structs import load_structs
 from kernelscope_server.user_cache import cache_folder
 from kernelscope_server.wire import Json, is_list, is_table
 
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from kernelscope.analysis import Analysis
 
     from kernelscope_server.indexing import Indexing
+    from kernelscope_server.settings import ServerSettings
 
 COMES_OR_GOES = 1 | 4
 """`WatchKind.Create` and `Delete`: of a folder that comes or goes, clients announce the folder alone."""
@@ -52,7 +53,9 @@ class Session:
         self.rich = False
         self.documents: dict[str, OpenDocument] = {}
         """By `key_of` their URI."""
-        self.settings = ServerSettings()
+        self.given: Json = {}
+        """The settings as the client gave them."""
+        self._settings: ServerSettings | None = None
         self.changes = 0
         """Counts whatever may change a view: edits, files, settings, the index."""
         self.shown: set[str] = set()
@@ -92,6 +95,7 @@ class Session:
     def analysis(self) -> Analysis:
         """Made when first needed, so that the answer to `initialize` waits for no import."""
         if self._analysis is None:
+            load_structs()
             from kernelscope.analysis import Analysis
 
             with self._making:
@@ -130,7 +134,8 @@ class Session:
         options = params.get("initializationOptions")
         if is_table(options):
             self.rich = options.get("richMarkdown") is True
-            self.settings = read_settings(options.get("settings"))
+            given = options.get("settings")
+            self.given = given if is_table(given) else {}
         self.roots = _roots(params)
         self.last_hovers = LastHovers(cache_folder(), self.roots)
         watch_parent(params.get("processId"))
@@ -188,23 +193,36 @@ class Session:
 
     def _got_settings(self, result: object) -> None:
         if is_list(result) and result and is_table(result[0]):
-            self._apply(read_settings(result[0]))
+            self._apply(result[0])
 
     def _configured(self, params: Json) -> None:
         given = params.get("settings")
         own = given.get("kernelscope") if is_table(given) else None
         if is_table(own):
-            self._apply(read_settings(own))
+            self._apply(own)
         else:
             self._ask_settings()
 
-    def _apply(self, settings: ServerSettings) -> None:
-        if settings != self.settings:
-            with self._making:
-                self.settings = settings
-                if self._analysis is not None:
-                    self._analysis.settings = settings.analysis
+    def _apply(self, given: Json) -> None:
+        if given == self.given:
+            return
+        before = self.settings
+        with self._making:
+            self.given, self._settings = given, None
+            if self._analysis is not None:
+                self._analysis.settings = self.settings.analysis
+        if self.settings != before:
             self.refresh()
+
+    @property
+    def settings(self) -> ServerSettings:
+        """What is made of what the client gave, when somebody asks for it."""
+        if self._settings is None:
+            load_structs()
+            from kernelscope_server.settings import read_settings
+
+            self._settings = read_settings(self.given)
+        return self._settings
 
     def refresh(self) -> None:
         """Ask the client to ask again for what it shows and what depends on settings or on other files."""

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from kernelscope.results import Target
+from typing import TYPE_CHECKING
 
 from kernelscope_server.documents import path_of, uri_of
 from kernelscope_server.wire import INVALID_PARAMS, Json, RequestError, is_table
+
+if TYPE_CHECKING:
+    from kernelscope.results import Target
 
 NO_FILE = "open a Python, Triton or CUDA file and place the cursor first"
 
@@ -25,6 +28,8 @@ def read_target(given: object) -> Target:
     uri = given.get("uri") if is_table(given) else None
     if not is_table(given) or not isinstance(uri, str):
         raise RequestError(INVALID_PARAMS, NO_FILE)
+    from kernelscope.results import Target
+
     offset, symbol = given.get("offset"), given.get("symbol")
     return Target(
         path_of(uri),

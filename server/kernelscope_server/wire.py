@@ -9,9 +9,7 @@ import json
 import select
 import threading
 from collections import deque
-from typing import BinaryIO, TypeGuard
-
-from msgspec import Struct
+from typing import BinaryIO, NamedTuple, TypeGuard
 
 Json = dict[str, object]
 
@@ -41,7 +39,7 @@ def is_list(value: object) -> TypeGuard[list[object]]:
     return isinstance(value, list)
 
 
-class Malformed(Struct, frozen=True):
+class Malformed(NamedTuple):
     """A message that could not be read; the stream goes on behind it."""
 
     code: int

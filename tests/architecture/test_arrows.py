@@ -127,7 +127,7 @@ def _loaded(code: str) -> set[str]:
 
 def test_the_answer_to_initialize_waits_for_little() -> None:
     loaded = _loaded("import kernelscope_server.session, kernelscope_server.features_table")
-    assert not loaded & {"networkx", "sqlite3", "tree_sitter"}  # msgspec makes classes sooner than it takes to load
+    assert not loaded & {"networkx", "sqlite3", "tree_sitter", "msgspec"}
     assert {name for name in loaded if name.startswith("kernelscope.")} <= {*FACADE, "kernelscope.syntax"}
 
 

@@ -36,6 +36,21 @@ def test_what_is_kept_is_what_pygls_says(server: Server, encoding: str) -> None:
     assert without == {name: value for name, value in said.items() if name != "notebookDocumentSync"}
 
 
+def test_late_features_register_what_was_registered_for_them(server: Server) -> None:
+    options, commands, stubs = (
+        dict(server.protocol.options),
+        [*server.protocol.commands],
+        dict(server.protocol.handlers),
+    )
+    idle = len(server.on_idle)
+    (load_all,) = (action for action in server.on_idle if getattr(action, "__name__", "") == "load_all")
+    load_all()
+    assert (server.protocol.options, [*server.protocol.commands]) == (options, commands)
+    named = {method for methods in features_table.LATE.values() for method in methods}
+    assert {m for m, handler in server.protocol.handlers.items() if handler is not stubs[m]} == named
+    assert len(server.on_idle) > idle, "diagnostics are published in pauses"
+
+
 def test_what_nothing_is_kept_of_is_asked_of_pygls(server: Server) -> None:
     server.on("textDocument/foldingRange", lambda params: [])
     assert server.protocol.capabilities_for({}, "utf-8")["foldingRangeProvider"] is True
@@ -61,7 +76,8 @@ def test_a_start_loads_neither_pygls_nor_what_it_needs() -> None:
         "server = Server(io.BytesIO(), io.BytesIO())\n"
         "features_table.register(Session(server))\n"
         "server.protocol.capabilities_for({}, 'utf-16')\n"
-        "print(sorted({'pygls', 'lsprotocol', 'cattrs', 'attrs', 'asyncio'} & set(sys.modules)))\n"
+        "late = {'pygls', 'lsprotocol', 'cattrs', 'attrs', 'asyncio', 'msgspec', 'kernelscope.results'}\n"
+        "print(sorted(late & set(sys.modules)))\n"
     )
     done = subprocess.run([sys.executable, "-I", "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
@@ -78,6 +94,8 @@ def test_a_second_start_loads_nothing_that_takes_long_and_is_not_needed(tmp_path
         "from kernelscope_server.session import Session\n"
         "from kernelscope_server.user_cache import cache_folder\n"
         "features_table.register(Session(Server(io.BytesIO(), io.BytesIO())))\n"
+        "from kernelscope_server.structs import load_structs\n"
+        "load_structs()\n"
         "from kernelscope.analysis import Analysis\n"
         f"folder = Path({str(tmp_path)!r})\n"
         "analysis = Analysis([folder], folder / 'cache')\n"

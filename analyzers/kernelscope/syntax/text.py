@@ -1,6 +1,7 @@
 """One file's bytes with a table of line starts, so that offsets become lines and columns.
 
-Decoding is lenient and never moves an offset: spans always count the file's own bytes.
+Decoding is lenient and never moves an offset: spans always count the file's own bytes. A server starts with this, and
+without what results are made of.
 """
 
 from __future__ import annotations
@@ -10,8 +11,10 @@ from array import array
 from bisect import bisect_right
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from kernelscope.results import Location, Span
+if TYPE_CHECKING:
+    from kernelscope.results import Location, Span
 
 _OFFSETS = "Q"
 _LINE_END = re.compile(rb"\r\n|\n|\r")
@@ -33,6 +36,14 @@ def with_line_feeds(data: bytes) -> bytes:
 
 def identifier_at(data: bytes, offset: int) -> Span | None:
     """The identifier that the cursor stands in or right behind; None beyond the end."""
+    from kernelscope.results import Span
+
+    found = identifier_around(data, offset)
+    return Span(*found) if found is not None else None
+
+
+def identifier_around(data: bytes, offset: int) -> tuple[int, int] | None:
+    """The same as two offsets."""
     after = _IDENTIFIER.match(data, offset) if offset <= len(data) else None
     if after is None:
         return None
@@ -42,7 +53,7 @@ def identifier_at(data: bytes, offset: int) -> Span | None:
         if start > near:
             break
         near = max(0, near - NEAR)
-    return Span(start, after.end()) if after.end() > start else None
+    return (start, after.end()) if after.end() > start else None
 
 
 def start_of_line(data: bytes, line: int) -> int:
@@ -113,6 +124,8 @@ class SourceText:
         return self.data[span.start : span.end].decode("utf-8", "replace")
 
     def location(self, path: Path, span: Span) -> Location:
+        from kernelscope.results import Location
+
         first, last = self.line_of(span.start), self.line_of(span.end)
         return Location(path, first, span.start - self.line_start(first), last, span.end - self.line_start(last))
 

@@ -11,8 +11,11 @@ import sys
 from collections.abc import Sequence
 from io import TextIOWrapper
 
-from kernelscope_server.cli.arguments import parse
-from kernelscope_server.traces import traced_to_file
+from kernelscope_server.structs import load_structs
+
+load_structs()
+from kernelscope_server.cli.arguments import parse  # noqa: E402
+from kernelscope_server.traces import traced_to_file  # noqa: E402
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import quote
-
-from kernelscope.results import Hover, Link
 
 from kernelscope_server.commands_table import VIEWS
 from kernelscope_server.documents import OpenDocument, key_of, uri_of
@@ -15,6 +14,9 @@ from kernelscope_server.parameters import document_uri
 from kernelscope_server.session import Session
 from kernelscope_server.targets import target_argument
 from kernelscope_server.wire import Json
+
+if TYPE_CHECKING:
+    from kernelscope.results import Hover, Link
 
 
 class _Written:
@@ -29,9 +31,8 @@ def register(session: Session) -> None:
     written = _Written()
 
     def settings() -> object:
-        """All that has a say in the words of an answer beside code."""
-        analysis = session.settings.analysis
-        return [dict(analysis.bindings), analysis.gpu, sorted(analysis.silenced), session.rich]
+        """All that has a say in the words of an answer beside code, as it was given."""
+        return [session.given, session.rich]
 
     def last(document: OpenDocument, offset: int) -> str | None:
         """What the last session told."""
