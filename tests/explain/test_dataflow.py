@@ -21,6 +21,7 @@ CASES = (
     (FIXTURES / "branches.py", "Staged"),
     (FIXTURES / "branches.py", "Either"),
     (FIXTURES / "branches.py", "Asking"),
+    (FIXTURES / "branches.py", "Cached"),
     (FIXTURES / "decoder.py", "Layer"),
     (FIXTURES / "decoder.py", "Decoder"),
     (FIXTURES / "decoder.py", "place"),

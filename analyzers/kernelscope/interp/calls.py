@@ -85,6 +85,8 @@ def call_node(run: Interpreter, scope: Scope, node: t.Call) -> Value:
         run.trace.callee = node.func
     if (handed := handed_call(run, scope, node, target, args, kwargs)) is not None:
         target, args, kwargs = handed
+        if run.trace is not None:
+            run.trace.callee = node.args[0]
     try:
         result = call(run, target, args, kwargs, node.span)
         if isinstance(target, Class) and isinstance(result, Instance) and result.is_module and not result.is_ready:

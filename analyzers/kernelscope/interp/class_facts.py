@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from kernelscope.syntax.python import tree as t
+from kernelscope.workspace.classes import Stored
 from kernelscope.workspace.modules import Definition, Resolved
 from kernelscope.workspace.modules import External as OutsideName
 from kernelscope.workspace.workspace import Workspace
@@ -29,6 +32,7 @@ class ClassFacts:
         self._storing: dict[t.Stmt, dict[str, set[str]]] = {}
         self._counted: dict[tuple[t.Stmt, str], bool] = {}
         self._moved: dict[tuple[t.Stmt, str], bool] = {}
+        self._set_later: dict[t.Stmt, dict[str, tuple[t.Expr | None, ...]]] = {}
         self._setting_up: dict[t.Stmt, set[str]] = {}
         self._setters: dict[t.Stmt, dict[str, Definition]] = {}
 
@@ -85,6 +89,27 @@ class ClassFacts:
             )
         return self._moved[key]
 
+    def is_set_otherwise(self, cls: Definition, name: str, value: bool | str) -> bool:
+        """Whether a method that the constructor does not call stores something else than this under a name of `self`:
+        what the constructor leaves there is then one of several values. A text that a caller may give anew is what the
+        model is set up with as a rule, so that only another text that is written down counts."""
+        if (known := self._set_later.get(cls.node)) is None:
+            self._set_later[cls.node] = known = self._stored_after_the_constructor(cls)
+        given = known.get(name, ())
+        if isinstance(value, str):
+            return any(isinstance(v, t.Constant) and isinstance(v.value, str) and v.value != value for v in given)
+        return any(not (isinstance(v, t.Constant) and v.value is value) for v in given)
+
+    def _stored_after_the_constructor(self, cls: Definition) -> dict[str, tuple[t.Expr | None, ...]]:
+        """What methods of the class and its bases store in `self`, but for those that set it up; None is computed."""
+        setting_up, found = self._methods_of_constructor(cls), dict[str, tuple[t.Expr | None, ...]]()
+        for base in self.mro(cls):
+            for stored in self._classes.stores(base) if isinstance(base, Definition) else ():
+                if stored.method.name not in setting_up:
+                    for name, value in _given_to_self(stored):
+                        found[name] = (*found.get(name, ()), value)
+        return found
+
     def _methods_of_constructor(self, cls: Definition) -> set[str]:
         """The constructor, and the methods that it has called of the object it makes."""
         known = self._setting_up.get(cls.node)
@@ -111,6 +136,22 @@ class ClassFacts:
     def is_module(self, cls: Definition) -> bool:
         """Whether the objects of a class are layers."""
         return self._classes.is_module(cls, self.mro(cls))
+
+
+def _given_to_self(stored: Stored) -> Iterator[tuple[str, t.Expr | None]]:
+    """The attributes of its object that a statement stores, each with what it is given."""
+    statement, node = stored.statement, stored.method.node
+    receiver = node.args[0].name if isinstance(node, t.FunctionDef) and node.args else ""
+    given = None if isinstance(statement, t.AugAssign) else statement.value
+    for target in statement.targets if isinstance(statement, t.Assign) else (statement.target,):
+        pairs: list[tuple[t.Expr, t.Expr | None]] = [(target, given)]
+        if isinstance(target, t.Tuple):
+            is_paired = isinstance(given, t.Tuple) and len(given.elts) == len(target.elts)
+            values = given.elts if isinstance(given, t.Tuple) and is_paired else [None] * len(target.elts)
+            pairs = list(zip(target.elts, values, strict=True))
+        for part, value in pairs:
+            if isinstance(part, t.Attribute) and t.dotted(part.value) == receiver:
+                yield part.attr, value
 
 
 def _counts(node: t.Node, name: str) -> bool:

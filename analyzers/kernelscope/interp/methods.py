@@ -16,9 +16,10 @@ from kernelscope.interp.attributes import NUMEL, TUPLES, chosen
 from kernelscope.interp.autograd import SAVE, SAVED
 from kernelscope.interp.calls import call
 from kernelscope.interp.circles import apart
-from kernelscope.interp.families import store_under
+from kernelscope.interp.families import layers_by_name, store_under
 from kernelscope.interp.interpreter import Interpreter
 from kernelscope.interp.limits import NoSuchWay
+from kernelscope.interp.prepared_objects import prepare
 from kernelscope.interp.records import is_sequence, values_of
 from kernelscope.interp.sequences import any_of, is_callable, iterated, parts_of, sequence
 from kernelscope.interp.texts import BRACES, filled, joined_by
@@ -57,6 +58,8 @@ def call_method(run: Interpreter, target: PlainMethod, args: Arguments, kwargs: 
     if isinstance(value, list | dict) and name in CHANGING:
         run.changes.before(value)
     match value:
+        case list() | Alike() | Sequential() if name == "children":  # a chain or a list of layers
+            return iterated(run, value)
         case list():
             if name == "append" and args:
                 value.append(apart(value, args[0]))
@@ -144,6 +147,11 @@ def call_method(run: Interpreter, target: PlainMethod, args: Arguments, kwargs: 
                 return None
             if name in ("to", "cuda", "eval", "train", "half", "float", "bfloat16", "requires_grad_"):
                 return value
+            if name in ("children", "named_children") and value.is_module:
+                prepare(run, value)
+                if (layers := layers_by_name(run, value)) is None:
+                    return Unknown("layers of names that are not known", span)
+                return list(layers.values()) if name == "children" else list(layers.items())
             if name == "__init__":
                 return None
         case _:

@@ -9,7 +9,7 @@ from kernelscope.interp.changes import Changes
 from kernelscope.interp.interpreter import Interpreter
 from kernelscope.interp.joins import as_given
 from kernelscope.interp.limits import OBJECT_STEPS, OutOfBudget
-from kernelscope.interp.values import Instance, Maybe, Number, Opaque, Value
+from kernelscope.interp.values import Flag, Instance, Maybe, Number, Opaque, Value
 from kernelscope.tensor import Unknown
 
 
@@ -52,13 +52,18 @@ def prepare(run: Interpreter, instance: Instance) -> None:
             run.changes = changes
         instance.is_ready = True
         if instance.is_module:
-            _leave_open_what_moves(run, instance)
+            _leave_open_what_changes(run, instance)
 
 
-def _leave_open_what_moves(run: Interpreter, instance: Instance) -> None:
-    """Numbers that a new object starts with and that its calls move on: a call may be the first one or any other."""
+def _leave_open_what_changes(run: Interpreter, instance: Instance) -> None:
+    """What a new object starts with and what becomes of it: numbers that its calls move on, as a call may be the first
+    one or any other, and switches that a method sets otherwise, `def use_cache(self, on): self.caching = on`."""
     for name, value in instance.attributes.items():
-        if isinstance(value, Dim) and value.const is not None and run.classes.is_moved(instance.cls, name):
+        if isinstance(value, bool) and run.classes.is_set_otherwise(instance.cls, name, value):
+            instance.attributes[name] = Flag(f"methods of the object set self.{name}", f"self.{name}")
+        elif isinstance(value, str) and run.classes.is_set_otherwise(instance.cls, name, value):
+            instance.attributes[name] = Opaque(f"self.{name}")
+        elif isinstance(value, Dim) and value.const is not None and run.classes.is_moved(instance.cls, name):
             instance.attributes[name] = Number(f"calls of the object move self.{name} on", True)
 
 

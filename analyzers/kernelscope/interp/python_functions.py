@@ -113,6 +113,10 @@ def is_instance(run: Interpreter, args: Arguments, kwargs: Keywords, span: Any) 
             return Flag(name=f"{args[0].name} is {' or '.join(sorted(names))}")
         case Dim() if names:
             return not names.isdisjoint(("int", "Integral", "Number"))
+        case Sequential() if len(names) == len(kinds):
+            return not names.isdisjoint((type(args[0]).__name__, "Module"))
+        case list() if names & {"ModuleList", "Module"}:
+            return Flag()  # torch's lists of layers are lists here
         case tuple() | list() if names:
             return not names.isdisjoint((type(args[0]).__name__, *ITERABLES))
         case Alike() if names and names <= DATA_TYPES:

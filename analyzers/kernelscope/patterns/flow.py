@@ -21,6 +21,7 @@ from kernelscope.interp.trace import Trace
 from kernelscope.interp.values import Choice, Instance, Test, Value, as_size
 from kernelscope.ops import Module
 from kernelscope.patterns.ways import alternatives, is_of_layer
+from kernelscope.results import Span
 from kernelscope.tensor import Size, Tensor, Unknown
 
 SOURCES = ("input", "weight", "object")
@@ -202,13 +203,14 @@ class Flow:
             parent.children.append(node)
         return node
 
-    def _children(self, steps: Sequence[Step], parent: Node, group: object = 0) -> None:
+    def _children(self, steps: Sequence[Step], parent: Node, group: object = 0, around: Span | None = None) -> None:
+        """Boxes of steps; what is done at the place of the call `around` them is told by it, wherever that call is."""
         targets: dict[tuple[object, ...], list[int]] = {}
         keys: dict[Step, tuple[object, ...]] = {}
         for step in steps:
             if step.kind == "round":
                 continue
-            place = (step.path, step.span, step.name, step.element)
+            place = (*((step.path, step.span) if step.span != around else ("", None)), step.name, step.element)
             known = targets.setdefault(place, [])
             target = id(step.target) if isinstance(step.target, Module | Instance) else 0
             if target not in known:
@@ -229,7 +231,7 @@ class Flow:
                 self._keys[key] = node
             for one in same:
                 assert node is not None
-                self._children(one.body, node)
+                self._children(one.body, node, around=one.span)
         self._rounds([step for step in steps if step.kind == "round"], parent)
 
     def _is_same(self, step: Step, other: Step) -> bool:

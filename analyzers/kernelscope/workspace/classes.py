@@ -167,6 +167,11 @@ class Classes:
                     return tuple(found)
         return ()
 
+    def stores(self, cls: Definition) -> tuple[Stored, ...]:
+        """All statements of the class's own methods that store in their first parameter."""
+        methods = {name for names in self._storing(cls).values() for name in names} if is_class(cls) else set[str]()
+        return tuple(_stores(cls, methods))
+
     def _base(self, cls: Definition, base: Expr) -> Resolved:
         node = base
         while isinstance(node, Subscript):
