@@ -301,8 +301,11 @@ def _class_attribute(run: Interpreter, found: object, holder: Instance | Class) 
         case Definition(node=t.ClassDef()):
             return Class(found)
         case Definition(node=t.Assign(value=value)) | Definition(node=t.AnnAssign(value=value)) if value is not None:
+            from kernelscope.interp.class_tables import class_table
             from kernelscope.interp.expressions import evaluate
 
+            if (table := class_table(run, found)) is not None:
+                return dict(table)
             run.quiet += 1
             try:
                 return evaluate(run, Scope(found.path), value)
@@ -336,6 +339,9 @@ def chosen(entries: list[Value], span: Any) -> Value:
         return tuple(chosen(list(parts), span) for parts in zip(*entries, strict=True))
     if entries and all(isinstance(entry, Tensor) for entry in entries):
         return _of_any(entries)
+    if entries and all(isinstance(entry, list) and all(map(is_callable, entry)) for entry in entries):
+        listed = [part for entry in entries if isinstance(entry, list) for part in entry]
+        return Alike(chosen(listed, span)) if listed else []
     return Unknown("a key that is not known", span)
 
 

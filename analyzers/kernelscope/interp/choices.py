@@ -180,8 +180,9 @@ def _of_each(
             continue
         found.append((attempt, result, run.outcomes_of(result) or [result]))
         ends.append(run.known.facts)
-        if choice.is_of_table and not errors and run.known.facts == known.facts and not is_callable(result):
-            break  # the first stands for all where it demands nothing of what it is given
+        is_harmless = not errors and run.known.facts == known.facts and not is_callable(result)
+        if choice.is_of_table and is_harmless and not _is_lost(entry, result):
+            break  # the first that is followed stands for all where it demands nothing of what it is given
         if not attempt.lost and _is_enough(choice, [result for _, result, _ in found]):
             break
     WITHOUT_BATCH.reset(batched)
@@ -239,6 +240,9 @@ def _chosen(run: Interpreter, choice: Choice, results: list[Value]) -> Value:
     """What the results have in common; one that is not followed says nothing, nor does a size that is not, where all
     do one thing: that of a convolution which stands in for nothing at all may be another one, and so may that of a
     function for which nothing at all stands in."""
+    if choice.is_of_table:  # what they do to shapes, those say that are followed
+        told = [result for result in results if result is not None and not isinstance(result, Unknown)]
+        results = list(filter(_is_followed, told)) or told or results
     results = _as_their_kin(run, choice, results)
     found, is_one = results[0], is_one_thing(choice)
     stands_in, of_blocks = _stands_in(choice) or are_for_any_axes(choice.entries), _is_of_blocks(choice)
@@ -303,6 +307,14 @@ def _is_of_blocks(choice: Choice) -> bool:
     """Whether objects of several classes of the workspace stand in one list: each does something else."""
     blocks = all(isinstance(entry, Instance) and entry.is_module for entry in choice.entries)
     return blocks and not choice.is_of_table and not is_one_thing(choice)
+
+
+def _is_lost(entry: Value, result: Value) -> bool:
+    """Whether nothing is known of what an entry gives; one that only hands on to what is not followed demands nothing,
+    where others of its kind tell how many dims they take."""
+    if isinstance(result, Tensor):
+        return isinstance(entry, Function) and not _is_followed(result)
+    return result is None or isinstance(result, Unknown)
 
 
 def _is_followed(result: Value) -> bool:

@@ -388,9 +388,15 @@ def _comprehension(run: Interpreter, scope: Scope, node: t.ListComp | t.Generato
 
 
 def _each(
-    run: Interpreter, inner: Scope, element: t.Expr, items: list[Value], clauses: list[t.Comprehension]
+    run: Interpreter,
+    inner: Scope,
+    element: t.Expr,
+    items: list[Value],
+    clauses: list[t.Comprehension],
+    keeps_open: bool = False,
 ) -> list[Value] | Alike | None:
-    """The elements one by one; alike where it is open which are kept; None where they are many or not known."""
+    """The elements one by one; alike where it is open which are kept, unless those count as kept; None where they are
+    many or not known."""
     from kernelscope.interp.targets import assign
 
     if len(items) > MAX_ELEMENTS:
@@ -405,7 +411,7 @@ def _each(
         if not others:
             with run.element(index, len(items)):
                 found.append(evaluate(run, inner, element))
-            if not all(kept):
+            if not all(kept) and not keeps_open:
                 return Alike(found[-1])
             continue
         deeper = iterated(run, evaluate(run, inner, others[0].iter))
@@ -416,9 +422,24 @@ def _each(
     return found
 
 
+def _named_ones(run: Interpreter, scope: Scope, node: t.DictComp) -> list[Value] | None:
+    """The entries of a dict by names from which some are left out that are not known here: `{k: v for k, v in
+    given.items() if k in accepted}`. One that is asked for has been kept."""
+    match node:
+        case t.DictComp(generators=[t.Comprehension(ifs=[_, *_]) as clause]):
+            items = iterated(run, evaluate(run, scope, clause.iter))
+        case _:
+            return None
+    if not isinstance(items, list) or not all(isinstance(i, tuple) and i and isinstance(i[0], str) for i in items):
+        return None
+    inner = Scope(scope.path, scope.function, {}, scope, scope.frame)
+    found = _each(run, inner, t.Tuple([node.key, node.value], node.span), items, [clause], keeps_open=True)
+    return found if isinstance(found, list) else None
+
+
 def _dict_comprehension(run: Interpreter, scope: Scope, node: t.DictComp) -> Value:
     pairs = t.ListComp(t.Tuple([node.key, node.value], node.span), node.generators, node.span)
-    found = _comprehension(run, scope, pairs)
+    found = _named_ones(run, scope, node) or _comprehension(run, scope, pairs)
     entries = found if isinstance(found, list) else [found.element] if isinstance(found, Alike) else []
     pairs = [entry for entry in entries if isinstance(entry, tuple) and len(entry) == 2]
     named: dict[Any, Value] = {key: value for key, value in pairs if isinstance(key, str)}

@@ -130,6 +130,8 @@ class Interpreter:
         default_factory=dict[str, "dict[str, list[tuple[bool, Function]]]"]
     )
     """For each file, the functions that it registers as operators."""
+    class_tables: dict[t.Stmt, dict[Any, Value]] = field(default_factory=dict[t.Stmt, "dict[Any, Value]"])
+    """What decorators of a class put into its tables, by where those are defined."""
     registries: dict[int, tuple[Instance, Registry | None]] = field(
         default_factory=dict[int, "tuple[Instance, Registry | None]"]
     )
