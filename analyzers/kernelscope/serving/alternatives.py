@@ -52,7 +52,7 @@ def _told(
 ) -> Iterator[tuple[str, Claim]]:
     """The claim about ways of which each makes an object."""
     classes = [cls for _, cls, _ in ways]
-    section = _section(classes) or (PARTS if _are_of_one_sort(ways, classes) else "")
+    section = _section(classes) or _held_as(ways) or (PARTS if _are_of_one_sort(ways, classes) else "")
     if len(set(classes)) >= LEAST and section:
         said = "; ".join(f"{cls} {when}" for when, cls, _ in ways)
         within = " and ".join(_around(source, scope.node, node))
@@ -110,7 +110,9 @@ def _branches(
 def _made(statement: t.Stmt) -> tuple[str, t.Stmt] | None:
     """The class of the object that a statement keeps or gives back."""
     match statement:
-        case t.Assign(value=t.Call(func=func)) | t.Return(value=t.Call(func=func)):
+        case (
+            t.Assign(value=t.Call(func=func)) | t.AnnAssign(value=t.Call(func=func)) | t.Return(value=t.Call(func=func))
+        ):
             is_class = last_name(func)[:1].isupper() and len(words(last_name(func))) > 1
             return (last_name(func), statement) if is_class else None
         case t.ExprStmt(value=t.Call(func=t.Attribute(attr="reset"), args=[t.Call(func=func)])):  # a pointer of C++
@@ -122,6 +124,19 @@ def _made(statement: t.Stmt) -> tuple[str, t.Stmt] | None:
 def _are_of_one_sort(ways: list[tuple[str, str, t.Stmt]], classes: list[str]) -> bool:
     """Whether a function gives back one of several classes that are called alike: `FastRunner`, `SlowRunner`."""
     return all(isinstance(s, t.Return) for _, _, s in ways) and len({words(cls)[-1] for cls in classes}) == 1
+
+
+def _held_as(ways: list[tuple[str, str, t.Stmt]]) -> str:
+    """The section of what all ways are kept as: `self.eviction_strategy`."""
+    held: set[str] = set()
+    for _, _, statement in ways:
+        target = statement.target if isinstance(statement, t.AnnAssign) else None
+        target = statement.targets[0] if isinstance(statement, t.Assign) else target
+        held.add((t.dotted(target) or "") if target is not None else "")
+    said = set(words(next(iter(held)))) if len(held) == 1 else set[str]()
+    if not {"policy", "strategy"} & said:
+        return ""
+    return "serving.kv_cache" if {"evict", "eviction"} & said else "serving.scheduling"
 
 
 def _section(classes: list[str]) -> str:

@@ -18,10 +18,12 @@ from kernelscope.serving.comparisons import compared
 from kernelscope.serving.endings import endings
 from kernelscope.serving.first_ids import first_ids
 from kernelscope.serving.giving_up import given_up
+from kernelscope.serving.main_loops import main_loops
 from kernelscope.serving.moves import Move, moves
 from kernelscope.serving.preemption import preemptions
 from kernelscope.serving.preferences import preferences
 from kernelscope.serving.slots import slots
+from kernelscope.serving.stores import Stored, stored_in_functions
 from kernelscope.serving.trees import trees
 from kernelscope.serving.victims import victims
 from kernelscope.serving.whole_pieces import whole_pieces
@@ -48,6 +50,7 @@ FINDERS: tuple[tuple[str, Callable[[PythonSource], Iterable[Claim]]], ...] = (
     ("serving.prefix_cache", whole_pieces),
     ("serving.kv_cache", evictions.recency),
     ("serving.kv_cache", first_ids),
+    ("serving.lifecycle", main_loops),
     ("serving.lifecycle", endings),
     ("serving.scheduling", service.orders),
     ("serving.scheduling", preferences),
@@ -85,6 +88,12 @@ def host_source(source: CSource) -> HostSource | None:
 def in_cpp(claim: Claim) -> Claim:
     """A claim in the words of C++, where a member has no `self`."""
     return replace(claim, value=_without_self(claim.value))
+
+
+def host_stores(source: HostSource) -> Iterator[Stored]:
+    """What is stored over settings: `config->mode = Mode::kPlain;`."""
+    for store in stored_in_functions(source):
+        yield replace(store, claim=in_cpp(store.claim))
 
 
 def host_moves(source: HostSource) -> Iterator[Move]:

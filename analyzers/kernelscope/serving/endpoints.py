@@ -10,16 +10,19 @@ from collections.abc import Iterable, Iterator
 
 from kernelscope.results import Location
 from kernelscope.serving.claims import Claim, PythonSource
-from kernelscope.serving.guards import calls, inside, last_name, own_calls
+from kernelscope.serving.guards import calls, inside, last_name, own_calls, own_of
 from kernelscope.serving.parameter import Parameter
 from kernelscope.serving.pieces import by_function
 from kernelscope.serving.sections import words
 from kernelscope.syntax.python import tree as t
+from kernelscope.syntax.python.lower import Scope
 
 _SCHEME = re.compile(r"^(ipc|tcp|inproc|unix|udp|grpc|etcd|redis)://")
 TRANSPORTS = {"ipc": "ZeroMQ ipc", "tcp": "tcp", "inproc": "ZeroMQ inproc"}
 SERVERS = {"run", "serve", "run_app", "start_server", "create_server", "Config"}
 """Last names of calls that make a server listen, where they are given a port."""
+PORTS = {"add_insecure_port", "add_secure_port"}
+"""Methods of a server of gRPC."""
 
 
 def endpoints(parameters: Iterable[Parameter]) -> Iterator[Claim]:
@@ -65,6 +68,8 @@ def addresses(source: PythonSource) -> Iterator[Claim]:
 
 def listening(source: PythonSource) -> Iterator[Claim]:
     """`uvicorn.run(app, host="0.0.0.0", port=8000)`: where a call lets a server listen."""
+    for scope in source.module.functions():
+        yield from _remote_calls(source, scope)
     functions = ((s.qualified_name, own_calls(s.node)) for s in source.module.functions())
     script = (s for s in source.module.body if not isinstance(s, t.FunctionDef | t.ClassDef))
     for where, found in (*functions, (f"the script {source.path.name}", [c for s in script for c in calls(s)])):
@@ -75,6 +80,24 @@ def listening(source: PythonSource) -> Iterator[Claim]:
             place = ", ".join(f"{name} {value}" for name, value in given.items())
             value = f"{where} lets a server listen on {place} (≈ {source.quote(call.func)} by its name)"
             yield Claim(f"{where} listens", value, (source.at(call),), confidence="heuristic")
+
+
+def _remote_calls(source: PythonSource, scope: Scope) -> Iterator[Claim]:
+    """`server.add_insecure_port(address)` of gRPC, with the service that the same function gives the server."""
+    added = [c for c in own_calls(scope.node) if last_name(c.func) in PORTS and c.args]
+    if not added:
+        return
+    served = [
+        c for c in own_calls(scope.node)
+        if last_name(c.func).startswith("add_") and last_name(c.func).endswith("Servicer_to_server") and c.args
+    ]  # fmt: skip
+    services = [last_name(c.func).removeprefix("add_").removesuffix("Servicer_to_server") for c in served]
+    for call in added[:2]:
+        meant = [n.value for n in own_of(scope.node, t.Assign) if t.dotted(n.targets[0]) == t.dotted(call.args[0])]
+        address = " or ".join(source.quote(v) for v in meant[:3]) or source.quote(call.args[0])
+        value = f"{scope.qualified_name} lets a gRPC server listen on {address} ({source.quote(call)})"
+        value += f"; it serves {', '.join(dict.fromkeys(services))}" if services else ""
+        yield Claim(f"{scope.qualified_name} listens", value, (source.at(call), *map(source.at, served[:3])))
 
 
 def _text(node: t.Node) -> str:

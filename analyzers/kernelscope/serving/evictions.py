@@ -13,6 +13,7 @@ from kernelscope.serving.guards import (
     MAX_TEST,
     Guard,
     all_guards_text,
+    assignments,
     calls,
     denied,
     inside,
@@ -56,6 +57,10 @@ def evictions(source: PythonSource) -> Iterator[Claim]:
             candidates = [m for m in _called(source, scope.owner, before) if m is not scope.node]
             tests = [_asked(source, s) for m in candidates for s in own_of(m, t.If)]
             value = f"by a heap: the least element is evicted first; {source.quote(pops)}"
+            tuples = _ranked_tuples(scope.node)
+            if tuples is not None:
+                value += f"; elements are ordered by `{source.quote(tuples.elts[0])}` first"
+                order = None
             if order is not None:
                 value += f"; elements compare by `{source.quote(order)}`"
                 value += ": least recently used first" if _is_recency(order) else ""
@@ -63,6 +68,14 @@ def evictions(source: PythonSource) -> Iterator[Claim]:
                 value += f"; candidates: {', '.join(m.name for m in candidates)} where {' and '.join(tests[:4])}"
             where = [source.at(pops), source.at(scope.node), *(source.at(m) for m in candidates)]
             where += [source.at(order)] if order is not None else []
+            if tuples is not None:
+                made = next((n for n in own_of(scope.node, t.ListComp) if n.elt is tuples), None)
+                over = made.generators[0].iter if made is not None else None
+                meant = assignments(scope.node).get(t.dotted(over) or "") if over is not None else None
+                whom = source.quote(meant) if meant is not None else source.quote(over) if over is not None else ""
+                value += f"; candidates at first: {whom}" if whom else ""
+                value += _followed(source, scope.node)
+                where.append(source.at(tuples))
             yield Claim(f"{scope.qualified_name} eviction", value, tuple(where))
         for call in own_calls(scope.node):
             held = _first_out(call, scope.owner)
@@ -78,6 +91,30 @@ def evictions(source: PythonSource) -> Iterator[Claim]:
             places = tuple(source.at(n) for n in (call, *moved[:1]))
             yield Claim(f"{scope.qualified_name} eviction", f"{order}: {source.quote(call)}", places)
             break
+
+
+def _ranked_tuples(function: t.FunctionDef) -> t.Tuple | None:
+    """The elements of a heap that are made with their rank: `heap = [(rank(n), n) for n in leaves]`."""
+    heaps = {t.dotted(c.args[0]) for c in own_calls(function) if last_name(c.func) == "heapify" and c.args}
+    for node in own_of(function, t.Assign):
+        match node:
+            case t.Assign(targets=[t.Name(id=name)], value=t.ListComp(elt=t.Tuple(elts=[_, _, *_]) as element)):
+                if name in heaps:
+                    return element
+            case _:
+                pass
+    return None
+
+
+def _followed(source: PythonSource, function: t.FunctionDef) -> str:
+    """What is put into the heap while it is emptied: a parent that has become a leaf."""
+    for statement, guards in statements(function):
+        for call in calls(statement):
+            if last_name(call.func) == "heappush" and len(call.args) == 2:
+                tests = all_guards_text(source, tuple(g for g in guards if not g.early))
+                when = f" if {' and '.join(tests)}" if tests else ""
+                return f"; then also {source.quote(call.args[1])}{when}"
+    return ""
 
 
 def _asked(source: PythonSource, branch: t.If) -> str:

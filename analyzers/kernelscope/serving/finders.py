@@ -39,6 +39,7 @@ from kernelscope.serving.halves import halves
 from kernelscope.serving.kinds_in_turn import kinds_in_turn
 from kernelscope.serving.lengths import lengths
 from kernelscope.serving.linked_lists import linked_lists
+from kernelscope.serving.main_loops import main_loops
 from kernelscope.serving.measures import measures
 from kernelscope.serving.merging import merged_batches
 from kernelscope.serving.overlap import overlaps, switches
@@ -139,6 +140,7 @@ FINDERS: tuple[tuple[str, Finder], ...] = (
     ("serving.batching", merged_batches),
     ("serving.batching", admission.static),
     ("serving.batching", fitted_sizes),
+    ("serving.lifecycle", main_loops),
     ("serving.lifecycle", endings),
     ("serving.lifecycle", kinds_of_ends),
     ("serving.lifecycle.failures", failures),

@@ -117,8 +117,22 @@ def _until_they_fit(source: PythonSource) -> Iterator[Claim]:
                 f"preempted while what runs does not fit: {source.quote(gives_up)} until "
                 f"{source.quote(loop.test.operand)}, which asks whether {source.quote(fits)}"
             )
-            places = (source.at(loop), source.at(gives_up), source.at(fits), source.at(scope.node))
+            first = _tried_first(loop, gives_up)
+            value += f"; {source.quote(first.test)} is tried first, as long as that helps" if first is not None else ""
+            tried = (source.at(first),) if first is not None else ()
+            places = (source.at(loop), source.at(gives_up), *tried, source.at(fits), source.at(scope.node))
             yield Claim(f"{scope.qualified_name} preemption", value, places)
+
+
+def _tried_first(loop: t.While, gives_up: t.Call) -> t.If | None:
+    """`if self.cache.free_some(): continue` before a request is given up."""
+    for statement in loop.body:
+        match statement:
+            case t.If(test=t.Call(), body=[t.Continue()]) if statement.span.end <= gives_up.span.start:
+                return statement
+            case _:
+                pass
+    return None
 
 
 def _function(source: PythonSource, name: str) -> t.FunctionDef | t.ClassDef | None:

@@ -16,6 +16,8 @@ from kernelscope.syntax.python import tree as t
 SEARCHES = {"match", "lookup", "hit", "hits", "longest", "computed", "prefix"}
 LOOKS_UP = {"get", "find", "contains", "exists", "exist", "lookup", "has"}
 MOST_CHECKS = 2
+NO_TOKENS = {"vocab", "vocabulary", "hidden", "heads", "layers"}
+"""Words of sizes that are no lengths of prompts."""
 CACHED = {"prefix", "prefixes", "cache", "cached", "caches", "tree", "trie", "radix", "block", "blocks", "page",
           "pages", "hash", "hashes", "kv"}  # fmt: skip
 """Words of where a prefix is looked for: ends of texts are matched, too."""
@@ -212,9 +214,13 @@ def offered(source: PythonSource) -> Iterator[Claim]:
         for call in own_calls(scope.node):
             if not SEARCHES & set(words(last_name(call.func))):
                 continue
+            if last_name(call.func)[:1].isupper() and source.path.suffix == ".py":
+                continue  # an object of a class is made
             if not CACHED & {*words(source.quote(call.func)), *words(scope.qualified_name), *words(source.path.stem)}:
                 continue
             for argument in (*call.args, *(k.value for k in call.keywords)):
+                if NO_TOKENS & set(words(source.quote(argument))):
+                    continue
                 drop = dropped.get(t.dotted(argument) or "")
                 if drop is not None and drop.span.start < call.span.start:
                     value = (
@@ -223,7 +229,7 @@ def offered(source: PythonSource) -> Iterator[Claim]:
                     )
                     name = f"{scope.qualified_name} prefix match limit"
                     yield Claim(name, value, (source.at(drop), source.at(call)))
-                limit = _less_one(argument, known)
+                limit = _less_one(argument, known) or _cut_at(scope.node, argument, known)
                 if limit is not None:
                     given, less = source.quote(argument), source.quote(limit)
                     value = (
@@ -308,6 +314,23 @@ def equal_runs(source: PythonSource) -> Iterator[Claim]:
             places = (source.at(node), source.at(products[0]), source.at(scope.node))
             yield Claim(f"{scope.qualified_name} common prefix", value, places)
             break
+
+
+def _cut_at(function: t.FunctionDef | t.ClassDef, argument: t.Expr, known: dict[str, t.Expr]) -> t.Expr | None:
+    """`most = n - 1`, lowered further by `min`, and `ids = prompt[:most]` that a part of the argument names."""
+    for node in t.walk(argument):
+        cut = known.get(node.id) if isinstance(node, t.Name) else None
+        match cut:
+            case t.Subscript(slice=t.Slice(lower=None, upper=t.Name(id=most))):
+                pass
+            case _:
+                continue
+        bound = [n.value for n in own_of(function, t.Assign) if t.dotted(n.targets[0]) == most]
+        first = bound[0] if bound else None
+        lowered = all(isinstance(v, t.Call) and last_name(v.func) in ("min", "max") for v in bound[1:])
+        if isinstance(first, t.BinOp) and _is_less_one(first) and lowered:
+            return first
+    return None
 
 
 def _last_dropped(function: t.FunctionDef | t.ClassDef) -> dict[str, t.Call]:

@@ -126,13 +126,13 @@ def _goes_on(source: PythonSource, target: t.Expr, scope: Scope) -> bool:
 
 def _has_no_end(source: PythonSource, loop: t.For | t.While) -> bool:
     """`while True`, and `async for letter in inbox`, which goes on as long as letters come."""
-    return _is_endless(loop.test) if isinstance(loop, t.While) else source.text.slice(loop.span).startswith("async")
+    return is_endless(loop.test) if isinstance(loop, t.While) else source.text.slice(loop.span).startswith("async")
 
 
-def _is_endless(test: t.Expr) -> bool:
+def is_endless(test: t.Expr) -> bool:
     """`True`, and flags such as `self.running` and `not self.stop`, which somebody else sets."""
     asked = test.operand if isinstance(test, t.UnaryOp) and test.op == "not" else test
-    if isinstance(asked, t.Call) and last_name(asked.func) == "is_set":
+    if isinstance(asked, t.Call) and last_name(asked.func) in ("is_set", "load"):  # of an event, of an atomic of C++
         return True
     return isinstance(asked, t.Attribute) or (isinstance(asked, t.Constant) and bool(asked.value))
 

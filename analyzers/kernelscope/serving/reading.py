@@ -43,6 +43,7 @@ from kernelscope.serving.families import families
 from kernelscope.serving.finders import FINDERS, PARTS
 from kernelscope.serving.guards import forget
 from kernelscope.serving.handing import Handed, Renamed, handed, renamed
+from kernelscope.serving.mailboxes import letters, mailboxes
 from kernelscope.serving.making_room import making_room
 from kernelscope.serving.metrics import Metric, metrics
 from kernelscope.serving.moves import Move, moves
@@ -146,7 +147,9 @@ def _read_python(source: PythonSource, whole: bool) -> Reading:
     reading.launchers += reading.told(launchers, source)
     reading.targets += reading.told(targets, source)
     reading.channels += reading.told(channels, source)
+    reading.channels += reading.told(mailboxes, source)
     reading.uses += reading.told(uses, source)
+    reading.uses += reading.told(letters, source)
     reading.handed += reading.told(handed, source)
     reading.renamed += reading.told(renamed, source)
     reading.wrappers += reading.told(wrappers, source)
@@ -251,6 +254,9 @@ def _read_rest_of_c(reading: Reading, source: CSource) -> None:
             reading.transitions += lifecycle.bare_states(host, reading.registries)
         reading.moves += reading.told(c_hosts.host_moves, host)
         reading.callers += reading.told(callers, host)
+        reading.channels += reading.told(mailboxes, host)
+        reading.uses += reading.told(letters, host)
+        reading.stores += reading.told(c_hosts.host_stores, host)
         reading.constraints += reading.told(host_refusals, host)
         for section, claim in reading.told(_queue_claims, host):
             reading.add(section, [c_hosts.in_cpp(claim)])

@@ -38,12 +38,13 @@ class Stored:
 def stored(source: PythonSource) -> Iterator[Stored]:
     """Stores into attributes of configurations and classes, by functions that are no methods of theirs."""
     if not source.aside:
-        yield from _in_functions(source)
+        yield from stored_in_functions(source)
         yield from _options_set(source)
 
 
 @by_function
-def _in_functions(source: PythonSource) -> Iterator[Stored]:
+def stored_in_functions(source: PythonSource) -> Iterator[Stored]:
+    """Stores by functions, and what stands there for settings that are not set."""
     for scope in source.module.functions():
         setters = dict(_setters(scope.node))
         for statement, guards in statements(scope.node):
@@ -168,6 +169,13 @@ def overridden(declared: list[Parameter], stores: Iterable[Stored]) -> list[Para
             found = [
                 i for i in found if CONFIGURED & set(words(declared[i].owner)) and declared[i].owner != store.within
             ]
+        if len(found) > 1:
+            found = _of_its_language(declared, found, store.claim.evidence[0].path)
         if len(found) == 1:
             more.setdefault(found[0], []).append(store.claim)
     return [replace(p, overrides=(*p.overrides, *more[i])) if i in more else p for i, p in enumerate(declared)]
+
+
+def _of_its_language(declared: list[Parameter], found: list[int], path: Path) -> list[int]:
+    """Of several fields those that are declared in the language of a store: an engine in C++ has its own in Python."""
+    return [i for i in found if (declared[i].location.path.suffix == ".py") == (path.suffix == ".py")]

@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from kernelscope.serving.claims import Claim, PythonSource, literal
-from kernelscope.serving.guards import MAX_TEST, assignments, calls, last_name, own_calls, own_of, repeated_while
+from kernelscope.serving.guards import (
+    MAX_TEST,
+    assignments,
+    calls,
+    inlined,
+    last_name,
+    own_calls,
+    own_of,
+    repeated_while,
+)
 from kernelscope.serving.orderings import orderings
 from kernelscope.serving.pieces import by_function
 from kernelscope.serving.preemption import BACK, FREES, FRONT, GIVES_UP, end_taken, receiver, removed, root, swaps_out
@@ -22,6 +31,7 @@ def victims(source: PythonSource) -> Iterator[Claim]:
     yield from _given_up(source)
     yield from _from_the_end(source)
     yield from _turned_round(source)
+    yield from _outranked(source)
 
 
 RUNS = {"running", "active", "decode", "decoding", "live", "batch", "scheduled"}
@@ -162,6 +172,40 @@ def _from_the_end(source: PythonSource) -> Iterator[Claim]:
                 value += f"; of several queues the last, with the lowest priority, first ({source.quote(levels.iter)})"
             places = (source.at(loop), source.at(taken[0]), *((source.at(levels),) if levels else ()))
             yield Claim(f"{scope.qualified_name} victim", value, (*places, source.at(scope.node)))
+
+
+@by_function
+def _outranked(source: PythonSource) -> Iterator[Claim]:
+    """`for r in by_rank: if rank_of(new) - r.rank > least: victims.append(r)`: who gives way to a newcomer."""
+    for scope in source.module.functions():
+        if not GIVES_UP & set(words(scope.node.name)):
+            continue
+        for loop in own_of(scope.node, t.For):
+            for branch in t.flat(loop.body):
+                match branch:
+                    case t.If(test=t.Compare(ops=[">" | ">=" | "<" | "<="]) as test, body=body):
+                        pass
+                    case _:
+                        continue
+                taken = next((c for s in body for c in calls(s) if _collects(c, t.dotted(loop.target))), None)
+                if taken is None:
+                    continue
+                known = assignments(scope.node)
+                value = f"preemption victims: {source.quote(taken)} if {inlined(source, test, known, 1)}, for "
+                value += f"{source.quote(loop.target)} in {inlined(source, loop.iter, known, 1)}"
+                places = (source.at(branch), source.at(taken), source.at(loop), source.at(scope.node))
+                yield Claim(f"{scope.qualified_name} victim", value, places)
+                break
+
+
+def _collects(call: t.Call, name: str | None) -> bool:
+    """`preemptible.append(name)`."""
+    match call:
+        case t.Call(func=t.Attribute(value=kept, attr="append" | "add"), args=[given]):
+            said = set(words(last_name(kept)))
+            return t.dotted(given) == name and bool((GIVES_UP | {"preemptible", "victim", "victims"}) & said)
+        case _:
+            return False
 
 
 ORDERS = {"order", "ordering", "ordered", "rank", "sort", "sorted"}
