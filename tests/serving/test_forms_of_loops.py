@@ -5,12 +5,25 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from kernelscope.serving import alternatives, c_hosts, endpoints, evictions, giving_up, main_loops, prefixes, victims
+from kernelscope.serving import (
+    alternatives,
+    c_hosts,
+    capacity,
+    chunking,
+    endpoints,
+    evictions,
+    giving_up,
+    main_loops,
+    prefixes,
+    victims,
+)
 from kernelscope.serving.c_functions import CSource
 from kernelscope.serving.channels import links
 from kernelscope.serving.claims import PythonSource
+from kernelscope.serving.families import families
 from kernelscope.serving.mailboxes import letters, mailboxes
 from kernelscope.serving.reading import read_c, read_python
+from kernelscope.serving.stepped import stepped
 from kernelscope.serving.system import join
 from kernelscope.syntax.text import SourceText
 
@@ -228,3 +241,114 @@ def test_a_store_of_cpp_is_over_the_field_that_cpp_declares(source: Source) -> N
     found = {p.location.path.suffix: p for p in join(readings).parameters if p.name == "mode"}
     assert [(c.value, c.condition) for c in found[".cc"].overrides] == [("Mode::kPlain", "config->drafts > 0")]
     assert found[".py"].overrides == ()
+
+
+def test_when_a_prompt_goes_in_chunks(source: Source) -> None:
+    text = """
+        class Desk:
+            def prefill(self, prompt):
+                if self.chunks and prompt.length >= self.chunk_size:
+                    self.chunked_prefill(prompt)
+                    self.set_chunked_prefill_time(prompt)
+                elif self.slow:
+                    self.chunked_prefill_later(prompt)
+
+            def fill(self, request, chunk_size, used):
+                length = count(request)
+                if not self.fits(length):
+                    length = chunk_size - used
+                return length
+    """
+    parsed = source(text)
+    assert [c.value for c in chunking.chosen_by_size(parsed)] == [
+        "chunked prefill: self.chunked_prefill if self.chunks and prompt.length >= self.chunk_size"
+    ]
+    assert [c.value for c in chunking.cut_to_the_rest(parsed)] == [
+        "chunked prefill: length is count(request) where that fits, else what is left of chunk_size "
+        "(length = chunk_size - used); the rest follows"
+    ]
+
+
+def test_what_is_asked_before_a_request_is_taken(source: Source) -> None:
+    text = """
+        class Desk:
+            def can_prefill(self, wanted):
+                return wanted <= self.max_tokens and self.has_room(wanted)
+
+            def has_room(self, wanted):
+                return wanted <= self.free_pages
+
+            def can_print(self, wanted):
+                return wanted <= self.max_tokens and self.has_room(wanted)
+    """
+    assert [c.value for c in capacity.admissions(source(text))] == [
+        "admission: Desk.can_prefill admits a request only if wanted <= self.max_tokens and self.has_room(wanted); "
+        "has_room is wanted <= self.free_pages"
+    ]
+
+
+def test_numbers_that_go_by_steps(source: Source) -> None:
+    text = """
+        def draft_length(running):
+            if running < 10:
+                draft = 4
+            elif running < 20:
+                draft = 3
+            else:
+                draft = 0
+            return draft
+
+        def padded_batch(size):
+            if size == 1:
+                return 1
+            if size <= 4:
+                return 4
+            if size <= 8:
+                return 8
+            return size
+
+        def other(size, name):
+            if size < 3:
+                return 1
+            if name < 4:
+                return 2
+            return 0
+    """
+    assert [c.value for _, c in stepped(source(text))] == [
+        "draft goes by running: 4 if running < 10; 3 if running < 20; 0 otherwise",
+        "padded_batch goes by size: 1 if size == 1; 4 if size <= 4; 8 if size <= 8",
+    ]
+
+
+def test_a_local_name_that_is_stored_over_an_option_is_worked_out(source: Source) -> None:
+    text = """
+        def main():
+            parser = argparse.ArgumentParser()
+            parser.add_argument("--batch-tokens", type=int, default=None)
+            args = parser.parse_args()
+            if args.batch_tokens is None:
+                batch_tokens = args.all // 6
+                batch_tokens = max(batch_tokens, 8)
+                args.batch_tokens = batch_tokens
+    """
+    (option,) = (p for p in join([read_python(source(text))]).parameters if p.name == "--batch-tokens")
+    assert [c.value for c in option.overrides] == [
+        "batch_tokens, where batch_tokens = args.all // 6, then batch_tokens = max(batch_tokens, 8)"
+    ]
+
+
+def test_storages_of_a_cache_that_one_base_has(source: Source) -> None:
+    text = """
+        class CacheStorage(ABC):
+            @abstractmethod
+            def add(self, key): ...
+
+        class FastStorage(CacheStorage):
+            def add(self, key): self.fast[key] = 1
+
+        class SlowStorage(CacheStorage):
+            def add(self, key): self.slow[key] = 1
+    """
+    assert [(section, c.value) for section, c in families(source(text))] == [
+        ("serving.kv_cache", "CacheStorage leaves add to 2 classes: FastStorage; SlowStorage")
+    ]

@@ -63,6 +63,8 @@ FINDERS: tuple[tuple[str, Callable[[PythonSource], Iterable[Claim]]], ...] = (
     ("serving.batching", admission.continuous),
     ("serving.batching", slots),
     ("serving.batching", chunking.chunks),
+    ("serving.batching", chunking.chosen_by_size),
+    ("serving.batching", chunking.cut_to_the_rest),
     ("serving.batching", chunking.pieces),
     ("serving.batching", capacity.admissions),
 )

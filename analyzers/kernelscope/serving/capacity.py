@@ -5,15 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from kernelscope.serving.claims import Claim, PythonSource
-from kernelscope.serving.guards import assignments, inlined, last_name, last_of, own
+from kernelscope.serving.guards import MAX_TEST, assignments, calls, inlined, last_name, last_of, own
 from kernelscope.serving.pieces import by_function
 from kernelscope.serving.sections import words
 from kernelscope.syntax.python import tree as t
+from kernelscope.syntax.python.lower import Scope
 
 REFUSALS = {"no", "not", "none", "never", "later", "fail", "failed", "failure", "reject", "rejected", "refused", "full",
             "retry", "wait", "other", "exceeded", "insufficient", "empty", "busy"}  # fmt: skip
 """Words of members of enums that say that a request is not taken."""
 
+ANSWERS = {"can", "has", "fits", "is", "may", "enough", "allow", "allowed"}
+"""First words of functions that answer whether something may be done."""
+TAKEN = {"request", "requests", "req", "seq", "sequence", "prefill", "decode", "schedule", "admit", "add", "allocate",
+         "alloc", "append"}  # fmt: skip
+"""Words of what such a function is asked about."""
 CAPACITIES = {"available", "free", "remaining", "remain", "rem", "capacity", "budget", "max"}
 """Words of counts of what is left, and of maxima."""
 
@@ -28,6 +34,7 @@ def admissions(source: PythonSource) -> Iterator[Claim]:
         if not _is_about_requests(scope.qualified_name):
             continue
         known = assignments(scope.node)
+        yield from _returned(source, scope)
         found: list[tuple[t.If, t.Compare]] = []
         for node in own(scope.node):
             if isinstance(node, t.If) and node.body and _gives_nothing(node.body[-1]):
@@ -41,6 +48,30 @@ def admissions(source: PythonSource) -> Iterator[Claim]:
         )
         value = f"admission: {scope.qualified_name} refuses a request when {' or when '.join(tests[:4])}"
         yield Claim(f"{scope.qualified_name} admission", value, tuple(source.at(n) for n, _ in found[:6]))
+
+
+def _returned(source: PythonSource, scope: Scope) -> Iterator[Claim]:
+    """`return used + wanted <= most and self.has_room(wanted)` of what is asked whether a request is taken."""
+    match scope.node.body[-1:]:
+        case [t.Return(value=t.BoolOp(op="and") as value)]:
+            pass
+        case _:
+            return
+    if not ANSWERS & set(words(scope.node.name)[:1]) or not TAKEN & set(words(scope.qualified_name)):
+        return
+    if not any(_is_capacity(c) for c in _comparisons(value)):
+        return
+    text = f"admission: {scope.qualified_name} admits a request only if {source.quote(value, MAX_TEST)}"
+    places = [source.at(value)]
+    for call in (c for c in calls(value) if ANSWERS & set(words(last_name(c.func))[:1])):
+        asked = [s.node for s in source.module.functions() if s.node.name == last_name(call.func)]
+        match asked[0].body[-1:] if len(asked) == 1 else []:
+            case [t.Return(value=(t.BoolOp() | t.Compare()) as meant)]:
+                text += f"; {last_name(call.func)} is {source.quote(meant, MAX_TEST)}"
+                places.append(source.at(meant))
+            case _:
+                pass
+    yield Claim(f"{scope.qualified_name} admission", text, (*places, source.at(scope.node)))
 
 
 def _besides(source: PythonSource, node: t.If, test: t.Compare) -> str:

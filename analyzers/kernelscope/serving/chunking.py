@@ -8,7 +8,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from kernelscope.serving.claims import Claim, PythonSource
-from kernelscope.serving.guards import EXITS, assignments, calls, last_name, last_of, own, own_of, statements
+from kernelscope.serving.guards import (
+    EXITS,
+    assignments,
+    calls,
+    guards_text,
+    last_name,
+    last_of,
+    own,
+    own_of,
+    statements,
+)
 from kernelscope.serving.pieces import by_function
 from kernelscope.serving.sections import words
 from kernelscope.syntax.python import tree as t
@@ -75,6 +85,73 @@ def chunks(source: PythonSource) -> Iterator[Claim]:
             if text := _chosen_class(source, scope.node, statement):
                 value += f"; {text}"
             yield Claim(f"{scope.qualified_name} chunked prefill", value, (source.at(statement), source.at(scope.node)))
+
+
+@by_function
+def chosen_by_size(source: PythonSource) -> Iterator[Claim]:
+    """`if engine.chunks and length >= size: self.chunked_prefill(…)`: when a prompt goes in chunks at all."""
+    if source.aside:
+        return
+    for scope in source.module.functions():
+        if {"chunk", "chunked"} & set(words(scope.node.name)):
+            continue
+        for statement, guards in statements(scope.node):
+            held = tuple(g for g in guards if not g.early)
+            call = next((c for c in calls(statement) if _is_of_chunks(last_name(c.func))), None)
+            if call is None or not any(g.holds and _compares_lengths(g.test) for g in held):
+                continue
+            value = f"chunked prefill: {source.quote(call.func)} if {' and '.join(guards_text(source, held))}"
+            yield Claim(f"{scope.qualified_name} chunked prefill", value, (source.at(call), source.at(scope.node)))
+
+
+def _is_of_chunks(name: str) -> bool:
+    said = set(words(name))
+    if {"set", "log", "record", "observe", "time", "metrics"} & said:
+        return False  # what is only noted
+    return bool({"chunk", "chunked", "chunks"} & said) and bool({"prefill", "prompt"} & said)
+
+
+def _compares_lengths(test: t.Expr) -> bool:
+    for node in t.walk(test):
+        if not isinstance(node, t.Compare) or node.ops[0] not in ("<", ">", "<=", ">="):
+            continue
+        said = {w for part in t.walk(node) for w in words(_name_of(part))}
+        is_with_number = isinstance(node.comparators[0], t.Constant)
+        if "chunk" in said or "chunked" in said or ({"length", "len", "tokens"} & said and not is_with_number):
+            return True
+    return False
+
+
+def _name_of(node: t.Node) -> str:
+    return last_name(node) if isinstance(node, t.Name | t.Attribute) else ""
+
+
+@by_function
+def cut_to_the_rest(source: PythonSource) -> Iterator[Claim]:
+    """`n = len(prompt)`, and later `n = chunk_size - used`: what is over the rest of the budget is left for later."""
+    for scope in source.module.functions():
+        if source.aside or DRAFTS & {*words(scope.qualified_name), *words(source.path.stem)}:
+            continue
+        bound: dict[str, list[t.Assign]] = {}
+        for node in own_of(scope.node, t.Assign):
+            match node:
+                case t.Assign(targets=[t.Name(id=name)]) if {"length", "len", "tokens"} & set(words(name)):
+                    bound.setdefault(name, []).append(node)
+                case _:
+                    pass
+        for name, found in bound.items():
+            if len(found) != 2 or not _is_rest_of_budget(found[1].value) or not isinstance(found[0].value, t.Call):
+                continue
+            left = found[1].value
+            assert isinstance(left, t.BinOp)
+            if not {"chunk", "budget"} & set(words(last_name(left.left))):
+                continue
+            value = (
+                f"chunked prefill: {name} is {source.quote(found[0].value)} where that fits, else what is left of "
+                f"{source.quote(left.left)} ({source.quote(found[1])}); the rest follows"
+            )
+            places = (source.at(found[1]), source.at(found[0]), source.at(scope.node))
+            yield Claim(f"{scope.qualified_name} chunked prefill", value, places)
 
 
 @by_function

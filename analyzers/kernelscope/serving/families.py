@@ -15,6 +15,10 @@ from kernelscope.syntax.python import tree as t
 
 SECTIONS = {"serving.scheduling", "serving.batching", "serving.kv_cache", "serving.prefix_cache"}
 POLICIES = {"policy", "policies", "strategy", "strategies"}
+KEEPS = {"serving.kv_cache", "serving.prefix_cache"}
+KEPT = {"cache", "caches", "storage", "pool", "allocator", "kv", "prefix"}
+"""Words of what keeps keys and values, of which there may be several kinds."""
+OPERATORS = {"op", "ops", "rope", "kernel", "kernels"}
 LEAST, MOST = 2, 16
 """How many classes are a family, and how many of them are told."""
 LONGEST_ANSWER = 120
@@ -33,11 +37,12 @@ def families(source: PythonSource) -> Iterator[tuple[str, Claim]]:
                 members.setdefault(last_name(base), []).append(cls)
     for name, derived in members.items():
         base = classes[name]
-        left_open = next((m for m in base.methods() if _is_open(m)), None)
-        if left_open is None or not POLICIES & {*words(name), *words(source.path.stem)}:
+        left_open = next((m for m in base.methods() if not m.name.startswith("__") and _is_open(m)), None)
+        if left_open is None or OPERATORS & set(words(name)):
             continue
         section = next((s for _, s in ranked(name, left_open.name, source.path.stem) if s in SECTIONS), "")
-        if not section:
+        is_policy = bool(POLICIES & {*words(name), *words(source.path.stem)})
+        if not section or not (is_policy or (section in KEEPS and KEPT & {*words(name), *words(source.path.stem)})):
             continue
         filled = [(c, m) for c in derived for m in c.methods() if m.name == left_open.name and not _is_open(m)]
         if len(filled) < LEAST:
@@ -65,7 +70,8 @@ def _is_open(method: t.FunctionDef) -> bool:
 
 def _member(source: PythonSource, cls: t.ClassDef, method: t.FunctionDef) -> str:
     returned = [n.value for n in own_of(method, t.Return) if n.value is not None]
-    text = source.quote(returned[0], LONGEST_ANSWER) if len(returned) == 1 else ""
+    tells = len(returned) == 1 and any(isinstance(n, t.Attribute | t.Call) for n in t.walk(returned[0]))
+    text = source.quote(returned[0], LONGEST_ANSWER) if tells else ""
     return f"{cls.name} ({text})" if text else cls.name
 
 

@@ -129,6 +129,8 @@ FINDERS: tuple[tuple[str, Finder], ...] = (
     ("serving.scheduling", put_back),
     ("serving.scheduling", put_before),
     ("serving.batching", chunking.chunks),
+    ("serving.batching", chunking.chosen_by_size),
+    ("serving.batching", chunking.cut_to_the_rest),
     ("serving.batching", chunking.portions_by_test),
     ("serving.batching", capacity.admissions),
     ("serving.batching", semaphores),

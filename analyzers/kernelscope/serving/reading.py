@@ -57,6 +57,7 @@ from kernelscope.serving.reaching import Reach, reaches, wrapped_collectives
 from kernelscope.serving.registries import Registry, held_registries, registries, stacks
 from kernelscope.serving.routes import Route, routes
 from kernelscope.serving.sockets import Argument, Wrapper, Wrapping, arguments, wrappers, wrappings
+from kernelscope.serving.stepped import stepped
 from kernelscope.serving.stores import Stored, stored
 from kernelscope.serving.task_structs import task_structs
 from kernelscope.serving.waits import Sync, syncs
@@ -64,7 +65,7 @@ from kernelscope.serving.warp_roles import warp_roles
 from kernelscope.syntax.python import tree as t
 
 FRAMEWORKS = {"torch": "pytorch", "triton": "triton", "jax": "jax", "cutlass": "cute", "tilelang": "tilelang"}
-WITH_SECTIONS = (alternatives, families, making_room)
+WITH_SECTIONS = (alternatives, families, making_room, stepped)
 """Those that find claims of several sections."""
 Source = TypeVar("Source")
 Record = TypeVar("Record")
@@ -262,7 +263,7 @@ def _read_rest_of_c(reading: Reading, source: CSource) -> None:
             reading.add(section, [c_hosts.in_cpp(claim)])
         for section, find in c_hosts.FINDERS:
             reading.add(section, map(c_hosts.in_cpp, reading.told(find, host)))
-        for find_with_section in (alternatives, making_room):
+        for find_with_section in (alternatives, making_room, stepped):
             for section, claim in reading.told(find_with_section, host):
                 reading.add(section, [c_hosts.in_cpp(claim)])
     reading.procedures = also_told(reading.procedures, reading.claims, _recorded(reading))

@@ -10,7 +10,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from kernelscope.serving.claims import Claim, PythonSource
-from kernelscope.serving.guards import assignments, guard_text, guarded, guards_text, own_calls, own_of, statements
+from kernelscope.serving.guards import (
+    Guard,
+    assignments,
+    guard_text,
+    guarded,
+    guards_text,
+    own_calls,
+    own_of,
+    statements,
+)
 from kernelscope.serving.parameter import CONFIGURED, Parameter
 from kernelscope.serving.parameters import self_stores
 from kernelscope.serving.pieces import by_function
@@ -21,6 +30,8 @@ from kernelscope.syntax.python.lower import Scope
 PARSED = {"args", "opts", "options", "opt", "flags", "namespace"}
 """Names of what options are parsed into."""
 COMMAND_LINE = "command line"
+MOST_STEPS = 3
+"""Steps in which a value is worked out that are told."""
 SETS = {"setattr", "object.__setattr__"}
 
 
@@ -61,18 +72,18 @@ def stored_in_functions(source: PythonSource) -> Iterator[Stored]:
             if not (receiver[:1].isupper() or CONFIGURED & set(words(receiver))):
                 continue
             condition = " and ".join(guards_text(source, guards))
-            said = Claim(
-                name, source.quote(value), (source.at(statement),), f"set in {scope.qualified_name}", condition
-            )
+            text = f"{source.quote(value)}{_worked_out(source, scope.node, value, statement)}"
+            said = Claim(name, text, (source.at(statement),), f"set in {scope.qualified_name}", condition)
             yield Stored(receiver, name, said, scope.owner.name if scope.owner is not None else "")
         yield from _fallbacks(source, scope)
 
 
 def _options_set(source: PythonSource) -> Iterator[Stored]:
     """`args.size = 8` after options are parsed, in functions or in the script itself; `args.model.size` too."""
-    bodies = [("the script", guarded(source.module.body))]
-    bodies += [(s.qualified_name, iter(statements(s.node))) for s in source.module.functions()]
-    for where, found in bodies:
+    bodies: list[tuple[str, Iterator[tuple[t.Stmt, tuple[Guard, ...]]], t.FunctionDef | t.ClassDef | None]]
+    bodies = [("the script", guarded(source.module.body), None)]
+    bodies += [(s.qualified_name, iter(statements(s.node)), s.node) for s in source.module.functions()]
+    for where, found, function in bodies:
         for statement, guards in found:
             match statement:
                 case t.Assign(targets=[t.Attribute() as target], value=value):
@@ -82,8 +93,22 @@ def _options_set(source: PythonSource) -> Iterator[Stored]:
             if held in PARSED and name:
                 shown = (g for g in guards if not g.early and "__name__" not in source.quote(g.test))
                 tests = (guard_text(source, g) for g in shown)
-                said = Claim(name, source.quote(value), (source.at(statement),), f"set in {where}", " and ".join(tests))
+                text = source.quote(value)
+                text += _worked_out(source, function, value, statement) if function is not None else ""
+                said = Claim(name, text, (source.at(statement),), f"set in {where}", " and ".join(tests))
                 yield Stored(COMMAND_LINE, name, said)
+
+
+def _worked_out(source: PythonSource, function: t.FunctionDef | t.ClassDef, value: t.Expr, stored_at: t.Stmt) -> str:
+    """What a local name is bound to before it is stored, step by step: `n = total // 6`, then `n = max(n, least)`."""
+    if not isinstance(value, t.Name):
+        return ""
+    steps = [
+        s for s in own_of(function, t.Assign)
+        if t.dotted(s.targets[0]) == value.id and s.span.end <= stored_at.span.start
+    ]  # fmt: skip
+    near = steps[-MOST_STEPS:]
+    return f", where {', then '.join(source.quote(s) for s in near)}" if near and len(steps) <= MOST_STEPS else ""
 
 
 def _set_by_name(call: t.Call, setters: dict[str, t.Expr]) -> tuple[t.Expr, str, t.Expr] | None:
