@@ -273,6 +273,8 @@ def test_what_is_asked_before_a_request_is_taken(source: Source) -> None:
     text = """
         class Desk:
             def can_prefill(self, wanted):
+                if self.keeps_nothing:
+                    return True
                 return wanted <= self.max_tokens and self.has_room(wanted)
 
             def has_room(self, wanted):
@@ -282,8 +284,8 @@ def test_what_is_asked_before_a_request_is_taken(source: Source) -> None:
                 return wanted <= self.max_tokens and self.has_room(wanted)
     """
     assert [c.value for c in capacity.admissions(source(text))] == [
-        "admission: Desk.can_prefill admits a request only if wanted <= self.max_tokens and self.has_room(wanted); "
-        "has_room is wanted <= self.free_pages"
+        "admission: Desk.can_prefill admits a request only if wanted <= self.max_tokens and self.has_room(wanted), "
+        "or where self.keeps_nothing; has_room is wanted <= self.free_pages"
     ]
 
 

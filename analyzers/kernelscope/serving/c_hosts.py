@@ -35,8 +35,9 @@ _COMMENT = re.compile(r"//[^\n]*|/\*.*?\*/", re.DOTALL)
 _TELLS = re.compile(
     rb"\b(?:push_back|emplace_back|push_front|pop_front|pop_back|enqueue|push|insert|erase|slice|substr|resize|sort)\s*\("
     rb"|[hH]ash\w{0,40}\s{0,4}\(|::k?[A-Z]\w*\s*[;)]|\boperator\s*(?:\(\s*\)|[<>])\s*\("
+    rb"|\belse\s{1,9}if\s{0,9}\(\s{0,9}[\w.>-]{1,60}\s{0,9}[<>]=?\s{0,9}\d"
 )
-"""What a file has that keeps something in containers, gives it a state, or puts it into an order."""
+"""What a file has that keeps something in containers, gives it a state, puts it into an order or goes by numbers."""
 FINDERS: tuple[tuple[str, Callable[[PythonSource], Iterable[Claim]]], ...] = (
     ("serving.kv_cache", sharing.reference_counts),
     ("serving.kv_cache", sharing.freed_at_zero),

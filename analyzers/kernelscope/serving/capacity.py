@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from kernelscope.serving.claims import Claim, PythonSource
-from kernelscope.serving.guards import MAX_TEST, assignments, calls, inlined, last_name, last_of, own
+from kernelscope.serving.guards import (
+    MAX_TEST,
+    assignments,
+    calls,
+    guards_text,
+    inlined,
+    last_name,
+    last_of,
+    own,
+    statements,
+)
 from kernelscope.serving.pieces import by_function
 from kernelscope.serving.sections import words
 from kernelscope.syntax.python import tree as t
@@ -59,9 +69,9 @@ def _returned(source: PythonSource, scope: Scope) -> Iterator[Claim]:
             return
     if not ANSWERS & set(words(scope.node.name)[:1]) or not TAKEN & set(words(scope.qualified_name)):
         return
-    if not any(_is_capacity(c) for c in _comparisons(value)):
-        return
+    is_capacity = any(_is_capacity(c) for c in _comparisons(value))
     text = f"admission: {scope.qualified_name} admits a request only if {source.quote(value, MAX_TEST)}"
+    text += "".join(f", or where {g}" for g in _taken_anyway(source, scope))
     places = [source.at(value)]
     for call in (c for c in calls(value) if ANSWERS & set(words(last_name(c.func))[:1])):
         asked = [s.node for s in source.module.functions() if s.node.name == last_name(call.func)]
@@ -69,9 +79,21 @@ def _returned(source: PythonSource, scope: Scope) -> Iterator[Claim]:
             case [t.Return(value=(t.BoolOp() | t.Compare()) as meant)]:
                 text += f"; {last_name(call.func)} is {source.quote(meant, MAX_TEST)}"
                 places.append(source.at(meant))
+                is_capacity |= any(_is_capacity(c) for c in _comparisons(meant))
             case _:
                 pass
-    yield Claim(f"{scope.qualified_name} admission", text, (*places, source.at(scope.node)))
+    if is_capacity:
+        yield Claim(f"{scope.qualified_name} admission", text, (*places, source.at(scope.node)))
+
+
+def _taken_anyway(source: PythonSource, scope: Scope) -> Iterator[str]:
+    """The conditions of `return True` before all else is asked."""
+    for statement, guards in statements(scope.node):
+        match statement:
+            case t.Return(value=t.Constant(value=True)):
+                yield " and ".join(guards_text(source, guards)) or "nothing else is asked"
+            case _:
+                pass
 
 
 def _besides(source: PythonSource, node: t.If, test: t.Compare) -> str:

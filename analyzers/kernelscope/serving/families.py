@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from kernelscope.serving.claims import Claim, PythonSource
 from kernelscope.serving.guards import last_name, own_of, statements
 from kernelscope.serving.pieces import by_function
-from kernelscope.serving.sections import ranked, words
+from kernelscope.serving.sections import of_file, ranked, words
 from kernelscope.syntax.python import tree as t
 
 SECTIONS = {"serving.scheduling", "serving.batching", "serving.kv_cache", "serving.prefix_cache"}
@@ -41,6 +41,7 @@ def families(source: PythonSource) -> Iterator[tuple[str, Claim]]:
         if left_open is None or OPERATORS & set(words(name)):
             continue
         section = next((s for _, s in ranked(name, left_open.name, source.path.stem) if s in SECTIONS), "")
+        section = section or next((s for s in of_file(source.path.stem) if s in KEEPS), "")
         is_policy = bool(POLICIES & {*words(name), *words(source.path.stem)})
         if not section or not (is_policy or (section in KEEPS and KEPT & {*words(name), *words(source.path.stem)})):
             continue
