@@ -14,6 +14,7 @@ UNITS = {"K": 1e3, "M": 1e6, "G": 1e9, "T": 1e12, "KiB": 2**10, "MiB": 2**20}
 DENSE_8B = {"vocab_size": 128256, "hidden_size": 4096, "ffn_size": 14336, "num_layers": 32, "num_heads": 32,
             "num_kv_heads": 8}  # fmt: skip
 SPARSE_8X7B = {**DENSE_8B, "vocab_size": 32000, "num_experts": 8, "chosen": 2}
+STAGED = {**SPARSE_8X7B, "num_layers": 61, "first_dense": 3}
 PLAIN_124M = {"vocab": 50257, "width": 768, "depth": 12, "heads": 12, "context": 1024}
 TOKENS = 512
 PARAMETERS = {"Dense": 8_030_261_248, "Sparse": 46_702_792_704, "Plain": 124_439_808}
@@ -51,6 +52,16 @@ def test_parameters_and_work(model: str, config: dict[str, int], rows: dict[str,
     assert number(found["Parameters"]) == pytest.approx(PARAMETERS[model], rel=0.005)
     assert "without" not in found["FLOPs"]
     assert number(found["FLOPs"]) == pytest.approx(2 * ACTIVE[model] * TOKENS + SCORES[model], rel=0.005)
+
+
+def test_layers_of_two_kinds_in_turn_are_counted_as_many_as_there_are_of_each() -> None:
+    """As of DeepSeek V3, whose first three layers of 61 are dense: taken to be all alike it had 704 G for 671 G."""
+    found = totals("Staged", STAGED, B=1, S=TOKENS)
+    expert, router = 3 * 4096 * 14336, 8 * 4096
+    around = 2 * 4096 + 2 * 4096 * 4096 + 2 * 1024 * 4096
+    ends = 2 * 32000 * 4096 + 4096
+    expected = ends + 61 * around + 3 * expert + 58 * (8 * expert + router)
+    assert number(found["Parameters"]) == pytest.approx(expected, rel=0.0005)
 
 
 @pytest.mark.parametrize("config", [DENSE_8B, SPARSE_8X7B], ids=["Dense", "Sparse"])

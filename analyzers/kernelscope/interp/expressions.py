@@ -384,7 +384,12 @@ def _comprehension(run: Interpreter, scope: Scope, node: t.ListComp | t.Generato
         assign(run, inner, clause.target, deeper.element if isinstance(deeper, Alike) else any_of(deeper))
     count = items.count if isinstance(items, Alike) and not others and not first.ifs else None
     with run.loop("loop", first.span, count):
-        return Alike(evaluate(run, inner, node.elt), count)
+        alike = Alike(evaluate(run, inner, node.elt), count)
+    if run.configuration is None or others or first.ifs or not run.symbols.building:
+        return alike
+    from kernelscope.interp.numbered_layers import by_kinds
+
+    return by_kinds(run, scope, first, node.elt, alike)
 
 
 def _each(

@@ -49,7 +49,7 @@ CHANGING = {"append", "extend", "insert", "pop", "update", "clear", "setdefault"
 GROWING = {"append", "extend", "add_module", "register_module"}
 """Methods that give a chain of layers more of them."""
 TEXT = {("startswith", 1), ("endswith", 1), ("lower", 0), ("upper", 0), ("strip", 0), ("replace", 2), ("split", 0),
-        ("removeprefix", 1), ("removesuffix", 1), ("title", 0), ("isdigit", 0)}  # fmt: skip
+        ("split", 1),         ("removeprefix", 1), ("removesuffix", 1), ("title", 0), ("isdigit", 0)}  # fmt: skip
 """Methods of texts, with the number of texts that they are given here."""
 
 
@@ -120,7 +120,8 @@ def call_method(run: Interpreter, target: PlainMethod, args: Arguments, kwargs: 
             if name == "join" and len(args) == 1 and isinstance(parts := iterated(run, args[0]), list):
                 text = joined_by(value, parts)
                 return Unknown("a text that is not known", span) if text is None else text
-            if (name, len(args)) in TEXT and not kwargs and all(isinstance(a, str) for a in args):
+            is_told = all(isinstance(a, str) and (a or name != "split") for a in args)
+            if (name, len(args)) in TEXT and not kwargs and is_told:
                 return getattr(value, name)(*args)
         case tuple() if name == NUMEL and all(isinstance(part, Dim | Opaque) for part in value):
             return numel(for_op(part) for part in value)  # of a part of a shape: `x.shape[:-1].numel()`

@@ -96,6 +96,8 @@ def _element_near_an_end(values: tuple[Value, ...] | list[Value], index: Value) 
         passed = values[: number + 1] if number >= 0 else values[number:]
         if not has_unknown_length(passed):
             return values[number]
+    if isinstance(index, slice) and index.start is None is index.step and index.stop == as_alike(values).count:
+        return list(values)  # all of them
     bounds = slice_of(index) if isinstance(index, slice) else None
     if bounds is not None and (part := _from_the_start(values, bounds)) is not None:
         return part
