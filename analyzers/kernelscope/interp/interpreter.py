@@ -423,6 +423,7 @@ class Interpreter:
                 from kernelscope.interp.annotations import as_reassigned, declared
                 from kernelscope.interp.expressions import evaluate
                 from kernelscope.interp.optional_libraries import without_unknown_library
+                from kernelscope.interp.set_globals import set_by_function
 
                 scope = Scope(found.path)
                 is_anew = any(isinstance(part, t.Name) and part.id == found.name for part in t.walk(value))
@@ -432,7 +433,9 @@ class Interpreter:
                 self.quiet += 1
                 try:
                     held = evaluate(self, scope, value)
-                    held = declared(self, found.path, name, stored) if held is None else held
+                    if held is None:
+                        given = set_by_function(self, found)
+                        held = declared(self, found.path, name, stored) if given is None else given
                     return without_unknown_library(self, found, as_reassigned(self, found, held))
                 finally:
                     self.quiet -= 1

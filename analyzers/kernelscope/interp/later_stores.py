@@ -10,7 +10,8 @@ next, of which nothing is known.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 
 from kernelscope.interp.annotations import is_tensor
 from kernelscope.interp.calls import run_body
@@ -104,6 +105,19 @@ def _stores(run: Interpreter, definition: Definition, instance: Instance | None)
         return {}
     function = alone(run, definition) if instance is None else Function(definition, instance, True)
     frame, first = Scope(definition.path, function), len(run.symbols.reasons)
+    with aside(run):
+        try:
+            if not _give(run, frame, node):
+                return {}
+            run_body(run, frame, node)
+            return dict(_left(run, first, is_own=instance is not None))
+        except (ShapeError, OutOfBudget, ArithmeticError):
+            return {}
+
+
+@contextmanager
+def aside(run: Interpreter) -> Generator[None]:
+    """Inside, what happens happens once, for the sake of what is left: nothing of it is seen or known afterwards."""
     changes, run.changes = run.changes, Changes(lasting=run.changes.lasting)
     known, strict = run.known, run.strict
     run.strict = 0
@@ -111,13 +125,8 @@ def _stores(run: Interpreter, definition: Definition, instance: Instance | None)
     run.contexts.within += 1
     run.symbols.building += 1
     try:
-        if not _give(run, frame, function, node):
-            return {}
         with run.done_once(), run.budget(OBJECT_STEPS):
-            run_body(run, frame, node)
-        return dict(_left(run, first, is_own=instance is not None))
-    except (ShapeError, OutOfBudget, ArithmeticError):
-        return {}
+            yield
     finally:
         run.symbols.building -= 1
         run.contexts.within -= 1
@@ -127,10 +136,10 @@ def _stores(run: Interpreter, definition: Definition, instance: Instance | None)
         run.changes = changes
 
 
-def _give(run: Interpreter, frame: Scope, function: Function, node: t.FunctionDef) -> bool:
+def _give(run: Interpreter, frame: Scope, node: t.FunctionDef) -> bool:
     """Bind the parameters to sizes of their own; whether none is a tensor, of which only a caller knows."""
-    uses, parameters = run.uses(node), list(node.args)
-    if function.is_bound and parameters:
+    uses, parameters, function = run.uses(node), list(node.args), frame.function
+    if function is not None and function.is_bound and parameters:
         frame.names[parameters.pop(0).name] = function.receiver
     for param in parameters:
         if is_tensor(param.annotation) or param.name in uses.tensors or param.name in uses.unpacked:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from kernelscope.dims import Dim, dim
+from kernelscope.dims import Dim, ceil_div, dim
 from kernelscope.interp.agreement import joined
 from kernelscope.interp.calls import call
 from kernelscope.interp.interpreter import (
@@ -63,7 +63,21 @@ def _range(run: Interpreter, args: Arguments, kwargs: Keywords, span: Any) -> Va
         numbers = range(*(int(s.const) for s in sizes if isinstance(s, Dim) and s.const is not None))
         if len(numbers) <= 64:
             return [dim(n) for n in numbers]
-    return Alike(Number("a loop counter", True))
+    return Alike(Number("a loop counter", True), _count(sizes))
+
+
+def _count(sizes: list[Value]) -> Dim | None:
+    """How many numbers `range(start, stop, step)` gives, where none of them can lie behind the end."""
+    match sizes:
+        case [Dim() as start, Dim() as stop]:
+            step = dim(1)
+        case [Dim() as start, Dim() as stop, Dim() as step]:
+            pass
+        case _:
+            return None
+    number = stop - start
+    is_forward = step != 0 and all(factor > 0 for _, factor in (*number.terms, *step.terms))
+    return ceil_div(number, step) if is_forward else None
 
 
 def _enumerate(run: Interpreter, args: Arguments, kwargs: Keywords, span: Any) -> Value:

@@ -1,0 +1,138 @@
+"""What functions set the names of a file to that start as None: `global _GROUP`, `_GROUP = Group(ranks)`.
+
+Of the function that sets one so much is followed as the object is made of, on sizes of its own for its parameters.
+"""
+
+# Values are dynamic by nature; narrowing one to a container leaves its elements unknown to the type checker.
+# pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false, reportUnknownMemberType=false
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager
+
+from kernelscope.interp.expressions import evaluate
+from kernelscope.interp.flow import Returns, execute
+from kernelscope.interp.interpreter import Interpreter
+from kernelscope.interp.later_stores import GIVEN, aside
+from kernelscope.interp.limits import OutOfBudget
+from kernelscope.interp.receivers import alone
+from kernelscope.interp.values import Flag, Instance, Maybe, Opaque, Open, Scope, Value, present
+from kernelscope.ops import ShapeError
+from kernelscope.syntax.python import tree as t
+from kernelscope.syntax.python.lower import Module
+from kernelscope.workspace.modules import Definition
+
+GLOBAL = b"global "
+GROWING = {"append", "extend", "insert", "add", "update"}
+"""Methods by which a list gets what it holds."""
+
+
+def set_by_function(run: Interpreter, name: Definition) -> Maybe | None:
+    """The object that the only function sets a name of its file to that sets it to anything; None where none does.
+
+    Before that function is called the name holds None."""
+    module = run.workspace.modules.module(name.path)
+    if run.certain or module is None or GLOBAL not in module.text.data:
+        return None
+    setting = list(_setting(module, name.name))
+    if len(setting) != 1:
+        return None
+    node, value, before = setting[0]
+    definition = Definition(name.path, node.name, node)
+    frame = Scope(name.path, alone(run, definition))
+    with aside(run), _first(run):
+        frame.names |= {param.name: _given(run, param) for param in node.args}
+        try:
+            execute(run, frame, before, Returns(run, frame))
+            found = present(evaluate(run, frame, value))
+        except (ShapeError, OutOfBudget, ArithmeticError, RecursionError):
+            return None
+    return Maybe(found, name.name) if isinstance(found, Instance) else None
+
+
+@contextmanager
+def _first(run: Interpreter) -> Generator[None]:
+    """Inside, nothing is called yet: what a name of a file holds does not depend on how deep it is asked for."""
+    state = run.calls, run.nested, run.helpers, run.outside
+    run.calls = run.nested = run.helpers = run.outside = 0
+    try:
+        yield
+    finally:
+        run.calls, run.nested, run.helpers, run.outside = state
+
+
+def _given(run: Interpreter, param: t.Param) -> Value:
+    """A parameter of a function that is called once: what it is called is the same for everybody."""
+    match param.default:
+        case _ if param.kind == "args":
+            return ()
+        case _ if param.kind == "kwargs":
+            return Open()
+        case t.Constant(value=bool()):
+            return Flag(name=param.name)
+        case t.Constant(value=str() as text):
+            return text
+        case _:
+            return Opaque(run.symbols.lasting(param.name, GIVEN).names()[0])
+
+
+def _setting(module: Module, name: str) -> Iterator[tuple[t.FunctionDef, t.Expr, list[t.Stmt]]]:
+    """The functions that set a name of the file to something, with what, and the statements that this is made of."""
+    for scope in module.functions():
+        node = scope.node
+        if not isinstance(node, t.FunctionDef) or not _is_global(node, name):
+            continue
+        for value, before in _stored(node.body, name, []):
+            if not (isinstance(value, t.Constant) and value.value is None):
+                yield node, value, needed(before, value)
+
+
+def _is_global(node: t.FunctionDef, name: str) -> bool:
+    return any(isinstance(inner, t.Global) and name in inner.names for inner in t.inside(node))
+
+
+def _stored(body: Sequence[t.Stmt], name: str, before: list[t.Stmt]) -> Iterator[tuple[t.Expr, list[t.Stmt]]]:
+    """What a block stores under a name, with all statements before that on the way there."""
+    for index, statement in enumerate(body):
+        passed = [*before, *body[:index]]
+        match statement:
+            case t.Assign(targets=[t.Name(id=stored)], value=value) if stored == name:
+                yield value, passed
+            case t.If(body=then, orelse=orelse):
+                yield from _stored(then, name, passed)
+                yield from _stored(orelse, name, passed)
+            case t.With(body=inner):
+                yield from _stored(inner, name, passed)
+            case _:
+                pass
+
+
+def needed(before: Sequence[t.Stmt], value: t.Expr) -> list[t.Stmt]:
+    """The statements before an expression that bind what it reads, or what those read in turn, in their order."""
+    wanted, found = _read(value), list[t.Stmt]()
+    for statement in reversed(before):
+        if not wanted.isdisjoint(_bound(statement)):
+            found.append(statement)
+            wanted |= _read(statement)
+    return found[::-1]
+
+
+def _read(*nodes: t.Node) -> set[str]:
+    return {node.id for node in t.walk(*nodes) if isinstance(node, t.Name)}
+
+
+def _bound(statement: t.Stmt) -> set[str]:
+    """The names that a statement binds, or fills."""
+    found: set[str] = set()
+    for node in t.walk(statement):
+        match node:
+            case t.Assign(targets=targets):
+                found |= _read(*targets)
+            case t.AugAssign(target=target) | t.AnnAssign(target=target) | t.For(target=target):
+                found |= _read(target)
+            case t.Call(func=t.Attribute(value=t.Name(id=holder), attr=attr)) if attr in GROWING:
+                found.add(holder)
+            case _:
+                pass
+    return found
