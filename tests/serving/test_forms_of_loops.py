@@ -309,6 +309,13 @@ def test_numbers_that_go_by_steps(source: Source) -> None:
                 return 8
             return size
 
+        def rounded(size):
+            if size <= 512:
+                size = 512
+            elif size <= 1024:
+                size = 1024
+            return size
+
         def other(size, name):
             if size < 3:
                 return 1

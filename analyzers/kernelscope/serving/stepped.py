@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from kernelscope.serving.claims import Claim, PythonSource, literal
+from kernelscope.serving.execution import has_kernels
 from kernelscope.serving.guards import own_of
 from kernelscope.serving.pieces import by_function
 from kernelscope.serving.sections import STEMS, ranked
@@ -42,6 +43,8 @@ def _told(source: PythonSource, scope: Scope, chain: t.If, chained: set[t.Stmt])
         chained.add(node)
         rows.append((f"if {source.quote(node.test)}", value[1], node))
         rest = node.orelse if len(node.orelse) == 1 or target else _after(scope, node)
+    if target == asked or ((target or "").isupper() and has_kernels(source)):
+        return  # a size that is rounded for a launch
     if sum(" == " not in when for when, _, _ in rows) < LEAST or target is None:
         return
     last = _value(source, rest) if rest else None
