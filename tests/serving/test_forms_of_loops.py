@@ -55,6 +55,11 @@ def test_what_each_round_of_a_main_loop_calls(source: Source) -> None:
                 while self.waiting:
                     self.step()
 
+            def tries(self):
+                while True:
+                    if self.step():
+                        return
+
             def listens(self):
                 while self.running:
                     self.inbox.take()

@@ -19,6 +19,8 @@ NOTES = {"log", "logger", "logging", "print", "time", "perf_counter", "monotonic
          "end", "size", "empty", "push_back", "emplace_back", "c_str", "ToString", "type", "std", "absl",
          "chrono"}  # fmt: skip
 """Calls that do nothing for requests."""
+LOOPS = {"loop", "run", "serve", "main", "forever", "worker", "thread", "background", "routine", "event", "busy"}
+"""Words of functions that go on as long as the program does."""
 METRICS = {"metric", "metrics", "stats", "qsize", "reshape", "log"}
 """Words of calls that only measure."""
 FLAGS = {"running", "run", "live", "alive", "stop", "stopped", "stopping", "exit", "shutdown", "closed", "closing",
@@ -41,12 +43,15 @@ def main_loops(source: PythonSource) -> Iterator[Claim]:
             rounds = list(_round(source, loop))
             if not any(WORKS & set(words(last_name(call.func))) for call, _ in rounds):
                 continue
+            ends = _ends(source, loop)
+            if ends and not LOOPS & set(words(scope.node.name)):
+                continue  # something is tried until it is done
             said: dict[str, None] = {}
             for call, when in rounds:
                 said.setdefault(f"{source.quote(call.func)}{when}", None)
             more = ", …" if len(said) > MOST_CALLS else ""
             value = f"while {source.quote(loop.test)}, each round calls "
-            value += f"{', '.join([*said][:MOST_CALLS])}{more}{_ends(source, loop)}"
+            value += f"{', '.join([*said][:MOST_CALLS])}{more}{ends}"
             places = (source.at(loop), *(source.at(call) for call, _ in rounds[:MOST_CALLS]))
             yield Claim(f"{scope.qualified_name} main loop", value, (*places[:9], source.at(scope.node)))
             break

@@ -135,7 +135,9 @@ def orders(source: PythonSource) -> Iterator[Claim]:
             elif (taken := _taken_last(scope.node, queue)) is not None:
                 value = f"order: {order.format('sorted')}; the last is taken first ({source.quote(taken)})"
             else:
-                value = f"policy: {order.format('given' if is_given else 'served')}"
+                serves = bool(WAITS & set(words(source.quote(queue))) or hits("serving.scheduling", scope.node.name))
+                what = "policy" if serves or not is_given else "order"  # a list may be asked for to other ends
+                value = f"{what}: {order.format('given' if is_given else 'served')}"
             yield Claim(f"{scope.qualified_name} order", value, (source.at(node), source.at(scope.node)))
 
 
