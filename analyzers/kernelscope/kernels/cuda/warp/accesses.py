@@ -14,11 +14,9 @@ from math import lcm
 from kernelscope.dims import Dim, TooLarge, dim
 from kernelscope.kernels.cuda.warp.alignment import names_of, row_starts
 from kernelscope.kernels.cuda.warp.banks import Conflict, conflict
-from kernelscope.kernels.cuda.warp.implications import implied, refusals
-from kernelscope.kernels.cuda.warp.kernel_run import Run, Shape
+from kernelscope.kernels.cuda.warp.implications import implied
+from kernelscope.kernels.cuda.warp.kernel_run import Run
 from kernelscope.kernels.cuda.warp.lanes import (
-    UNIT,
-    Lanes,
     NeedsCases,
     Numbers,
     Scattered,
@@ -28,6 +26,7 @@ from kernelscope.kernels.cuda.warp.lanes import (
 from kernelscope.kernels.cuda.warp.lengths import Lengths
 from kernelscope.kernels.cuda.warp.machine import OFFSET_OF, SIZE_OF, Access
 from kernelscope.kernels.cuda.warp.outcomes import cost, kind_of
+from kernelscope.kernels.cuda.warp.reaching import MAX_CASES, Reaching
 from kernelscope.kernels.cuda.warp.sectors import (
     AXES,
     SECTOR,
@@ -37,16 +36,12 @@ from kernelscope.kernels.cuda.warp.sectors import (
     Traffic,
     moved,
     pieces,
-    threads,
     traffic,
 )
 from kernelscope.kernels.cuda.warp.values import UNNAMED
 from kernelscope.kernels.cuda.warp.whole_vectors import as_moved
 
-_FIRST_BLOCK = {f"blockIdx.{axis}": 0 for axis in "xyz"}
-MAX_CASES = 64
 UNREACHED = "no lane gets there"
-MAX_WARPS = 32
 UNKNOWN_WIDTH = 1
 """What stands for the width of a type that is not known, where all lanes want the same element."""
 MAX_WIDTH = 16
@@ -55,7 +50,6 @@ ELEMENT_SIZES = (4, 2)
 """Sizes that are tried for an element type that only a caller knows."""
 
 _WORD = re.compile(r"[A-Za-z_]\w*")
-_AXES = frozenset(AXES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,33 +82,22 @@ def verdicts(run: Run) -> tuple[Verdict, ...]:
 @dataclass(slots=True)
 class _Judge:
     run: Run
-    constants: dict[str, int] = field(init=False)
-    varying: dict[str, str] = field(init=False)
-    loaded: dict[str, Dim] = field(init=False)
+    reaching: Reaching = field(init=False)
     together: dict[str, list[str]] = field(init=False)
     """Names whose values follow the rounds of one loop, by its counter."""
-    masks: dict[tuple[tuple[int, int, int], int, Dim], Numbers | None] = field(
-        default_factory=dict[tuple[tuple[int, int, int], int, Dim], Numbers | None]
-    )
     judged: dict[tuple[object, ...], Verdict] = field(default_factory=dict[tuple[object, ...], Verdict])
     implied: dict[tuple[tuple[Dim, ...], tuple[tuple[str, int], ...]], dict[str, int] | None] = field(
         default_factory=dict["tuple[tuple[Dim, ...], tuple[tuple[str, int], ...]]", "dict[str, int] | None"]
     )
-    known: dict[Dim, Dim] = field(default_factory=dict[Dim, Dim])
-    """With the numbers that the launch gives names."""
-    by_warp: dict[tuple[Shape, int], Lanes] = field(default_factory=dict[tuple[Shape, int], Lanes])
     lengths: Lengths = field(init=False)
 
     def __post_init__(self) -> None:
-        self.constants = self.run.setting.constants()
-        self.varying = dict(self.run.symbols.varying_names)
-        self.lengths = Lengths(self.run, self._is_size)
-        known = self.run.symbols.known.items()
+        self.reaching = Reaching(self.run)
+        self.lengths = Lengths(self.run, self.reaching.is_size)
         self.together = {}
-        for name, symbol in known:
+        for name, symbol in self.run.symbols.known.items():
             if symbol.rounds:
                 self.together.setdefault(symbol.rounds, []).append(name)
-        self.loaded = {name: self._known(symbol.address) for name, symbol in known if symbol.address is not None}
 
     def verdict(self, access: Access) -> Verdict:
         if access.memory.space == "unknown":
@@ -126,7 +109,7 @@ class _Judge:
 
     def _first_verdict(self, access: Access) -> Verdict:
         try:
-            offset, width = self._known(access.offset), self._known(access.width or dim(4))
+            offset, width = self.reaching.known(access.offset), self.reaching.known(access.width or dim(4))
             try:
                 told = self._judged(access, offset, width)
                 steps = told.steps.split(" and ") if told.steps else []
@@ -146,12 +129,12 @@ class _Judge:
 
     def _of_one_lane(self, access: Access) -> Verdict | None:
         """The verdict of an access that one lane makes alone, wherever it leads."""
-        width = self._known(access.width or dim(4)).const
+        width = self.reaching.known(access.width or dim(4)).const
         if access.memory.space != "global" or (width is not None and width not in WIDTHS):
             return None
         try:
             shape, _ = self._shape(access, access.offset)
-            active = [mask for _, mask in self._active(access.conditions, shape, access.offset)]
+            active = [mask for _, mask in self.reaching.active(access.conditions, shape, access.offset)]
         except (Undecided, NeedsCases):
             return None
         if any(mask is None or sum(map(bool, mask)) != 1 for mask in active):
@@ -171,14 +154,6 @@ class _Judge:
         except Undecided:
             return None
         return replace(found, needs=(*(f"{name} is {number}" for name, number in given.items()), *found.needs))
-
-    def _known(self, d: Dim) -> Dim:
-        if not self.constants or d.const is not None:
-            return d
-        found = self.known.get(d)
-        if found is None:
-            found = self.known[d] = d.subs(self.constants)
-        return found
 
     def _judged(self, access: Access, offset: Dim, width: Dim) -> Verdict:
         outcomes: list[Traffic | Conflict] = []
@@ -225,7 +200,7 @@ class _Judge:
         """What the way to an access says of sizes; None where no lane gets there."""
         key = (conditions, tuple(given.items()))
         if key not in self.implied:
-            known = (self._known(condition) for condition in conditions)
+            known = (self.reaching.known(condition) for condition in conditions)
             self.implied[key] = implied((c.subs(given) if given else c for c in known), self._is_same)
         return self.implied[key]
 
@@ -233,12 +208,12 @@ class _Judge:
         """Whether sizes that nobody knows decide both how far lanes are apart and whether they get there, or make lanes
         some whole vectors apart, which may be one."""
         sizes = [name for name in stride.names() if (s := self.run.symbols.known.get(name)) is not None and s.template]
-        by_type = any(name.startswith("sizeof(") for c in conditions for name in self._known(c).names())
+        by_type = any(name.startswith("sizeof(") for c in conditions for name in self.reaching.known(c).names())
         if sizes and (by_type or (width is not None and stride.exact_div(width) is None)):
             raise Undecided(f"depends on `{sizes[0]}`")
 
     def _is_same(self, name: str) -> bool:
-        return name not in AXES and name not in self.varying
+        return name not in AXES and name not in self.reaching.varying
 
     def _sizes(self, offset: Dim, width: Dim) -> Iterator[tuple[dict[str, int], int]]:
         """The width for each size that an unknown element type may have."""
@@ -269,7 +244,7 @@ class _Judge:
             yield values, number
 
     def _differs(self, d: Dim) -> bool:
-        return any(name in AXES or name in self.varying for name in d.names())
+        return any(name in AXES or name in self.reaching.varying for name in d.names())
 
     def _shape(self, access: Access, offset: Dim) -> tuple[tuple[int, int, int], dict[str, int]]:
         """The block's shape, and what its sizes had to be supposed to be multiples of."""
@@ -279,133 +254,6 @@ class _Judge:
         rows = {"threadIdx.y", "threadIdx.z"} & set(offset.names())
         return (WARP, 1, 1), {"blockDim.x": WARP} if rows else {}
 
-    def _lanes(self, shape: tuple[int, int, int], warp: int) -> Lanes:
-        found = self.by_warp.get((shape, warp))
-        if found is None:
-            found = self.by_warp[shape, warp] = Lanes(
-                threads(shape, warp),
-                self.varying,
-                is_size=self._is_size,
-                is_long=self._is_long,
-                loaded=self.loaded,
-                has_few_values=self._has_few_values,
-            )
-        return found
-
-    def _is_size(self, name: str) -> bool:
-        symbol = self.run.symbols.known.get(name)
-        return (symbol is not None and symbol.size) or name.startswith(("blockDim.", "sizeof("))
-
-    def _is_long(self, d: Dim) -> bool:
-        """A length that a caller passes; template parameters are often short, and their numbers matter."""
-        return not any(s.template for name in d.names() if (s := self.run.symbols.known.get(name)) is not None)
-
-    def _has_few_values(self, name: str) -> bool:
-        symbol = self.run.symbols.known.get(name)
-        return symbol is not None and 0 < len(symbol.values) <= MAX_CASES
-
-    def _active(
-        self, conditions: tuple[Dim, ...], shape: tuple[int, int, int], offset: Dim
-    ) -> list[tuple[int, Numbers | None]]:
-        """The warps that are judged, with their lanes that get there; None for all lanes. Of the warps of which most
-        lanes do it is the first one, and all of them where they lie across the rows of a block, as each may begin
-        elsewhere. What no lane passes in the middle of the data, such as `i == 0`, is asked of the first block."""
-        total = shape[0] * shape[1] * shape[2]
-        every = self._differ_by_warp(shape, offset)
-        for where in ({}, _FIRST_BLOCK):
-            passed = tuple([condition.subs(where) for condition in conditions]) if where else conditions
-            found: list[tuple[int, Numbers | None]] = []
-            most = 1
-            for warp in range(min(MAX_WARPS, -(-total // WARP))):
-                mask = self._mask(passed, shape, warp)
-                count = sum(map(bool, mask)) if mask is not None else min(WARP, total - warp * WARP)
-                if count > most:
-                    found.clear()
-                if count >= most and (every or count > most or not found):
-                    found.append((warp, mask))
-                most = max(most, count)
-                if count == WARP and not every:
-                    break
-            if found:
-                return found
-        return [(0, self._of_another_warp(conditions, shape))]
-
-    def _of_another_warp(self, conditions: tuple[Dim, ...], shape: tuple[int, int, int]) -> Numbers | None:
-        """The lanes that get there in a warp that is none of those at hand, as `warp == 3 && lane == 0` asks for where
-        nobody knows the block: what refuses a whole warp is about the warp, what refuses some lanes is about these."""
-        told = [self._condition(condition, shape, 0) for condition in conditions]
-        for condition, lanes in zip(conditions, tuple(told), strict=True):
-            if lanes is not None and not any(lanes):
-                told += self._parts(condition, shape, 0)
-        some = [lanes for lanes in told if lanes is not None and any(lanes)]
-        mask = tuple(int(all(lane)) for lane in zip(*some, strict=True))
-        return mask if any(mask) else None
-
-    def _differ_by_warp(self, shape: tuple[int, int, int], offset: Dim) -> bool:
-        """Whether warps begin in the middle of rows, and rows lie apart."""
-        x, y, z = shape
-        return x % WARP != 0 and y * z > 1 and not {"threadIdx.y", "threadIdx.z"}.isdisjoint(offset.names())
-
-    def _mask(self, conditions: tuple[Dim, ...], shape: tuple[int, int, int], warp: int) -> Numbers | None:
-        """Which lanes pass all conditions in the first or last round, whichever more do; None for all of them."""
-        first = self._mask_in(conditions, shape, warp, False)
-        if first is None or not any(map(self._last_rounds, conditions)):
-            return first
-        last = self._mask_in(conditions, shape, warp, True)
-        return last if last is None or sum(map(bool, last)) > sum(map(bool, first)) else first
-
-    def _last_rounds(self, condition: Dim) -> dict[str, int]:
-        """The last rounds of the loops on which it depends which lanes pass a condition."""
-        names = condition.names()
-        counting = ((n, self.run.symbols.known.get(n)) for n in names) if not _AXES.isdisjoint(names) else ()
-        return {n: s.values[-1] for n, s in counting if s is not None and s.counter and len(s.values) > 1}
-
-    def _mask_in(
-        self, conditions: tuple[Dim, ...], shape: tuple[int, int, int], warp: int, last: bool
-    ) -> Numbers | None:
-        """Which lanes pass all conditions in the first or the last round of the loops around; None for all of them."""
-        mask: Numbers | None = None
-        for condition in conditions:
-            rounds = self._last_rounds(condition) if last else {}
-            key = (shape, warp, condition.subs(rounds) if rounds else condition)
-            if key not in self.masks:
-                self.masks[key] = self._condition(key[2], shape, warp)
-            lanes = self.masks[key]
-            if lanes is not None and not all(lanes):
-                mask = lanes if mask is None else tuple(a and b for a, b in zip(mask, lanes, strict=True))
-        there = min(WARP, shape[0] * shape[1] * shape[2] - warp * WARP)
-        if mask is None and there == WARP:
-            return None
-        return (*(mask or [1] * there), *[0] * (WARP - there))  # lanes beyond a small block do nothing
-
-    def _condition(self, condition: Dim, shape: tuple[int, int, int], warp: int) -> Numbers | None:
-        """Which lanes pass; None where that does not follow, as for bounds of the data."""
-        names = condition.names()
-        if not any(name in AXES for name in names) or any(name in self.varying for name in names):
-            return None
-        counters = {n: 0 for n in names if (s := self.run.symbols.known.get(n)) is not None and s.counter}
-        known = self._known(condition.subs(counters) if counters else condition)
-        try:
-            spread = self._lanes(shape, warp).spread(known)
-        except (Undecided, NeedsCases):
-            return self._decided(known, shape, warp)
-        if all(not monomial for monomial in spread):
-            return spread.get(UNIT)
-        # what is the same in all lanes may let them pass; those with nothing but zeros never do
-        return tuple(int(any(lane)) for lane in zip(*spread.values(), strict=True))
-
-    def _decided(self, condition: Dim, shape: tuple[int, int, int], warp: int) -> Numbers | None:
-        """Which lanes may pass a condition of which only parts are followed: none does where these alone refuse it."""
-        passed = list(self._parts(condition, shape, warp))
-        return tuple(int(all(lane)) for lane in zip(*passed, strict=True)) if passed else None
-
-    def _parts(self, condition: Dim, shape: tuple[int, int, int], warp: int) -> Iterator[Numbers]:
-        """Which lanes each part of a condition that may refuse it alone lets pass."""
-        for part, refusing in refusals(condition):
-            lanes = self._condition(Dim(((((part, 1),), 1),)), shape, warp)
-            if lanes is not None:
-                yield tuple(int(bool(lane) != bool(refusing)) for lane in lanes)
-
     def _outcomes(
         self, access: Access, offset: Dim, width: int, shape: tuple[int, int, int]
     ) -> Iterator[tuple[Traffic | Conflict, tuple[tuple[str, int], ...]]]:
@@ -414,12 +262,12 @@ class _Judge:
         count = 0
         while todo:
             case, conditions = todo.pop()
-            if count and any(self._known(condition).const == 0 for condition in conditions):
+            if count and any(self.reaching.known(condition).const == 0 for condition in conditions):
                 continue  # no round of a loop has these values
             try:
                 if not count:
                     self._try_rounds(conditions)
-                for warp, active in self._active(conditions, shape, case):
+                for warp, active in self.reaching.active(conditions, shape, case):
                     if not count or active is None or any(active):
                         yield from self._of_warp(access, case, width, shape, warp, active)
             except NeedsCases as need:
@@ -436,7 +284,7 @@ class _Judge:
     def _of_warp(
         self, access: Access, case: Dim, width: int, shape: tuple[int, int, int], warp: int, active: Numbers | None
     ) -> Iterator[tuple[Traffic | Conflict, tuple[tuple[str, int], ...]]]:
-        lanes = self._lanes(shape, warp)
+        lanes = self.reaching.lanes(shape, warp)
         lanes.forget()
         address = lanes.spread(case)
         needs: dict[str, int] = {}
@@ -456,7 +304,7 @@ class _Judge:
             if monomial and len(set(numbers)) > 1:
                 for atom, _ in monomial:
                     for name in names_of(atom):
-                        if self._has_few_values(name):
+                        if self.reaching.has_few_values(name):
                             raise NeedsCases(name, 1)
 
     def _try_rounds(self, conditions: tuple[Dim, ...]) -> None:
@@ -478,7 +326,7 @@ class _Judge:
         else:
             return {}
         try:
-            return self._lanes(shape, other).spread(case) if warp < other < warps else {}
+            return self.reaching.lanes(shape, other).spread(case) if warp < other < warps else {}
         except (Undecided, NeedsCases):
             return {}
 
@@ -492,7 +340,7 @@ class _Judge:
         first = traffic(address, width, active)
         if first.kind not in (Class.COALESCED, Class.MISALIGNED) or first.lanes == 1:
             return [first], {}
-        needs, step = row_starts((address, next_rows), assumed, self._is_size, self.run.symbols)
+        needs, step = row_starts((address, next_rows), assumed, self.reaching.is_size, self.run.symbols)
         others = (traffic(moved(address, by), width, active) for by in sorted({step, SECTOR - step} - {SECTOR, 0}))
         return [first, *others], needs
 

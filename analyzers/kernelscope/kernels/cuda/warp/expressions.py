@@ -10,10 +10,11 @@ from typing import Any
 
 from kernelscope.dims import Dim, TooLarge, dim
 from kernelscope.kernels.cuda.intrinsics import LIBRARY_CONSTANTS
-from kernelscope.kernels.cuda.warp.machine import Exhausted, Machine, written_name
+from kernelscope.kernels.cuda.warp.machine import Exhausted, Machine
 from kernelscope.kernels.cuda.warp.merging import select
 from kernelscope.kernels.cuda.warp.names import Names
 from kernelscope.kernels.cuda.warp.operators import as_truth, binary, cast, safely
+from kernelscope.kernels.cuda.warp.roots import written_name
 from kernelscope.kernels.cuda.warp.types import (
     INT,
     NO_TYPE,

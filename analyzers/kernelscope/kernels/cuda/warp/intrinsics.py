@@ -10,9 +10,10 @@ from collections.abc import Callable
 
 from kernelscope.dims import Dim, TooLarge, dim, maximum, minimum
 from kernelscope.kernels.cuda.warp.expressions import evaluate
-from kernelscope.kernels.cuda.warp.machine import Machine, written_name
+from kernelscope.kernels.cuda.warp.machine import Machine
 from kernelscope.kernels.cuda.warp.names import Names
 from kernelscope.kernels.cuda.warp.operators import ARITHMETIC, binary
+from kernelscope.kernels.cuda.warp.roots import written_name
 from kernelscope.kernels.cuda.warp.types import CHAR, INT, builtin
 from kernelscope.kernels.cuda.warp.values import Data, Group, InMemory, Int, Open, Pointer, Symbol, Value
 from kernelscope.syntax.cuda import tree as t

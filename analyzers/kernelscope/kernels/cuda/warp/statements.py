@@ -13,11 +13,12 @@ from msgspec import Struct
 from kernelscope.dims import Dim, dim
 from kernelscope.kernels.cuda.warp.departures import Departures
 from kernelscope.kernels.cuda.warp.expressions import evaluate, kind_of, place_of, truth
-from kernelscope.kernels.cuda.warp.machine import Machine, written_name
+from kernelscope.kernels.cuda.warp.machine import Machine
 from kernelscope.kernels.cuda.warp.merging import select
 from kernelscope.kernels.cuda.warp.names import Names
 from kernelscope.kernels.cuda.warp.operators import as_truth, binary
 from kernelscope.kernels.cuda.warp.ptx import elected_operand, movements
+from kernelscope.kernels.cuda.warp.roots import written_name
 from kernelscope.kernels.cuda.warp.types import CHAR, NO_TYPE, Array, Number, Opaque, StructType, Type, Vector
 from kernelscope.kernels.cuda.warp.values import (
     UNNAMED,
