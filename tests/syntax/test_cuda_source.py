@@ -266,6 +266,16 @@ def test_what_stands_far_before_a_macro_is_found_in_no_time() -> None:
     assert read.count(b";") == 12_000, "each is a statement"
 
 
+def test_brackets_around_a_variable_make_no_cast_of_a_sum_and_those_around_a_type_do() -> None:
+    text = b"""typedef float real; template <typename T> T f(T x, int i, int n) {
+    T least = (T) -n * 2; real far = (real) -n * 2; unseen near = (unseen) - n * 2;
+    return g (i) - n * 2 + h[(i) + n * 2] + (i) - n * 2; }"""
+    told = mended(text)
+    assert b"(T) -n" in told and b"(real) -n" in told and b"(unseen) - n" in told
+    assert b"g (i) - n" in told
+    assert b"h[ i  + n * 2] +  i  - n * 2" in told
+
+
 @pytest.mark.parametrize("count", [3, 4, 12, 40])
 def test_nodes_of_a_kind_are_in_source_order(count: int) -> None:
     branches = "".join(f"if (a == {i}) {{ a = {i}; }}\n" for i in range(count))

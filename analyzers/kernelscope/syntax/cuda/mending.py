@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 
 from kernelscope.results import Span
+from kernelscope.syntax.cuda.bracketed_names import bracketed_variables
 from kernelscope.syntax.cuda.macros import bracketed, closing
 from kernelscope.syntax.cuda.mapped import Mapped, joined, standing_for
 from kernelscope.syntax.cuda.shifts import shifted
@@ -41,6 +42,7 @@ _TEMPLATED = re.compile(
 _LOOK_BACK = 80
 """Bytes before a word that are looked at."""
 _CONTINUES = b";,)].+-*/<>=?:|&^%!{["
+_SPACE = ord(" ")
 _BLANK = bytes.maketrans(bytes(range(256)), bytes(c if c in b"\r\n" else 32 for c in range(256)))
 
 
@@ -91,6 +93,8 @@ def mended(data: bytes) -> bytes:
             _erase(out, match.start(), match.start() + len(b"typename"))
     for match in _MACRO_CALL.finditer(data):
         _mend_call(out, data, match)
+    for begin, end in bracketed_variables(data):
+        out[begin] = out[end] = _SPACE
     return bytes(out)
 
 
