@@ -82,6 +82,7 @@ class Indexing:
     def _made(self) -> Analysis:
         """The analysis, loaded by steps between which is answered what can be told without."""
         if not self._session.is_analysed:
+            self._server.await_lull()
             for module in ANALYSIS_NEEDS:
                 give_way()
                 import_module(f"kernelscope.{module}")

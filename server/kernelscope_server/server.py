@@ -27,6 +27,7 @@ from kernelscope_server.wire import REQUEST_CANCELLED, End, Json, Writer, is_tab
 
 FREE_SECONDS = 0.01
 IDLE_SECONDS = 0.25
+LULL_SECONDS, MOST_LULLS = 0.005, 6
 MAX_ANALYSING = 8
 """Threads that may be in the middle of a request each."""
 MAX_STARTS = 3
@@ -112,6 +113,12 @@ class Server:
                 self.protocol.guarded(action, "work ahead")
 
         self._ahead.put(act)
+
+    def await_lull(self) -> None:
+        """Waits until nothing was asked for a moment, and not for long: a client's first messages come together."""
+        for _ in range(MOST_LULLS):
+            if self._inbox.stays_quiet(LULL_SECONDS):
+                return
 
     def release(self, nothing_comes: bool = False) -> None:
         """Handle again what waits for the index: that of which it told enough, or all if nothing more will come."""

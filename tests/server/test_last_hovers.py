@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import time
@@ -17,6 +18,7 @@ from kernelscope_server.documents import OpenDocument
 from kernelscope_server.features.hover import markdown
 from kernelscope_server.kept_hovers import KeptHovers
 from kernelscope_server.last_hovers import LastHovers
+from kernelscope_server.server import LULL_SECONDS, MOST_LULLS, Server
 
 CODE = "import torch\nfrom other import helper\n\ndef f(x):\n    y = x.view(2, 3)\n    return helper(y)  # é\n"
 OTHER = "def helper(z):\n    return z\n"
@@ -168,18 +170,45 @@ def test_a_second_server_tells_what_the_first_one_was_asked(start: Callable[...,
     path = tmp_path / "workspace" / "m.py"
     path.write_text(CODE)
     (tmp_path / "workspace" / "other.py").write_text(OTHER)
-    first = start()
-    uri = first.open(path.as_uri(), CODE)
-    deadline = time.monotonic() + 15
-    while not list((tmp_path / "cache" / "kernelscope").glob("hovers-*")) and time.monotonic() < deadline:
-        first.hover(uri, 4, 4)
-        time.sleep(0.4)
-    first.ask("shutdown")
-    file = next((tmp_path / "cache" / "kernelscope").glob("hovers-*"))
-    file.write_bytes(file.read_bytes().replace(b"[2, 3]", b"[2, 9]"))  # so that it shows where an answer comes from
-    second = start()
-    second.open(uri, CODE)
-    assert "[2, 9]" in second.hover(uri, 4, 4)["contents"]["value"]
+    uri = path.as_uri()
+    for _ in range(3):  # a session that compiles modules of ours is one of other code to the next
+        asked_and_ended(start(), uri, tmp_path / "cache" / "kernelscope")
+        second = start()
+        second.open(uri, CODE)
+        if "[2, 9]" in second.hover(uri, 4, 4)["contents"]["value"]:
+            break
+    else:
+        pytest.fail("nothing was told of what the first one was asked")
     change = {"range": {"start": {"line": 4, "character": 15}, "end": {"line": 4, "character": 16}}, "text": "7"}
     second.notify("textDocument/didChange", {"textDocument": {"uri": uri, "version": 2}, "contentChanges": [change]})
     assert "[7, 3]" in second.hover(uri, 4, 4)["contents"]["value"]
+
+
+def asked_and_ended(client: Any, uri: str, cache: Path) -> None:
+    """A session in which a hover is told and kept; what is kept is changed, to show where an answer comes from."""
+    for file in cache.glob("hovers-*"):
+        file.unlink()
+    client.open(uri, CODE)
+    deadline = time.monotonic() + 15
+    while not list(cache.glob("hovers-*")) and time.monotonic() < deadline:
+        client.hover(uri, 4, 4)
+        time.sleep(0.4)
+    client.ask("shutdown")
+    for file in cache.glob("hovers-*"):
+        file.write_bytes(file.read_bytes().replace(b"[2, 3]", b"[2, 9]"))
+
+
+def test_what_is_read_beside_waits_for_the_first_questions_and_not_for_long() -> None:
+    server = Server(io.BytesIO(), io.BytesIO())
+    begun = time.monotonic()
+    server.await_lull()
+    alone = time.monotonic() - begun
+    server._inbox.put({"method": "textDocument/didOpen"})
+    begun = time.monotonic()
+    server.await_lull()
+    asked = time.monotonic() - begun
+    assert alone >= LULL_SECONDS
+    assert asked >= MOST_LULLS * LULL_SECONDS
+    server._inbox.handled(server._inbox.next())
+    server.await_lull()
+    assert server._inbox.is_empty
