@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from kernelscope.analysis import Analysis
 from kernelscope.explain import document as d
+from kernelscope.explain.render import to_text
 from kernelscope.results import Target, ViewOptions
 
 FIXTURES = Path(__file__).parent / "fixtures"
@@ -256,3 +257,45 @@ def test_a_weight_that_may_not_be_there_is_counted(tmp_path: Path) -> None:
         "        return x\n"
     )
     assert operators_in(path, "Scaled").totals["Parameters"].startswith("dim*dim + 2*dim")
+
+
+EITHER = """
+from torch import nn
+
+
+class Gated(nn.Module):
+    def __init__(self, d, f):
+        super().__init__()
+        self.up, self.gate, self.down = nn.Linear(d, f), nn.Linear(d, f), nn.Linear(f, d)
+
+    def forward(self, x):
+        return self.down(self.up(x) * self.gate(x))
+
+
+class Plain(nn.Module):
+    def __init__(self, d, f):
+        super().__init__()
+        self.up, self.down = nn.Linear(d, f), nn.Linear(f, d)
+
+    def forward(self, x):
+        return self.down(self.up(x))
+
+
+class Layer(nn.Module):
+    def __init__(self, config, d, f):
+        super().__init__()
+        self.mix = Gated(d, f) if config.gated else Plain(d, f)
+        self.act = nn.GELU() if config.smooth else nn.SiLU()
+
+    def forward(self, x):
+        return x + self.act(self.mix(x))
+"""
+
+
+@pytest.mark.parametrize(("name", "is_open"), [("Layer", True), ("Plain", False)])
+def test_weights_of_one_of_several_layers_are_said_to_be_that(tmp_path: Path, name: str, is_open: bool) -> None:
+    (tmp_path / "m.py").write_text(EITHER)
+    document = Analysis([tmp_path]).document("ops", Target(tmp_path / "m.py", None, name))
+    text = to_text(document).text
+    assert ("with the first of several layers that mix may be" in " ".join(text.split())) is is_open
+    assert "that act may be" not in text, "activations have no weights"

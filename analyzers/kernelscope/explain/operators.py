@@ -151,7 +151,9 @@ class OperatorRows:
         if weights != dim(0):
             number = self.amounts.number(weights)
             held = f"{self.element_bytes} bytes each" if number is None else memory(number * self.element_bytes)
-            yield CardRow("Parameters", (Line(f"{self.amounts.text(weights)} · {held}"),))
+            either = sorted({p.choice.rpartition(".")[2] for p in self.chart.flow.trace.parameters if p.choice})
+            told = f", with the first of several layers that {' and '.join(either)} may be" if either else ""
+            yield CardRow("Parameters", (Line(f"{self.amounts.text(weights)} · {held}{told}"),))
         results = [size_of(v, self.element_bytes) for box in self.counted for v in tensors_in(box.step.result)]
         kept = self._sum(results, "B", "result is").text
         yield CardRow("Activations", (Line(f"{kept}, if all results of one round are kept"),))

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from kernelscope.dims import Dim, dim
 from kernelscope.interp.attributes import instance_attribute
@@ -34,6 +34,8 @@ class Parameter:
     path: str
     tensor: Tensor
     count: Dim | None
+    choice: str = ""
+    """The attribute that holds it or another layer with other weights, where it is open which."""
 
 
 def parameters(run: Interpreter, instance: Instance) -> tuple[Parameter, ...]:
@@ -54,11 +56,17 @@ def _tied(run: Interpreter, instance: Instance) -> Iterator[str]:
 
 
 class _Walk:
-    def __init__(self, run: Interpreter) -> None:
+    def __init__(self, run: Interpreter, is_in_choice: bool = False) -> None:
         self.run = run
         self.seen: set[int] = set()
         self.met: Counter[int] = Counter()
         """How often each object was met."""
+        self.is_in_choice = is_in_choice
+
+    def _is_open(self, choice: Choice, depth: int) -> bool:
+        """Whether what a choice is between holds different weights."""
+        each = (_Walk(self.run, True).of(entry, "", dim(1), depth + 1) for entry in choice.followed)
+        return len({frozenset(Counter((p.tensor.shape, p.count) for p in found).items()) for found in each}) > 1
 
     def of(self, value: Value, path: str, count: Dim | None, depth: int) -> Iterator[Parameter]:
         if depth > MAX_DEPTH or (not isinstance(value, Maybe) and id(value) in self.seen):
@@ -92,7 +100,9 @@ class _Walk:
             case Maybe():
                 yield from self.of(value.value, path, count, depth + 1)
             case Choice():
-                yield from self.of(value.followed[0], path, count, depth + 1)
+                first = self.of(value.followed[0], path, count, depth + 1)
+                is_open = not self.is_in_choice and self._is_open(value, depth)
+                yield from (replace(p, choice=path) for p in first) if is_open else first
             case _:
                 pass
 

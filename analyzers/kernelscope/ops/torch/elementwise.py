@@ -12,7 +12,7 @@ from kernelscope.ops.arguments import Value, known, tensor
 from kernelscope.ops.arguments import dtype as as_dtype
 from kernelscope.ops.families import along, broadcast, per_element, same
 from kernelscope.ops.registry import also, rule
-from kernelscope.tensor import Shape, Size, Tensor, Unknown
+from kernelscope.tensor import Shape, Single, Size, Tensor, Unknown
 from kernelscope.tensor.broadcasting import broadcast as common_shape
 
 same("abs", dtype="real", label="absolute value")
@@ -178,7 +178,8 @@ def where(
     if input is None or other is None:
         count = Unknown("the number of true elements depends on the data")
         return (Shape((count,)),) * max(1, len(known(condition)))
-    return common_shape((tensor(v).shape for v in (condition, input, other)), facts)
+    chosen = (Shape() if isinstance(v, Single) else tensor(v).shape for v in (input, other))
+    return common_shape((tensor(condition).shape, *chosen), facts)
 
 
 @rule("t,T.masked_fill", kind="movement", label="write a value where the mask is true")
