@@ -21,6 +21,7 @@ from kernelscope.interp.shape_texts import (
     after_the_word,
     in_comment,
     in_docstring,
+    in_place_of_type,
     of_parts,
     of_so_many_dims,
     only_a_shape,
@@ -59,11 +60,22 @@ def documented(run: Interpreter, function: Function, name: str) -> Told | None:
     told = _of_sections(function).get(name)
     if told is not None and not told.is_of_parts:
         return Told(_with_names(run, name, told.shape), False)
+    if (shape := _of_layer(function, node, name)) is not None:
+        return Told(_with_names(run, name, shape), False)
     for table in _tables(run, function, node):
         if (shape := table.get(name)) is not None:
             return Told(shape, False)
     shape = declared(run, function, name)
     return None if shape is None else Told(_with_names(run, name, shape), False)
+
+
+def _of_layer(function: Function, node: t.FunctionDef, name: str) -> Shape | None:
+    """What the docstring of a layer says of an input of the function that it runs, where a type would stand."""
+    owner = function.definition.owner
+    if owner is None or node.name not in ENTRIES or not isinstance(owner.node, t.ClassDef):
+        return None
+    text = owner.node.docstring
+    return in_place_of_type(text.value, name) if text is not None and isinstance(text.value, str) else None
 
 
 def _first_as_called(run: Interpreter, function: Function, node: t.FunctionDef, name: str, shape: Shape) -> Shape:

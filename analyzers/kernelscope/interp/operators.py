@@ -150,12 +150,8 @@ def _tensor_operator(run: Interpreter, op: str, left: Value, right: Value) -> Va
             return as_beside
         one, other = for_op(left), for_op(right)
         result = run.operate(lambda facts: ops.operator(op, one, other, facts))
-        if (
-            isinstance(result, Tensor)
-            and result.rank == 1
-            and any(isinstance(v, Opaque) and v.is_untold for v in (left, right))
-        ):
-            return result.with_shape(Shape((), result.shape.head, NOT_TOLD))  # of rows as well as of a number
+        if isinstance(result, Tensor) and result.rank == 1 and any(_may_be_rows(run, v) for v in (left, right)):
+            return result.with_shape(Shape((), result.shape.head, NOT_TOLD))
         return result
     if op == "@":
         return Unknown("a matrix product with a number")
@@ -165,6 +161,13 @@ def _tensor_operator(run: Interpreter, op: str, left: Value, right: Value) -> Va
     if isinstance(result, Tensor) and not whole and op not in _COMPARISONS:
         return result.with_dtype(Unknown("the kind of a number is not known"))
     return result
+
+
+def _may_be_rows(run: Interpreter, value: Value) -> bool:
+    """Whether an argument of which nobody tells anything may be a tensor; a constructor is given numbers."""
+    root = run.contexts.root
+    is_making = run.symbols.building or root is None or root.name == "__init__"
+    return isinstance(value, Opaque) and value.is_untold and not is_making
 
 
 def _beside_number(op: str, left: Value, right: Value) -> Value | None:

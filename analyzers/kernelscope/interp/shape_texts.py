@@ -105,6 +105,8 @@ OF_DIMS = re.compile(
     re.IGNORECASE,
 )
 """How many dims a tensor is said to have: at the start of what is said of it, for behind it stands what is done."""
+LONGEST_TYPE = 200
+"""Sizes in place of a type are few; what is longer is no type."""
 SURE = 3
 """From so many sizes on brackets behind a name are a shape; fewer are often a pair of numbers."""
 NO_SIZES = {
@@ -138,6 +140,8 @@ def in_docstring(text: str, name: str, is_tensor: bool = False) -> Shape | None:
         own, kind = entry["rest"], entry["type"] or ""
         more = _continued(text[entry.end() :], len(entry["indent"].expandtabs()))
         shape = after_the_word(f"{kind} {own} {more}")
+        if shape is None:
+            shape = _in_place_of_type(kind)
         if shape is not None:
             return shape
         if not own.strip():  # all is said below
@@ -155,6 +159,20 @@ def in_docstring(text: str, name: str, is_tensor: bool = False) -> Shape | None:
         rf"(?<![\w.]){re.escape(name)}`?\s*(?:\([^\n]*?|:[^\n]*?)" + OF_SHAPE.pattern, text, re.IGNORECASE
     )
     return None if within is None else _only(within, text)
+
+
+def in_place_of_type(text: str, name: str) -> Shape | None:
+    """The sizes that stand where a type would, `- **inputs** (batch, time, dim): Tensor containing input vector`."""
+    entry = re.search(ENTRY % re.escape(name), text, re.MULTILINE)
+    return None if entry is None else _in_place_of_type(entry["type"] or "")
+
+
+def _in_place_of_type(kind: str) -> Shape | None:
+    found = BARE.match(kind) if len(kind) <= LONGEST_TYPE else None
+    shape = None if found is None else _only(found, kind)
+    if shape is None or shape.rank is None or shape.rank < 2 or any("." in name for name in shape.names()):
+        return None
+    return shape if _names_sizes(shape, is_tensor=False) else None
 
 
 def _with_products(text: str) -> str:

@@ -141,6 +141,12 @@ def _unpack(run: Interpreter, scope: Scope, targets: list[t.Expr], value: Value,
     if run.aside and isinstance(value, Tensor) and value.rank and value.shape.size(0) != dim(len(targets)):
         value = Unknown("where the code goes this way it may be a tuple", span)
     rows = value.shape.size(0) if isinstance(value, Tensor) and value.rank else None
+    if isinstance(value, Tensor) and isinstance(rows, Dim) and rows.name in run.symbols.spoken and not run.forks:
+        starred_too = any(isinstance(target, t.Starred) for target in targets)
+        if not starred_too and not run.aside:  # so many rows are what callers have to give
+            run.learn(run.known.facts.with_same(dim(len(targets)), rows))
+            value = value.with_shape(Shape((dim(len(targets)), *value.shape.head[1:]), value.shape.tail))
+            rows = dim(len(targets))
     if isinstance(rows, Dim) and rows.const is None:  # one way of a call gives two: this is another way's
         value = Unknown("a tensor of any number of rows is no pair", span)
     if isinstance(value, Tensor) and value.rank:
