@@ -5,12 +5,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from types import NoneType
 
 from kernelscope.dims import Dim
 from kernelscope.interp.interpreter import Interpreter
 from kernelscope.interp.prepared_objects import prepare
 from kernelscope.interp.values import Alike, Arguments, External, Flag, Instance, Number, Opaque, Sequential, Value
+from kernelscope.ops import Module
 from kernelscope.tensor import Unknown
 from kernelscope.workspace.modules import External as OutsideName
 
@@ -60,6 +62,32 @@ def contents(run: Interpreter, instance: Instance) -> Value:
         return Sequential(list(parts.values()), list(parts)) if parts else None
     held = instance.attributes.get(HELD)
     return held if isinstance(held, list | tuple | dict | Alike) else None
+
+
+def of_any_layers(run: Interpreter, instances: Sequence[Instance]) -> Instance | None:
+    """What stands for several chains of different layers: an object of which nothing is known what it holds."""
+    held = [contents(run, instance) for instance in instances]
+    chains = [chain for chain in held if isinstance(chain, Sequential)]
+    if len(chains) < len(held) or all(_are_alike(chain, chains[0]) for chain in chains[1:]):
+        return None
+    return Instance(instances[0].cls, {}, True, is_module=True)
+
+
+def _are_alike(one: Sequential, other: Sequential) -> bool:
+    """Whether the layers of two chains are made alike."""
+    if len(one.parts) != len(other.parts):
+        return False
+    for first, second in zip(one.parts, other.parts, strict=True):
+        match first, second:
+            case (Module(), Module()) if first.name == second.name and first.settings == second.settings:
+                pass
+            case (Instance(), Instance()) if first.cls is second.cls and first.made_with == second.made_with:
+                pass
+            case _ if first is second:
+                pass
+            case _:
+                return False
+    return True
 
 
 def put(run: Interpreter, instance: Instance, key: Value, layer: Value) -> None:

@@ -18,6 +18,7 @@ from kernelscope.interp.annotations import is_tensor, promised, sizes_of
 from kernelscope.interp.argument_binding import SMALLEST_SIZE, bind
 from kernelscope.interp.calls import run_body
 from kernelscope.interp.common_sizes import Vector
+from kernelscope.interp.containers import of_any_layers
 from kernelscope.interp.expressions import evaluate
 from kernelscope.interp.generality import Generality
 from kernelscope.interp.interpreter import Interpreter
@@ -138,7 +139,7 @@ def common_instance(run: Interpreter, common: Generality, instances: list[Instan
     first = instances[0]
     init = _constructor(run, first.cls)
     if init is None:
-        return _common_layer(run, common, instances) or first
+        return _common_layer(run, common, instances) or of_any_layers(run, instances) or first
     given = [_given(run, init, instance) for instance in instances]
     arguments = [g for g in given if g is not None]
     if len(arguments) != len(given) or not arguments:
