@@ -92,7 +92,8 @@ class ClassFacts:
     def is_set_otherwise(self, cls: Definition, name: str, value: bool | str) -> bool:
         """Whether a method that the constructor does not call stores something else than this under a name of `self`:
         what the constructor leaves there is then one of several values. A text that a caller may give anew is what the
-        model is set up with as a rule, so that only another text that is written down counts."""
+        model is set up with as a rule, so that only another text that is written down counts; and so is a switch, but
+        for one that goes with what calls of the object keep: what else the method empties."""
         if (known := self._set_later.get(cls.node)) is None:
             self._set_later[cls.node] = known = self._stored_after_the_constructor(cls)
         given = known.get(name, ())
@@ -104,10 +105,13 @@ class ClassFacts:
         """What methods of the class and its bases store in `self`, but for those that set it up; None is computed."""
         setting_up, found = self._methods_of_constructor(cls), dict[str, tuple[t.Expr | None, ...]]()
         for base in self.mro(cls):
-            for stored in self._classes.stores(base) if isinstance(base, Definition) else ():
-                if stored.method.name not in setting_up:
-                    for name, value in _given_to_self(stored):
-                        found[name] = (*found.get(name, ()), value)
+            stores = self._classes.stores(base) if isinstance(base, Definition) else ()
+            later = [stored for stored in stores if stored.method.name not in setting_up]
+            given = [(stored.method.name, *pair) for stored in later for pair in _given_to_self(stored)]
+            emptying = {method for method, _, value in given if isinstance(value, t.Constant) and value.value is None}
+            for method, name, value in given:
+                if method in emptying or (isinstance(value, t.Constant) and isinstance(value.value, str)):
+                    found[name] = (*found.get(name, ()), value)
         return found
 
     def _methods_of_constructor(self, cls: Definition) -> set[str]:
