@@ -60,15 +60,26 @@ def declared(run: Interpreter, path: str, name: str, stored: t.Assign | t.AnnAss
 
 
 def as_reassigned(run: Interpreter, found: Definition, value: Value) -> Value:
-    """A number or switch of a file that a function of it sets anew (`global ranks`): then it goes by its name."""
+    """A number, switch or object of a file that a function of it sets anew (`global ranks`): a number then goes by its
+    name, and the object is one that has been used."""
+    from kernelscope.interp.joins import as_given
+
     module = run.workspace.modules.module(found.path)
     is_number = isinstance(value, Dim) and value.const is not None
-    if module is None or not (is_number or isinstance(value, bool)) or b"global " not in module.text.data:
+    is_object = isinstance(value, Instance) and not value.is_module
+    is_open = is_number or is_object or isinstance(value, bool)
+    if module is None or not is_open or b"global " not in module.text.data:
         return value
     scopes = (scope.node for scope in module.functions())
     if not any(_sets(node, found.name) for node in scopes if isinstance(node, t.FunctionDef)):
         return value
-    return Opaque(found.name, value.const) if isinstance(value, Dim) else Flag(name=found.name)
+    match value:
+        case Dim():
+            return Opaque(found.name, value.const)
+        case Instance():
+            return as_given(value, called=found.name)
+        case _:
+            return Flag(name=found.name)
 
 
 def _sets(function: t.FunctionDef, name: str) -> bool:

@@ -49,7 +49,7 @@ from kernelscope.interp.values import (
 )
 from kernelscope.ops import Module
 from kernelscope.ops.torch.creation import OF_ONE_TYPE
-from kernelscope.tensor import DTYPES, NUMPY, Called, DType, Fields, Several, Shape, Size, Tensor, Unknown
+from kernelscope.tensor import DTYPES, NUMPY, Called, DType, Fields, Several, Shape, Single, Size, Tensor, Unknown
 
 COPIES = {"copy.deepcopy", "copy.copy"}
 CHANGED_COPIES = {"dataclasses.replace", "copy.replace", "attrs.evolve", "attr.evolve"}
@@ -158,6 +158,8 @@ def _operator(run: Interpreter, name: str, args: Arguments, kwargs: Keywords) ->
         args = [run.symbols.named(run.running[-1], args[0], "whole"), *args[1:]]
     values, named = [given(a) for a in args], {k: given(v) for k, v in kwargs.items()}
     result = run.operate(lambda facts: ops.apply(name, values, named, facts))
+    if isinstance(result, Single):
+        return Number(result.reason, is_integer=True)
     if _is_lost(result) and any(isinstance(v, Opaque) and v.default is not None for v in (*args, *kwargs.values())):
         values, named = [given(_chosen(a)) for a in args], {k: given(_chosen(v)) for k, v in kwargs.items()}
         chosen = run.operate(lambda facts: ops.apply(name, values, named, facts))

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from contextlib import nullcontext
 
-from kernelscope.dims import Dim
+from kernelscope.dims import Dim, dim
 from kernelscope.interp.changes import Changes
 from kernelscope.interp.interpreter import Interpreter
 from kernelscope.interp.joins import as_given
 from kernelscope.interp.limits import OBJECT_STEPS, OutOfBudget
 from kernelscope.interp.values import Flag, Instance, Maybe, Number, Opaque, Value
-from kernelscope.tensor import Unknown
+from kernelscope.tensor import Shape, Tensor, Unknown
 
 
 def _of_a_used_one(run: Interpreter, instance: Instance, name: str, value: Value) -> Value:
@@ -57,7 +57,8 @@ def prepare(run: Interpreter, instance: Instance) -> None:
 
 def _leave_open_what_changes(run: Interpreter, instance: Instance) -> None:
     """What a new object starts with and what becomes of it: numbers that its calls move on, as a call may be the first
-    one or any other, and switches that a method sets otherwise, `def use_cache(self, on): self.caching = on`."""
+    one or any other, switches that a method sets otherwise, `def use_cache(self, on): self.caching = on`, and tensors
+    without elements, `self.cache = torch.tensor([])`, which keep the place of what is put there later."""
     for name, value in instance.attributes.items():
         if isinstance(value, bool) and run.classes.is_set_otherwise(instance.cls, name, value):
             instance.attributes[name] = Flag(f"methods of the object set self.{name}", f"self.{name}")
@@ -65,6 +66,9 @@ def _leave_open_what_changes(run: Interpreter, instance: Instance) -> None:
             instance.attributes[name] = Opaque(f"self.{name}")
         elif isinstance(value, Dim) and value.const is not None and run.classes.is_moved(instance.cls, name):
             instance.attributes[name] = Number(f"calls of the object move self.{name} on", True)
+        elif isinstance(value, Tensor) and value.shape.dims == (dim(0),):
+            later = Unknown(f"self.{name} is empty until something is put there")
+            instance.attributes[name] = Tensor(Shape.unknown(later.reason), later, value.place)
 
 
 def stored_elsewhere(run: Interpreter, instance: Instance, name: str) -> Maybe:

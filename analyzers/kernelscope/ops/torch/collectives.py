@@ -8,7 +8,7 @@ from __future__ import annotations
 from kernelscope.dims import dim as as_dim
 from kernelscope.ops.arguments import Value, integer, tensor
 from kernelscope.ops.registry import rule
-from kernelscope.tensor import Shape, Size, Unknown
+from kernelscope.tensor import Shape, Single, Size, Unknown
 
 WORLD = "world_size"
 _LATER = Unknown("a collective works in place and returns a handle or None")
@@ -64,5 +64,5 @@ def get_world_size(group: Value = None) -> Size:
 
 @rule("dist.get_rank", kind="result", label="own rank")
 def get_rank(group: Value = None) -> Unknown:
-    """Not known before the code runs."""
-    return Unknown("the rank differs between processes")
+    """A number that is not known before the code runs."""
+    return Single("the rank differs between processes")
