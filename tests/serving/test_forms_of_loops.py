@@ -8,6 +8,7 @@ from pathlib import Path
 from kernelscope.serving import (
     alternatives,
     c_hosts,
+    caches,
     capacity,
     chunking,
     endpoints,
@@ -24,6 +25,7 @@ from kernelscope.serving.families import families
 from kernelscope.serving.mailboxes import letters, mailboxes
 from kernelscope.serving.reading import read_c, read_python
 from kernelscope.serving.stepped import stepped
+from kernelscope.serving.switched_off import switched_off_locally
 from kernelscope.serving.system import join
 from kernelscope.syntax.text import SourceText
 
@@ -365,4 +367,50 @@ def test_storages_of_a_cache_that_one_base_has(source: Source) -> None:
     """
     assert [(section, c.value) for section, c in families(source(text))] == [
         ("serving.kv_cache", "CacheStorage leaves add to 2 classes: FastStorage; SlowStorage")
+    ]
+
+
+def test_what_was_asked_for_and_is_turned_off(source: Source) -> None:
+    text = """
+        class Model:
+            def __init__(self, supports_chunking, drafts):
+                supports_chunking = supports_chunking and CHUNKS
+                if supports_chunking:
+                    if drafts != 0:
+                        supports_chunking = False
+                if not FAST:
+                    supports_chunking = False
+                other = False
+    """
+    assert [(section, c.value) for section, c in switched_off_locally(source(text))] == [
+        ("serving.batching", "supports_chunking is turned off if drafts != 0; or if not FAST")
+    ]
+
+
+def test_layouts_of_pairs_in_a_list(source: Source) -> None:
+    text = """
+        class Model:
+            def init_kv_cache(self, blocks, heads, size):
+                self.kv_cache = [
+                    (torch.empty((blocks, 16, heads, size)), torch.empty((blocks, 16, heads, size)))
+                    for _ in range(self.layers)
+                ]
+    """
+    assert [c.value for c in caches.buffers(source(text))] == [
+        "self.kv_cache: [blocks, 16, heads, size]; indexed by block (paged), one for each of range(self.layers)"
+    ]
+
+
+def test_layouts_and_powers_of_two_in_cpp() -> None:
+    text = b"""
+        KVCache::KVCache(int n_blocks, int block_size, int heads) {
+            CHECK(power_of_2(block_size)) << "no";
+            CHECK(start(block_size));
+            key_cache_ = torch::empty({n_blocks * block_size, kv_heads, head_dim}, options);
+        }
+    """
+    reading = read_c(CSource(Path("/w/kv_cache.cpp"), SourceText(text)))
+    assert [(c.condition, c.kind) for c in reading.constraints] == [("power_of_2(block_size)", "power_of_two")]
+    assert [c.value for c in reading.claims["serving.kv_cache"]] == [
+        "key_cache_: [n_blocks * block_size, kv_heads, head_dim]; indexed by block (paged)"
     ]

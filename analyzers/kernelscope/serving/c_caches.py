@@ -41,6 +41,7 @@ _PLAIN = re.compile(r"[\w\s.:>()<*/+-]+")
 _NEGATIVE = re.compile(r"\s*-\s*\d")
 """What no size of a cache is: an entry that is left out."""
 MIN_RANK = 4
+ALLOCATED, ZEROED = b"empty(", b"zeros("
 LONGEST_LIST = 500
 """Longest list of sizes, in bytes."""
 _LEAST = re.compile(rb"\bmin_element\s*\([^;{]*\[[^\]]*\]\s*\([^)]*\)[^{;]*\{\s*return\s+([^;{}]*<[^;{}]*);\s*\}\s*\)")
@@ -88,7 +89,10 @@ def c_layouts(source: CSource) -> Iterator[Claim]:
             continue
         opened = match.end() - 1
         sizes = _sizes(source, opened)
-        if len(sizes) < MIN_RANK or not all(_PLAIN.fullmatch(size) and not _NEGATIVE.match(size) for size in sizes):
+        is_made = ALLOCATED in match[0] or ZEROED in match[0]
+        if len(sizes) < MIN_RANK - is_made or not all(
+            _PLAIN.fullmatch(size) and not _NEGATIVE.match(size) for size in sizes
+        ):
             continue
         said = {word for size in sizes for word in words(size)}
         if len(SIZES & said) < 2:

@@ -44,7 +44,7 @@ def c_constraints(source: CSource) -> Iterator[Constraint]:
         if differs and left.strip() == right.strip():
             continue  # a branch of a template that nobody may take: it demands nothing of what is compared
         operators = _C_OPERATOR.findall(_TEMPLATE.sub("", condition).replace("->", "."))
-        is_setting = _SETTING.fullmatch(condition) is not None
+        is_setting = _SETTING.fullmatch(condition) is not None or kind_of(condition, operators) == "power_of_two"
         if match[1] not in (b"static_assert", b"assert") and not is_setting and _is_call(arguments[0].strip().encode()):
             continue  # whether a call went well says nothing of what it is given
         if not operators and not is_setting and match[1] not in (b"static_assert", b"assert"):

@@ -193,11 +193,13 @@ def _kept(source: PythonSource, function: t.FunctionDef | t.ClassDef) -> Iterato
                 name = source.quote(target)
             case t.Assign(targets=[t.Attribute() as target], value=t.ListComp(elt=t.Call() as call)):
                 name = source.quote(target)
+            case t.Assign(
+                targets=[t.Attribute() as target], value=t.ListComp(elt=t.Tuple(elts=[t.Call(), *_] as parts))
+            ):
+                yield from ((node, source.quote(target), part) for part in _apart(source, parts))
+                continue
             case t.Assign(targets=[t.Attribute() as target], value=t.Tuple(elts=[t.Call(), *_] as parts)):
-                shapes = {source.quote(part.args[0]) for part in parts if isinstance(part, t.Call) and part.args}
-                for part in parts[: max(len(shapes), 1)]:
-                    if isinstance(part, t.Call) and last_name(part.func) in ALLOCATORS:
-                        yield node, source.quote(target), part
+                yield from ((node, source.quote(target), part) for part in _apart(source, parts))
                 continue
             case t.Assign(targets=[t.Name(id=name)], value=t.Call() as call) if name in returned:
                 pass
@@ -212,6 +214,12 @@ def _kept(source: PythonSource, function: t.FunctionDef | t.ClassDef) -> Iterato
                 continue
         if isinstance(call, t.Call) and (t.dotted(call.func) or "").rpartition(".")[2] in ALLOCATORS:
             yield node, name, call
+
+
+def _apart(source: PythonSource, parts: list[t.Expr]) -> list[t.Call]:
+    """Allocations of several parts, such as of keys and of values: one of those that are alike."""
+    made = [part for part in parts if isinstance(part, t.Call) and last_name(part.func) in ALLOCATORS and part.args]
+    return list({source.quote(part.args[0]): part for part in reversed(made)}.values())[::-1]
 
 
 def _allocated_alike(source: PythonSource, made: t.Call) -> list[t.Call]:

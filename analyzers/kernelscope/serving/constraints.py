@@ -20,6 +20,7 @@ from kernelscope.syntax.python import tree as t
 _DTYPES = re.compile(r"\bdtype\b|\b(?:b?float16|float32|int8|uint8|kFloat\w*|kHalf|kBFloat16|ScalarType)\b")
 _QUOTED = re.compile(r'"[^"]*"')
 _ARCHITECTURE = re.compile(r"\b(?:sm|arch|capability|compute_cap\w*)(?:_?\d+|_version)?\b|__CUDA_ARCH__", re.IGNORECASE)
+_POWER = re.compile(r"(?i)(?:\w{1,40}(?:::|\.|->))?\w{0,20}(?:power_?of_?(?:2|two)|pow_?2)\w{0,20}\(")
 _ALIGNMENT = re.compile(r"data_ptr|reinterpret_cast<\s*(?:std::)?uintptr_t|is_?aligned", re.IGNORECASE)
 
 _BOUNDED = re.compile(r"([\w.>()\[\]-]+) ([<>])=? ")
@@ -305,7 +306,7 @@ def kind_of(condition: str, operators: list[str]) -> str:
     condition = _QUOTED.sub("", condition)
     if _ALIGNMENT.search(condition):
         return "alignment"
-    if "&" in operators and "- 1" in condition:
+    if ("&" in operators and "- 1" in condition) or _POWER.match(condition):
         return "power_of_two"
     if "%" in operators:
         return "divisibility"

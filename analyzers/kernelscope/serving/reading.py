@@ -59,13 +59,14 @@ from kernelscope.serving.routes import Route, routes
 from kernelscope.serving.sockets import Argument, Wrapper, Wrapping, arguments, wrappers, wrappings
 from kernelscope.serving.stepped import stepped
 from kernelscope.serving.stores import Stored, stored
+from kernelscope.serving.switched_off import switched_off_locally
 from kernelscope.serving.task_structs import task_structs
 from kernelscope.serving.waits import Sync, syncs
 from kernelscope.serving.warp_roles import warp_roles
 from kernelscope.syntax.python import tree as t
 
 FRAMEWORKS = {"torch": "pytorch", "triton": "triton", "jax": "jax", "cutlass": "cute", "tilelang": "tilelang"}
-WITH_SECTIONS = (alternatives, families, making_room, stepped)
+WITH_SECTIONS = (alternatives, families, making_room, stepped, switched_off_locally)
 """Those that find claims of several sections."""
 Source = TypeVar("Source")
 Record = TypeVar("Record")

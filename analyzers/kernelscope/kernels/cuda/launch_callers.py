@@ -55,9 +55,7 @@ def _calls(unit: Unit, host: Function) -> Iterator[tuple[int, list[str]]]:
         return
     required = sum("optional" not in parameter.node.type for parameter in host.params)
     space = qualifier(host).encode()
-    for match in re.finditer(
-        rb"(?:(\w+)\s*::\s*)?(?<![\w~])" + re.escape(name) + rb"\s*(?=[(<])", unit.source.plain
-    ):
+    for match in re.finditer(rb"(?:(\w+)\s*::\s*)?(?<![\w~])" + re.escape(name) + rb"\s*(?=[(<])", unit.source.plain):
         caller, opening = unit.function_at(match.start()), match.end()
         if caller is None or caller.body.start_byte == host.body.start_byte or (match[1] or space) != space:
             continue

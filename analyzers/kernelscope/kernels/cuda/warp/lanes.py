@@ -342,7 +342,6 @@ class Lanes:
                 _add(high, {monomial: numbers})
         return _add(high, {UNIT: self._by_lane(op, plain)})
 
-
     def _exclusive(self, args: list[Spread]) -> Spread:
         """`i ^ j` of unknown numbers: the low bits of what all lanes share only swap the lanes of a block."""
         plain = [arg.get(UNIT, (0,) * self.count) for arg in args]
