@@ -95,3 +95,48 @@ def test_that_the_result_of_a_call_that_is_not_followed_is_held_is_not_left_away
     tensors, steps = of_written(tmp_path, "Adds")
     assert [(row[1], row[3]) for row in tensors if row[4] == "mix"] == [("m", "?")]
     assert [row[2:4] for row in steps if row[1] == "mix"] == [["?", "?"]]
+
+
+MET = """
+import torch
+from torch import nn
+
+
+class Norm(nn.Module):
+    def __init__(self, width):
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(width))
+
+    def forward(self, h, before=None):
+        if before is not None:
+            h = h + before
+            before = h
+        y = h * torch.rsqrt(h.pow(2).mean(-1, keepdim=True)) * self.weight
+        return y if before is None else (y, before)
+
+
+class Layer(nn.Module):
+    def __init__(self, width):
+        super().__init__()
+        self.norm = Norm(width)
+        self.up = nn.Linear(width, width)
+
+    def forward(self, x: torch.Tensor, residual: torch.Tensor | None):
+        B, S, D = x.shape
+        if residual is None:
+            residual = x
+            x = self.norm(x)
+        else:
+            x, residual = self.norm(x, residual)
+        return self.up(x) + residual
+"""
+
+
+def test_what_either_of_two_ways_makes_is_used_behind_them(tmp_path: Path) -> None:
+    path = tmp_path / "met.py"
+    path.write_text(MET)
+    document = Analysis([tmp_path]).document("memory", Target(path, None, "Layer"), ViewOptions())
+    tensors = next(block for block in document.blocks if isinstance(block, d.Table))
+    rows = [[cell.text for cell in row] for row in tensors.rows]
+    assert rows[0][1] == "x, viewed as residual"  # a parameter keeps its name
+    assert {row[1] for row in rows if row[5] == "nothing"} == set()

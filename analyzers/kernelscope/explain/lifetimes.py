@@ -88,9 +88,11 @@ class Lives:
         returned = {o.node for origins in self.chart.returned() for o in origins}
         returned |= {self._written[node] for node in returned if node in self._written}
         for maker in [*inputs, *(box for box in self.chart.boxes if box not in self._written)]:
-            for value in list(tensors_in(maker.step.result))[:MAX_NAMES]:
+            values = list(tensors_in(maker.step.result))
+            for value in values[:MAX_NAMES]:
                 name = self.chart.flow.trace.name_of(value) or maker.step.bound
-                name = name or (maker.step.name if maker.is_source else "")
+                if maker.is_source and (len(values) == 1 or not name):
+                    name = maker.step.name  # whatever else it is called later
                 life = Life(name, value, maker, self.number.get(maker, 0), size_of(value, self.element_bytes))
                 self._use(life)
                 life.is_returned = maker in returned
@@ -104,12 +106,15 @@ class Lives:
                 yield life
 
     def _use(self, life: Life) -> None:
-        several = len(list(tensors_in(life.maker.step.result))) > 1
+        made = list(tensors_in(life.maker.step.result))
+        names = {self._named(value) for value in made} | {life.name}
         for box, found in self.takes.items():
             for use, origins in found:
                 mine = [o for o in origins if self._written.get(o.node, o.node) is life.maker]
-                if several and not any(o.value is life.value or self._named(o.value) == life.name for o in mine):
-                    continue
+                own = any(o.value is life.value or self._named(o.value) == life.name for o in mine)
+                told = any(any(o.value is value for value in made) or self._named(o.value) in names for o in mine)
+                if len(made) > 1 and told and not own:
+                    continue  # else two ways met, and it may be any of them
                 if mine and box not in life.users:
                     life.users.append(box)
                 view = self._named(use.value)
