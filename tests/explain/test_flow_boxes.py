@@ -1349,3 +1349,46 @@ def test_a_method_that_a_class_inherits_runs_on_its_object(tmp_path: Path) -> No
 
 def test_which_of_several_methods_is_drawn_is_said_where_some_are_partials(tmp_path: Path) -> None:
     assert box(graph_of(tmp_path, TEMPLATE, "Layer.run"), "fast").notes == ("one of 2",)
+
+
+ROTARY = """
+class Short(nn.Module):
+    def __init__(self, size, length):
+        super().__init__()
+        self.register_buffer("table", torch.zeros(length, size))
+
+    def forward(self, places: torch.Tensor, x: torch.Tensor):
+        return torch.sigmoid(self.table[places]) * x
+
+class Long(Short):
+    def __init__(self, size, length):
+        super().__init__(size, 4 * length)
+
+class Scaled(Short):
+    def __init__(self, size, length):
+        super().__init__(size, 2 * length)
+
+def make(kind, size, length):
+    if kind == "long":
+        return Long(size, length)
+    elif kind == "scaled":
+        return Scaled(size, length)
+    return Short(size, length)
+
+class Block(nn.Module):
+    def __init__(self, kind, size, length):
+        super().__init__()
+        self.rotary = make(kind, size, length)
+        self.out = nn.Linear(size, size)
+
+    def forward(self, places: torch.Tensor, x: torch.Tensor):
+        B, S, D = x.shape
+        return self.out(self.rotary(places, x))
+"""
+
+
+def test_what_each_of_several_layers_has_is_told_once(tmp_path: Path) -> None:
+    """Five tables of which one is there, each with sizes of its own, hid what the box does."""
+    graph = graph_of(tmp_path, ROTARY, "Block")
+    (rotary,) = (b for b in graph.boxes if "rotary" in b.lines)
+    assert [note for note in rotary.notes if note.startswith("table")] == ["table: one of 3 shapes"]

@@ -13,6 +13,7 @@ from functools import cached_property
 from kernelscope.diagrams.model import Border, Box, Edge, Graph, Group
 from kernelscope.diagrams.parts import FROM, TO
 from kernelscope.dims import Dim
+from kernelscope.explain.alternatives import told_once
 from kernelscope.explain.box_labels import BoxLabels, Condition, changed_dtype, conditions_of
 from kernelscope.explain.dim_names import DimNames, usual_letters
 from kernelscope.explain.flow_boxes import MAX_BOXES, Boxes
@@ -20,7 +21,7 @@ from kernelscope.explain.flow_links import NOTHING, Link, Origin
 from kernelscope.explain.loop_carries import for_next_rounds, left_by_last_round, own_of_last_round
 from kernelscope.explain.source_order import names_in_file
 from kernelscope.interp.steps import is_any_of, tensors_in
-from kernelscope.interp.values import Value, as_size
+from kernelscope.interp.values import Choice, Value, as_size
 from kernelscope.ops import Module
 from kernelscope.patterns.flow import Flow, Node, Use, dependencies
 from kernelscope.patterns.pattern import Pattern
@@ -299,6 +300,8 @@ class Chart:
     def _box(self, box: Node, notes: list[str]) -> Box:
         lines = self.labels.lines(box)
         told = list(dict.fromkeys(note for note in (*self.labels.notes(box, self._path(box)), *notes) if note))
+        if isinstance(box.step.target, Choice):
+            told = told_once(told)
         if len(told) > MAX_SIDE_NOTES + 1:
             told = [*told[:MAX_SIDE_NOTES], f"{len(told) - MAX_SIDE_NOTES} more"]
         group = self._group_key(self._path(box))
