@@ -148,7 +148,8 @@ def call_method(run: Interpreter, target: PlainMethod, args: Arguments, kwargs: 
                 return None
             if name in ("to", "cuda", "eval", "train", "half", "float", "bfloat16", "requires_grad_"):
                 return value
-            if name in ("children", "named_children") and value.is_module:
+            is_there = value.is_module and not value.is_being_made  # in its constructor layers would be made too deep
+            if name in ("children", "named_children") and is_there:
                 prepare(run, value)
                 if (layers := layers_by_name(run, value)) is None:
                     return Unknown("layers of names that are not known", span)
