@@ -84,14 +84,18 @@ def as_reassigned(run: Interpreter, found: Definition, value: Value) -> Value:
 
 def _sets(function: t.FunctionDef, name: str) -> bool:
     """Whether a function sets a name of its file."""
-    nodes = t.inside(function)
-    if not any(isinstance(node, t.Global) and name in node.names for node in nodes):
+    if not is_global(function, name):
         return False
-    stores = (node for node in nodes if isinstance(node, t.Assign | t.AnnAssign | t.AugAssign))
+    stores = (node for node in t.inside(function) if isinstance(node, t.Assign | t.AnnAssign | t.AugAssign))
     targets = (
         target for store in stores for target in (store.targets if isinstance(store, t.Assign) else [store.target])
     )
     return any(isinstance(node, t.Name) and node.id == name for target in targets for node in t.walk(target))
+
+
+def is_global(function: t.FunctionDef, name: str) -> bool:
+    """Whether a function says that a name is of its file: `global ranks`."""
+    return any(isinstance(node, t.Global) and name in node.names for node in t.inside(function))
 
 
 def object_of(run: Interpreter, path: str, annotation: t.Expr | None) -> Instance | None:

@@ -10,9 +10,10 @@ next, of which nothing is known.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 
+from kernelscope.dims import Dim
 from kernelscope.interp.annotations import is_tensor
 from kernelscope.interp.calls import run_body
 from kernelscope.interp.changes import Changes
@@ -141,14 +142,19 @@ def _give(run: Interpreter, frame: Scope, node: t.FunctionDef) -> bool:
     uses, parameters, function = run.uses(node), list(node.args), frame.function
     if function is not None and function.is_bound and parameters:
         frame.names[parameters.pop(0).name] = function.receiver
+
+    def named(name: str) -> Dim:
+        return run.symbols.new(frame, name, GIVEN, may_be_object=True)
+
     for param in parameters:
         if is_tensor(param.annotation) or param.name in uses.tensors or param.name in uses.unpacked:
             return False
-        frame.names[param.name] = _given(run, frame, param)
+        frame.names[param.name] = given_by_nobody(param, named)
     return True
 
 
-def _given(run: Interpreter, frame: Scope, param: t.Param) -> Value:
+def given_by_nobody(param: t.Param, named: Callable[[str], Dim]) -> Value:
+    """What a parameter of a function that is followed for what it leaves is bound to; `named` gives its size."""
     match param.default:
         case _ if param.kind == "args":
             return ()
@@ -159,7 +165,7 @@ def _given(run: Interpreter, frame: Scope, param: t.Param) -> Value:
         case t.Constant(value=str() as text):
             return text
         case _:
-            return Opaque(run.symbols.new(frame, param.name, GIVEN, may_be_object=True).names()[0])
+            return Opaque(named(param.name).names()[0])
 
 
 def _left(run: Interpreter, first: int, is_own: bool) -> Iterator[tuple[str, Instance | Tensor]]:

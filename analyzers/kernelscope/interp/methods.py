@@ -49,7 +49,7 @@ CHANGING = {"append", "extend", "insert", "pop", "update", "clear", "setdefault"
 GROWING = {"append", "extend", "add_module", "register_module"}
 """Methods that give a chain of layers more of them."""
 TEXT = {("startswith", 1), ("endswith", 1), ("lower", 0), ("upper", 0), ("strip", 0), ("replace", 2), ("split", 0),
-        ("split", 1),         ("removeprefix", 1), ("removesuffix", 1), ("title", 0), ("isdigit", 0)}  # fmt: skip
+        ("split", 1), ("removeprefix", 1), ("removesuffix", 1), ("title", 0), ("isdigit", 0)}  # fmt: skip
 """Methods of texts, with the number of texts that they are given here."""
 
 

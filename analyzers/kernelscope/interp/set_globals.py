@@ -11,13 +11,15 @@ from __future__ import annotations
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 
+from kernelscope.dims import Dim
+from kernelscope.interp.annotations import is_global
 from kernelscope.interp.expressions import evaluate
 from kernelscope.interp.flow import Returns, execute
 from kernelscope.interp.interpreter import Interpreter
-from kernelscope.interp.later_stores import GIVEN, aside
+from kernelscope.interp.later_stores import GIVEN, aside, given_by_nobody
 from kernelscope.interp.limits import OutOfBudget
 from kernelscope.interp.receivers import alone
-from kernelscope.interp.values import Flag, Instance, Maybe, Opaque, Open, Scope, Value, present
+from kernelscope.interp.values import Instance, Maybe, Scope, present
 from kernelscope.ops import ShapeError
 from kernelscope.syntax.python import tree as t
 from kernelscope.syntax.python.lower import Module
@@ -41,8 +43,12 @@ def set_by_function(run: Interpreter, name: Definition) -> Maybe | None:
     node, value, before = setting[0]
     definition = Definition(name.path, node.name, node)
     frame = Scope(name.path, alone(run, definition))
+
+    def named(parameter: str) -> Dim:
+        return run.symbols.lasting(parameter, GIVEN)  # it is called once, so that this is the same for everybody
+
     with aside(run), _first(run):
-        frame.names |= {param.name: _given(run, param) for param in node.args}
+        frame.names |= {param.name: given_by_nobody(param, named) for param in node.args}
         try:
             execute(run, frame, before, Returns(run, frame))
             found = present(evaluate(run, frame, value))
@@ -62,34 +68,15 @@ def _first(run: Interpreter) -> Generator[None]:
         run.calls, run.nested, run.helpers, run.outside = state
 
 
-def _given(run: Interpreter, param: t.Param) -> Value:
-    """A parameter of a function that is called once: what it is called is the same for everybody."""
-    match param.default:
-        case _ if param.kind == "args":
-            return ()
-        case _ if param.kind == "kwargs":
-            return Open()
-        case t.Constant(value=bool()):
-            return Flag(name=param.name)
-        case t.Constant(value=str() as text):
-            return text
-        case _:
-            return Opaque(run.symbols.lasting(param.name, GIVEN).names()[0])
-
-
 def _setting(module: Module, name: str) -> Iterator[tuple[t.FunctionDef, t.Expr, list[t.Stmt]]]:
     """The functions that set a name of the file to something, with what, and the statements that this is made of."""
     for scope in module.functions():
         node = scope.node
-        if not isinstance(node, t.FunctionDef) or not _is_global(node, name):
+        if not isinstance(node, t.FunctionDef) or not is_global(node, name):
             continue
         for value, before in _stored(node.body, name, []):
             if not (isinstance(value, t.Constant) and value.value is None):
                 yield node, value, needed(before, value)
-
-
-def _is_global(node: t.FunctionDef, name: str) -> bool:
-    return any(isinstance(inner, t.Global) and name in inner.names for inner in t.inside(node))
 
 
 def _stored(body: Sequence[t.Stmt], name: str, before: list[t.Stmt]) -> Iterator[tuple[t.Expr, list[t.Stmt]]]:
