@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -1392,3 +1393,42 @@ def test_what_each_of_several_layers_has_is_told_once(tmp_path: Path) -> None:
     graph = graph_of(tmp_path, ROTARY, "Block")
     (rotary,) = (b for b in graph.boxes if "rotary" in b.lines)
     assert [note for note in rotary.notes if note.startswith("table")] == ["table: one of 3 shapes"]
+
+
+FAR = """
+class Norm(nn.Module):
+    def __init__(self, width):
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(width))
+
+    def forward(self, x):
+        return x * self.weight
+
+class Block(nn.Module):
+    def __init__(self, engine):
+        super().__init__()
+        self.norm = Norm(engine.options.model.width)
+        self.up = nn.Linear(engine.options.model.width, 4)
+
+    def forward(self, x: torch.Tensor):
+        return self.up(self.norm(x))
+
+class Model(nn.Module):
+    def __init__(self, engine):
+        super().__init__()
+        self.embed = nn.Embedding(100, engine.options.model.width)
+        self.block = Block(engine)
+
+    def forward(self, ids: torch.Tensor):
+        B, S = ids.shape
+        return self.block(self.embed(ids))
+"""
+
+
+def test_a_setting_far_away_is_one_size_wherever_it_comes_from(tmp_path: Path) -> None:
+    """Hovers call it by the end of its way; what callers gave and what the weights have was drawn as two sizes."""
+    graph = graph_of(tmp_path, FAR, "Block")
+    (up,) = (b for b in graph.boxes if "up" in b.lines)
+    edges = {edge.label for edge in graph.edges if edge.label}
+    letters = {letter for text in (*edges, *up.notes) for letter in re.findall(r"[A-Za-z]\w*", text)}
+    assert letters - {"B", "S"} == {"W"}

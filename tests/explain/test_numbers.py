@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from kernelscope.dims.spelling import spelled
 from kernelscope.explain.numbers import in_numbers, memory
 from kernelscope.tensor import DTYPES, Shape, Tensor, Unknown
 
@@ -34,3 +35,11 @@ def test_a_rank_that_is_not_known_stays_so() -> None:
 )
 def test_amounts_are_told_in_the_largest_unit_that_they_fill(size: int, text: str) -> None:
     assert memory(size) == text
+
+
+def test_what_is_bound_by_all_of_its_way_is_meant_by_the_end_of_it() -> None:
+    """As a picture's legend spells it and a hover does not; of two that end so neither is."""
+    whole = {"engine.model.config.width": 64}
+    assert spelled(["config.width", "width", "other.width"], whole) == {"config.width": 64}
+    assert spelled(["config.width"], {**whole, "draft.config.width": 32}) == {}
+    assert spelled(["config.width"], {**whole, "config.width": 16}) == {"config.width": 16}

@@ -41,7 +41,8 @@ def axis_of(name: str) -> tuple[str, int, str]:
 def spelled(names: Iterable[str], bindings: Mapping[str, int]) -> dict[str, DimLike]:
     """The bound ones of `names`: a binding of `hidden_size` holds for `config.hidden_size` and `self.hidden_size` too.
 
-    The longest spelling wins, so that `vision_config.hidden_size` can differ from `hidden_size`.
+    The longest spelling wins, so that `vision_config.hidden_size` can differ from `hidden_size`. One that was bound by
+    all of its way, `engine.model.config.hidden_size`, is also meant where no more than the end of it is written.
     """
     found: dict[str, DimLike] = {}
     for name in names:
@@ -50,6 +51,8 @@ def spelled(names: Iterable[str], bindings: Mapping[str, int]) -> dict[str, DimL
             rest = rest.partition(".")[2]
         if rest in bindings and not _is_call(name):
             found[name] = bindings[rest]
+        elif "." in name and len(whole := [bound for bound in bindings if bound.endswith(f".{name}")]) == 1:
+            found[name] = bindings[whole[0]]
     return found
 
 

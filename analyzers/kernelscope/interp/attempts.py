@@ -13,7 +13,7 @@ from kernelscope.dims import Dim
 from kernelscope.dims.spelling import SEPARATOR
 from kernelscope.faults import part
 from kernelscope.interp.borrowed_words import set_apart
-from kernelscope.interp.brevity import brief
+from kernelscope.interp.brevity import brief, shorten_ways
 from kernelscope.interp.contexts import Context
 from kernelscope.interp.findings import Finding, Seen
 from kernelscope.interp.function_runs import run_function
@@ -233,3 +233,4 @@ def _settle(run: Interpreter, before: dict[t.FunctionDef, int]) -> None:
     set_apart(run)
     for span, value in number_anew({span: seen.value for span, seen in run.seen.items()}, run.symbols).items():
         run.seen[span].value = value
+    shorten_ways(run)

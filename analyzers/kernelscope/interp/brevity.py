@@ -29,7 +29,6 @@ LIGHT = 10
 
 def brief(run: Interpreter) -> None:
     """Give long sizes in what was seen of a function a name, the same wherever they occur."""
-    _shorten_ways(run)
     long = {size for seen in run.seen.values() for size in _sizes(seen.value) if _is_long(size)}
     module = run.workspace.modules.module(run.contexts.path)
     if not long or module is None:
@@ -57,16 +56,17 @@ def brief(run: Interpreter) -> None:
         seen.value = over_sizes(seen.value, lambda size: dim(called[size]) if size in called else size)
 
 
-def _shorten_ways(run: Interpreter) -> None:
+def shorten_ways(run: Interpreter) -> None:
     """Call settings that are reached through several objects as the last of these does, if nothing else is called so:
-    what is left out is the same in all of a model, and a line of a hover has no room for it."""
+    what is left out is the same in all of a model, and a line of a hover has no room for it. What is computed from
+    these values goes on with the whole."""
     names = sizes_in(seen.value for seen in run.seen.values())
     short = {name: ".".join(name.split(".")[-WORDS:]) for name in names if WAY.fullmatch(name)}
     count = Counter([*names, *short.values()])
     renamed: dict[str, DimLike] = {name: dim(end) for name, end in short.items() if count[end] == 1}
     if renamed:
         for seen in run.seen.values():
-            seen.value = over_sizes(seen.value, lambda size: size.subs(renamed))
+            seen.whole, seen.value = seen.value, over_sizes(seen.value, lambda size: size.subs(renamed))
 
 
 def _sizes(value: Value) -> list[Dim]:

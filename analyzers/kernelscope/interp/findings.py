@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from kernelscope.dims import NO_FACTS, Facts
 from kernelscope.interp.values import Value
@@ -29,6 +30,12 @@ class Seen(Struct):
     """The round, or way through the code, in which it is that."""
     before: list[tuple[int, Value]] = field(default_factory=list[tuple[int, "Value"]])
     """What it was in earlier ones."""
+    whole: Value = None
+    """The same with settings called by all of their way, where `value` has no more than the end of it."""
+
+    def in_whole_names(self) -> Seen:
+        """As code elsewhere has to know it, which calls the same settings by all of their way."""
+        return self if self.whole is None else replace(self, value=self.whole, whole=None)
 
     @property
     def by_layer(self) -> bool:

@@ -111,7 +111,8 @@ def _follow(
     run.findings.clear()
     run.trace = trace
     run.start(steps)
-    of_callers = sizes_in(callers[p.name_span].value for p in node.args if p.name_span in callers)
+    callers = {p.name_span: callers[p.name_span].in_whole_names() for p in node.args if p.name_span in callers}
+    of_callers = sizes_in(seen.value for seen in callers.values())
     try:
         if configuration is not None:
             configuration.meet(run, path)
