@@ -18,7 +18,7 @@ SIZES = r"(?:\w\([^()\[\]]*\)|\(\w+(?: *[*+x×] *\w+)+\)|[^()\[\]])*"
 """What stands between brackets: `batch, sum(lengths), (H*W)`."""
 BRACKETS = rf"[(\[]({SIZES})[)\]]"
 OF_SHAPE = re.compile(rf"\bshapes?(?:\s+of|\s+is|\s*=|:)?\s*`*{BRACKETS}`*", re.IGNORECASE)
-BARE = re.compile(rf"(?<![A-Z][A-Z])`*{BRACKETS}`*")
+BARE = re.compile(rf"(?<![A-Z][A-Z])(?:(?<!`)`+)?{BRACKETS}`*")
 """Behind sizes that stand close together, as in `NCH[WD]`, stand those that may be left out."""
 BEHIND_COLON = re.compile(r":\s*(?=`*[(\[])")
 WHOLE = re.compile(
@@ -29,7 +29,7 @@ EACH = re.compile(rf"(?P<name>\w+)(?:\.shape)?\s*[:=]\s*[(\[](?P<sizes>{SIZES})[
 _EACH = re.sub(r"\?P<\w+>", "?:", EACH.pattern)
 SIDE_BY_SIDE = re.compile(rf"{_EACH}(?:\s*[,;]\s*{_EACH})+")
 """Several tensors with the sizes of each: `pos: [S], k: [B, H, S, D]`."""
-ONE_SIZE = re.compile(r"`*[(\[](#?\w+),?[)\]]`*\W*$")
+ONE_SIZE = re.compile(r"[(\[](#?\w+),?[)\]]\W*$")
 """The last that is said of something."""
 FIRST = re.compile(r"\s*`*\[[^\[\]]*\](?!.*\[\w+\])|\s*`+[(\[]")
 """Sizes as code is written, before all else that is said of something: `[tokens, width] bf16`, but not a text with
