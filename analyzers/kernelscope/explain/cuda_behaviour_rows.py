@@ -1,13 +1,14 @@
-"""The rows of a kernel's card that tell what it does: barriers, warp operations, atomics, tensor cores, copies.
+"""The rows of a kernel's card that tell what it does: barriers, warp operations, tensor cores, copies.
 
 Operations of functions that it calls are told with these.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from kernelscope.dims import render
+from kernelscope.explain.cuda_operations import MAX_LINES, MAX_PLACES, by_name, first_of, places_of
 from kernelscope.explain.document import Line
 from kernelscope.kernels.cuda import types
 from kernelscope.kernels.cuda.intrinsics import GROUP_OF_COPIES, Kind
@@ -23,9 +24,7 @@ from kernelscope.kernels.cuda.warp.types import Number, PointerTo, StructType, T
 from kernelscope.kernels.cuda.warp_roles import warp_roles
 from kernelscope.syntax.cuda.functions import Function, FunctionKind
 
-MAX_LINES = 8
 OF_BLOCK = ("__syncthreads", "__syncthreads_count", "__syncthreads_and", "__syncthreads_or")
-MAX_PLACES = 4
 MAX_HELPERS = 3
 WIDEST = 16
 """Bytes of the widest access that a lane makes by itself: no number alone has as many."""
@@ -42,14 +41,18 @@ def vector_lines(facts: KernelFacts) -> Iterator[Line]:
         warp = kernel_warp(facts)
         least = WIDEST if found is not None and found.width is not None else WIDEST // 2
         told = [v for v in warp.verdicts if v.width is not None and isinstance(v.outcome, Traffic)]
-        vectors = (v for v in told if isinstance(v.access.target, StructType | Vector))
-        wide = [v for v in vectors if v.width in (least, WIDEST) and v.width <= (v.access.aligned or WIDEST)]
+        told = [v for v in told if v.width is not None and v.width <= (v.access.aligned or WIDEST)]
+        wide = [v for v in told if isinstance(v.access.target, StructType | Vector) and v.width in (least, WIDEST)]
         widest = max(wide or (v for v in told if v.width == WIDEST), key=lambda v: v.width or 0, default=None)
         if widest is not None:
             where = f"`{widest.access.memory.name}` L{warp.line(widest)} {widest.access.kind}"
             launch = warp.launch if warp.differs_by_launch else None
             when = f" as launched at L{launch.line}" if launch is not None else ""
             yield Line(f"{widest.width} B ({where}){when}", facts.location(warp.span(widest.access.span)))
+            return
+        unsure = next((v for v in warp.verdicts if v.outcome is None and _has_open_width(v)), None)
+        if unsure is not None and found is None and given is None:
+            yield Line(f"not known: {unsure.reason}", facts.location(warp.span(unsure.access.span)))
             return
     if given is not None and (found is None or (found.width is not None and given[0] > found.width)):
         width, name, line = given
@@ -58,6 +61,17 @@ def vector_lines(facts: KernelFacts) -> Iterator[Line]:
         yield Line(f"not known: `{found.type}` is as wide as its template arguments say")
     elif found is not None:
         yield Line(f"{found.width} B ({found.type})")
+
+
+def _has_open_width(verdict: Verdict) -> bool:
+    """Whether the type that an access moves is a struct of a size that is not known: it may be a vector."""
+    width, space = verdict.access.width, verdict.access.memory.space
+    return (
+        space != "unknown"
+        and width is not None
+        and width.const is None
+        and not isinstance(verdict.access.target, TypeParameter)
+    )
 
 
 def _is_whole(function: Function) -> bool:
@@ -89,12 +103,14 @@ def _given_vector(facts: KernelFacts) -> tuple[int, str, int] | None:
 
 def barrier_lines(facts: KernelFacts) -> Iterator[Line]:
     found = facts.behaviour.of(Kind.BARRIER)
-    for name, operations in _by_name([o for o in found if o.direct]).items():
-        places = _first([_where(operation) for operation in operations], MAX_LINES)
+    for name, operations in by_name([o for o in found if o.direct]).items():
+        places = first_of([_where(operation) for operation in operations], MAX_LINES)
         yield Line(f"{len(operations)} × `{name}` ({places})", operations[0].location)
-    for name, operations in _by_name([o for o in found if not o.direct]).items():
+    for name, operations in by_name([o for o in found if not o.direct]).items():
         helpers = sorted({f"`{operation.function.name}`" for operation in operations})
-        yield Line(f"`{name}` in {_first(helpers, MAX_PLACES)}{_only(operations)}", operations[0].location)
+        count = len({operation.location for operation in operations})
+        told = f"`{name}` ×{count} in {first_of(helpers, MAX_PLACES)}{_only(operations)}"
+        yield Line(told, operations[0].location)
     yield from _without_some(facts, [o for o in found if o.direct and o.effect.text in OF_BLOCK])
     warp = facts.behaviour.of(Kind.WARP_BARRIER)
     if not found and warp:
@@ -109,8 +125,8 @@ def _without_some(facts: KernelFacts, barriers: list[Operation]) -> Iterator[Lin
     first = min((place.line for place in left), default=0)
     behind = [operation.location.line for operation in barriers if left and operation.location.line > first]
     if behind:
-        lines = _first([f"L{line}" for line in dict.fromkeys(behind)], MAX_PLACES)
-        returns = _first([f"L{place.line}" for place in left], MAX_PLACES)
+        lines = first_of([f"L{line}" for line in dict.fromkeys(behind)], MAX_PLACES)
+        returns = first_of([f"L{place.line}" for place in left], MAX_PLACES)
         yield Line(f"at {lines} without the threads that return at {returns}", left[0])
 
 
@@ -125,23 +141,16 @@ def _where(operation: Operation) -> str:
     return f"L{operation.location.line}{loop}{branch}"
 
 
-def _by_name(operations: list[Operation]) -> dict[str, list[Operation]]:
-    named: dict[str, list[Operation]] = {}
-    for operation in operations:
-        named.setdefault(operation.effect.text, []).append(operation)
-    return named
-
-
 def counted_lines(facts: KernelFacts, kind: Kind) -> Iterator[Line]:
-    return _counted(facts, _by_name(facts.behaviour.of(kind)))
+    return _counted(facts, by_name(facts.behaviour.of(kind)))
 
 
 def _counted(facts: KernelFacts, by_name: dict[str, list[Operation]]) -> Iterator[Line]:
     for name, operations in list(by_name.items())[:MAX_LINES]:
         helpers = sorted({f"`{o.function.name}`" for o in operations if not o.direct})
-        inside = f" in {_first(helpers, MAX_HELPERS)}" if helpers else ""
+        inside = f" in {first_of(helpers, MAX_HELPERS)}" if helpers else ""
         count = len({operation.location for operation in operations})  # once for all instances of a function
-        told = f"`{name}` ×{count} ({_places(facts, operations)}){inside}{_only(operations)}"
+        told = f"`{name}` ×{count} ({places_of(facts, operations)}){inside}{_only(operations)}"
         yield Line(told, operations[0].location)
 
 
@@ -153,27 +162,13 @@ def tensor_lines(facts: KernelFacts) -> Iterator[Line]:
         yield Line(f"operands by {line.text}", line.location)
 
 
-def _places(facts: KernelFacts, operations: list[Operation]) -> str:
-    """Where operations stand; of other files with their names."""
-    told: dict[str, None] = {}
-    for operation in operations:
-        path = operation.location.path
-        told[f"L{operation.location.line}" + ("" if path == facts.path else f" `{path.name}`")] = None
-    return _first(list(told), MAX_PLACES)
-
-
-def _first(texts: Sequence[str], most: int) -> str:
-    """The first of several texts, and that there are others."""
-    return ", ".join((*texts[:most], *(("…",) if len(texts) > most else ())))
-
-
 def async_lines(facts: KernelFacts) -> Iterator[Line]:
     """Copies in the background; those that signal their end at barriers in shared memory say so."""
     signals = _signals(facts)
-    by_name = _by_name(facts.behaviour.of(Kind.ASYNC))
-    if any(name.startswith("cp.async") for name in by_name if name != GROUP_OF_COPIES.text):
-        by_name.pop(GROUP_OF_COPIES.text, None)
-    for line in _counted(facts, by_name):
+    named = by_name(facts.behaviour.of(Kind.ASYNC))
+    if any(name.startswith("cp.async") for name in named if name != GROUP_OF_COPIES.text):
+        named.pop(GROUP_OF_COPIES.text, None)
+    for line in _counted(facts, named):
         yield Line(f"{line.text} + mbarrier{signals}", line.location) if signals and "TMA" in line.text else line
     waits = [render(count, facts.order) for count in groups_in_flight(facts.behaviour.reached)]
     if waits:
@@ -186,30 +181,6 @@ def _signals(facts: KernelFacts) -> str:
     if arrays:
         return ": " + ", ".join(f"`{array.name}` {array.declared}" for array in arrays)
     return " " if any("mbarrier." in text for text in functions_text(facts.behaviour.reached)) else ""
-
-
-def atomic_lines(facts: KernelFacts, warp: KernelWarp) -> Iterator[Line]:
-    shared = {array.name for array in (*facts.shared.static, *facts.shared.dynamic)}
-    followed = [verdict for verdict in warp.verdicts if verdict.access.kind == "atomic"]
-    for name, operations in list(_by_name(facts.behaviour.of(Kind.ATOMIC)).items())[:MAX_LINES]:
-        spaces = {space for operation in operations for space in _spaces(operation, shared, warp, followed)}
-        places = _places(facts, operations)
-        yield Line(f"`{name}` {' and '.join(sorted(spaces))} ×{len(operations)} ({places})", operations[0].location)
-
-
-def _spaces(operation: Operation, shared: set[str], warp: KernelWarp, followed: Sequence[Verdict]) -> set[str]:
-    """The memories that an atomic operation changes, as followed; by the name of its target where it was not."""
-    found = {
-        verdict.access.memory.space
-        for verdict in followed
-        if (verdict.access.through == operation.function.name)
-        or (operation.direct and not verdict.access.through and warp.line(verdict) == operation.location.line)
-    }
-    if found and found <= {"shared", "global"}:
-        return {str(space) for space in found}
-    target = operation.arguments[0].lstrip("&(* ") if operation.arguments else ""
-    name = target.split("[")[0].split(".")[0].split("-")[0].strip()
-    return {"shared" if name in shared else "global"}
 
 
 def loop_lines(facts: KernelFacts, warp: KernelWarp) -> Iterator[Line]:
@@ -227,7 +198,7 @@ def specialisation_lines(facts: KernelFacts) -> Iterator[Line]:
         who = f"`{role.condition}`" if role.condition else "otherwise"
         work = ", ".join(_APART[kind] for kind in role.kinds if kind in _APART)
         yield Line(f"{who} (L{role.location.line}): {work or 'a number of registers of its own'}", role.location)
-    found = _by_name(facts.behaviour.of(Kind.REGISTERS))
+    found = by_name(facts.behaviour.of(Kind.REGISTERS))
     if found:
         first = next(iter(found.values()))[0]
         yield Line(f"by warpgroup: {', '.join(f'`{name}`' for name in found)} (L{first.location.line})", first.location)

@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from kernelscope.explain.cuda_accesses import access_lines
+from kernelscope.explain.cuda_atomic_rows import atomic_lines
 from kernelscope.explain.cuda_behaviour_rows import (
     async_lines,
-    atomic_lines,
     barrier_lines,
     counted_lines,
     loop_lines,

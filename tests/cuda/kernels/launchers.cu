@@ -31,3 +31,12 @@ void run_passes(float *x, int n, bool first) {
   auto other = [x, n](auto given) -> void { hand_on(given, n, x, n); };
   other(passes<3, true>);
 }
+
+// A kernel that one of three conditions chooses, of which the first ones compare.
+template <int GROUP, bool CUT> __global__ void compacted(const float *x, int *y) { y[threadIdx.x] = x[threadIdx.x] > GROUP; }
+void run_compacted(const float *x, int *y, int columns, int n) {
+  const auto kernel = columns == 1 ? compacted<1, false> :
+                      n % 8 != 0   ? compacted<8, true>
+                                   : compacted<8, false>;
+  hand_on(kernel, (n + columns - 1) / columns, x, y);
+}

@@ -9,6 +9,7 @@ import re
 from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 from kernelscope.syntax.cuda.expressions import template_end
 
@@ -17,7 +18,8 @@ MAX_VARIABLE = 200
 _SET = rb"%b(?<![\w.]%b)\s*=(?!=)[^;{}=]*;"
 """Begins with the name, which is then searched for as a text."""
 _VARIABLE = re.compile(rb"(?<![\w.])(\w+)\s*\Z")
-_VALUE = re.compile(rb"([^;{}=]*);")
+_VALUE = re.compile(rb"((?>[^;{}=!<>]+|[=!<>]=|[!<>])*+);")
+_COMPARES = re.compile(rb"[=!<>]=")
 _NAME = re.compile(rb"(?:\A|[?(:]|&)\s*\(*\s*&?\s*(?:[A-Za-z_]\w*\s*::\s*)*([A-Za-z_]\w*)\s*(?=[<)?:;]|\Z)")
 _ENDS = re.compile(rb"\s*\)*\s*(?:\Z|:(?!:))")
 
@@ -48,11 +50,17 @@ class Choices:
         seen = -1
         place = self._plain.find(name)
         while place >= 0:
-            begin = max(self._plain.rfind(char, max(0, place - MAX_VALUE), place) for char in (b";", b"{", b"}", b"="))
+            start = max(0, place - MAX_VALUE)
+            begin = max(self._uncompared.rfind(char, start, place) for char in (b";", b"{", b"}", b"="))
             if begin > seen and self._plain[begin : begin + 1] == b"=":
                 seen = begin
                 yield from self._of_statement(name, begin)
             place = self._plain.find(name, place + 1)
+
+    @cached_property
+    def _uncompared(self) -> bytes:
+        """The text without signs that compare: an equals sign gives a value."""
+        return _COMPARES.sub(b"  ", self._plain)
 
     def _of_statement(self, name: bytes, equals: int) -> Iterator[Choice]:
         variable = _VARIABLE.search(self._plain, max(0, equals - MAX_VARIABLE), equals)

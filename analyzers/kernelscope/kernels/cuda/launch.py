@@ -24,6 +24,7 @@ from kernelscope.syntax.cuda.nodes import one_line
 
 MAX_CONFIGURATION = 4_000
 MAX_WAYS = 16
+MAX_ALIASES = 3
 MAX_CALLS = 256
 """Ways in which a host function is called that are compared."""
 SOURCES = (".cu", ".cpp", ".cc", ".cxx", ".hip")
@@ -196,11 +197,22 @@ class Launch:
                 if numbers and value is not None and value.const is None:
                     value = there.value(text, self.offset)  # with the numbers that choose, as `D < 128 ? 8 : 2` does
                 known = str(value.const) if value is not None and value.const is not None else text
+                known = known if parameter.type else self._type_meant(known)
                 bound[parameter.name] = given.get(known, known)
             bound = {p.name: bound[p.name] for p in kernel.templates if p.name in bound}
             if bound not in found:
                 found.append(bound)
         return tuple(found)
+
+    def _type_meant(self, text: str) -> str:
+        """The type that a name stands for which the block around the launch gives it, as switches over types do."""
+        for _ in range(MAX_ALIASES):
+            named = self.unit.declarations.aliases.get(text, ())
+            around = [a for a in named if a.space is None and a.scope[0] <= self.offset < a.scope[1]]
+            if not around:
+                break
+            text = max(around, key=lambda alias: alias.node.start_byte).aliased
+        return text
 
     def argument_numbers(self, kernel: Function) -> dict[str, int]:
         """The kernel's parameters that the launch passes a number."""

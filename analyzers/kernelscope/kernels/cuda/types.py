@@ -86,6 +86,11 @@ def is_accessor(type_text: str) -> bool:
 _INTEGER_SIGNS = re.compile(r"\b(?:unsigned|u\w+|size_t)\b")
 
 
+def is_unsigned(integer: str) -> bool:
+    """Whether an integer type, by its name, has no sign."""
+    return _INTEGER_SIGNS.search(integer) is not None
+
+
 def pointed_at(type_text: str) -> str | None:
     """What a pointer to numbers points at, one word for all names of a number; None for every other type."""
     text = bare(type_text)
@@ -97,7 +102,7 @@ def pointed_at(type_text: str) -> str | None:
         brain = plain.startswith(("bf", "bfloat"))
         return plain if FLOATS[tail] != 2 else "bfloat16" if brain else "half"
     if tail in INTEGERS:
-        sign = "unsigned" if _INTEGER_SIGNS.search(tail) else tail if tail in ("bool", "byte", "char") else "signed"
+        sign = "unsigned" if is_unsigned(tail) else tail if tail in ("bool", "byte", "char") else "signed"
         return f"{sign} {INTEGERS[tail]}"
     return None
 

@@ -162,7 +162,7 @@ def unfollowed(m: Machine, name: str, values: Sequence[Value]) -> Value:
                 m.overwrite(value)
             elif not m.quiet:
                 m.unfollowed.setdefault(name)
-        elif isinstance(value, Open) and value.given:
+        elif isinstance(value, Open | Record) and value.given:
             m.unseen(f"{name}({value.name})")
     return Data(f"`{name}()` is not followed" if _varying(m, values) or not values else "")
 

@@ -146,6 +146,11 @@ class KernelWarp:
         return any(way.setting != self.setting for way in self._ways)
 
     @property
+    def types_differ_by_launch(self) -> bool:
+        """Whether other launches have other types."""
+        return any(way.setting.types != self.setting.types for way in self._ways)
+
+    @property
     def sizes_differ_by_launch(self) -> bool:
         """Whether other launches have other blocks or numbers, which may change how neighbours lie to each other."""
         own = (self.setting.block, self.setting.numbers)
