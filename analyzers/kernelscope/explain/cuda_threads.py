@@ -21,6 +21,7 @@ MAX_VARIABLES = 8
 MAX_FORMULA = 120
 _COMPARES = re.compile(r" (?:==|<) ")
 """Choices and truths make formulas that nobody reads."""
+_STEPS = re.compile(rb"\s*(?:\+\+|--|(?:[-+*/%&|^]|<<|>>)=)")
 _UNNAMED = frozenset(("choice", "result", "rounds", "condition"))
 """What following a kernel calls values that the code has no name for."""
 BUILTIN = ("blockIdx.x", "blockIdx.y", "blockIdx.z", "threadIdx.x", "threadIdx.y", "threadIdx.z")
@@ -52,7 +53,9 @@ def index_formulas(warp: KernelWarp) -> list[str]:
     single = _single_axes(warp.facts)
     unnamed = _UNNAMED.difference(name for name, _, _ in variables)
     counters = counter_names(warp)
-    for name, _, d in variables:
+    for name, span, d in variables:
+        if _is_of_the_next_round(warp, span, d):
+            continue
         d = d.subs(counters) if d.name is None else d
         if any(inner.rstrip("′") in unnamed for inner in d.names()):
             continue
@@ -62,6 +65,14 @@ def index_formulas(warp: KernelWarp) -> list[str]:
         if name not in told and len(text) <= MAX_FORMULA and not d.name and not _COMPARES.search(text):
             told[name] = f"`{name} = {text}`"
     return list(told.values())[:MAX_VARIABLES]
+
+
+def _is_of_the_next_round(warp: KernelWarp, span: Span, d: Dim) -> bool:
+    """Whether a variable is given what the next round of a loop has: `i += blockDim.x;` where a round has used it."""
+    known = warp.run.symbols.known if warp.run is not None else {}
+    if not any((symbol := known.get(name)) is not None and symbol.counter for name in d.names()):
+        return False
+    return _STEPS.match(warp.facts.unit.source.expanded, span.end) is not None
 
 
 def counter_names(warp: KernelWarp) -> dict[str, str]:
