@@ -258,6 +258,7 @@ def test_how_kernels_walk_over_their_work(analysis: Analysis) -> None:
         "warps_take_rows": "not known: each round goes on by `kBlocks*kWarps`, a grid apart if all blocks take so "
         "many (L165)",
         "tiles_from_the_diagonal": "one tile per block",
+        "summed_in_steps": "one tile per block",
     }
 
 

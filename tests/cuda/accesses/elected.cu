@@ -42,3 +42,18 @@ __global__ void other_warps(int *counters, int *flags, float *out, const float *
   __syncthreads();
   out[threadIdx.x] = cells[warp] + in[threadIdx.x];  //: in load: coalesced (stride 1, 4 bytes/lane) | out store: coalesced (stride 1, 4 bytes/lane) | cells load: conflict-free (broadcast)
 }
+
+// A triangle: where the inner loop has a round, the first two lanes are out. Bits that nobody knows pick lanes.
+//@ block 16
+__global__ void triangle(float *x, int step, int n) {
+  __shared__ float a[16 * 16];
+  int t = threadIdx.x;
+  for (int i = 0; i < 15; i++) {
+    if (t > i) {
+      for (int j = 0; j < i; j++) a[t * 16 + i] = x[j];  //: x load: broadcast (4 bytes) | a store: 7-way bank conflict
+      a[t * 16 + i] = 0;  //: a store: 8-way bank conflict
+    }
+  }
+  int other = (blockIdx.x * blockDim.x + t) ^ step;
+  if (other > blockIdx.x * blockDim.x + t) x[blockIdx.x * blockDim.x + t] = 1;  //: x store: coalesced (stride 1, 4 bytes/lane, if neighbouring lanes get there together)
+}

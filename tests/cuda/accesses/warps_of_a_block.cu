@@ -60,8 +60,8 @@ __global__ void exchanged(int *table, int n, int j) {
   unsigned int i = threadIdx.x + blockDim.x * blockIdx.x;
   unsigned int other = i ^ j;
   if (i < n && other > i) {
-    int mine = table[i];  //: table load: coalesced (stride 1, 4 bytes/lane)
-    table[i] = table[other];  //: table load: coalesced (4 bytes/lane) | table store: coalesced (stride 1, 4 bytes/lane)
+    int mine = table[i];  //: table load: coalesced (stride 1, 4 bytes/lane, if neighbouring lanes get there together)
+    table[i] = table[other];  //: table load: coalesced (4 bytes/lane, if neighbouring lanes get there together) | table store: coalesced (stride 1, 4 bytes/lane, if neighbouring lanes get there together)
     table[other * 4] = mine;  //: table store: uncoalesced (strided, 16 bytes stride, 25 % of sectors used)
   }
   s[threadIdx.x ^ j] = 1;  //: s store: conflict-free

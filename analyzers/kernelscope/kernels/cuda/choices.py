@@ -18,7 +18,7 @@ MAX_VARIABLE = 200
 _SET = rb"%b(?<![\w.]%b)\s*=(?!=)[^;{}=]*;"
 """Begins with the name, which is then searched for as a text."""
 _VARIABLE = re.compile(rb"(?<![\w.])(\w+)\s*\Z")
-_VALUE = re.compile(rb"((?>[^;{}=!<>]+|[=!<>]=|[!<>])*+);")
+_VALUE = re.compile(rb"((?>(?:[^;{}=!<>]+|[=!<>]=|[!<>])*));")
 _COMPARES = re.compile(rb"[=!<>]=")
 _NAME = re.compile(rb"(?:\A|[?(:]|&)\s*\(*\s*&?\s*(?:[A-Za-z_]\w*\s*::\s*)*([A-Za-z_]\w*)\s*(?=[<)?:;]|\Z)")
 _ENDS = re.compile(rb"\s*\)*\s*(?:\Z|:(?!:))")

@@ -14,7 +14,7 @@ from math import lcm
 from kernelscope.dims import Dim, TooLarge, dim
 from kernelscope.kernels.cuda.warp.alignment import names_of, row_starts
 from kernelscope.kernels.cuda.warp.banks import Conflict, conflict
-from kernelscope.kernels.cuda.warp.implications import implied
+from kernelscope.kernels.cuda.warp.implications import implied, pick_lanes
 from kernelscope.kernels.cuda.warp.kernel_run import Run
 from kernelscope.kernels.cuda.warp.lanes import (
     NeedsCases,
@@ -42,6 +42,7 @@ from kernelscope.kernels.cuda.warp.values import UNNAMED
 from kernelscope.kernels.cuda.warp.whole_vectors import as_moved
 
 UNREACHED = "no lane gets there"
+TOGETHER = "neighbouring lanes get there together"
 UNKNOWN_WIDTH = 1
 """What stands for the width of a type that is not known, where all lanes want the same element."""
 MAX_WIDTH = 16
@@ -193,6 +194,9 @@ class _Judge:
             for number, divisor in needs.items()
             if not any(needs.get(factor, 1) % divisor == 0 for factor in number.split("*") if factor != number)
         )
+        if isinstance(worst, Traffic) and worst.kind is Class.COALESCED:
+            together = not pick_lanes(self.reaching.known(condition) for condition in access.conditions)
+            told = told if together else (*told, TOGETHER)
         steps = self.lengths.steps(worst, width_told)
         return Verdict(access, worst, width_told, "", False, told, others, sizes, steps)
 

@@ -8,7 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 
 from kernelscope.dims import Dim, total
-from kernelscope.dims.monomial import Opaque
+from kernelscope.dims.monomial import Atom, Opaque
+from kernelscope.kernels.cuda.warp.sectors import AXES
+
+_LANES = frozenset(AXES)
 
 
 def implied(conditions: Iterable[Dim], is_same: Callable[[str], bool]) -> dict[str, int] | None:
@@ -65,6 +68,23 @@ def _solved(equation: Dim, is_same: Callable[[str], bool]) -> tuple[str, int | N
     if not name or not is_same(name):
         return None
     return name, -rest // factor if rest % factor == 0 else None
+
+
+def pick_lanes(conditions: Iterable[Dim]) -> bool:
+    """Whether bits of a number that nobody knows pick the lanes that pass: `i < (i ^ step)` lets every second one pass,
+    or whole warps."""
+    return any(map(_picks, (atom for condition in conditions for atom in condition.atoms())))
+
+
+def _picks(atom: Atom) -> bool:
+    if not isinstance(atom, Opaque):
+        return False
+    if atom.op in ("^", "&", "|"):
+        by_lane = [not _LANES.isdisjoint(argument.names()) for argument in atom.args]
+        return any(by_lane) and any(
+            argument.const is None for argument, own in zip(atom.args, by_lane, strict=True) if not own
+        )
+    return any(_picks(inner) for argument in atom.args for inner in argument.atoms())
 
 
 def refusals(condition: Dim) -> Iterator[tuple[Opaque, int]]:

@@ -118,10 +118,13 @@ class Reaching:
 
     def _mask(self, conditions: tuple[Dim, ...], shape: tuple[int, int, int], warp: int) -> Numbers | None:
         """Which lanes pass all conditions in the first or last round, whichever more do; None for all of them."""
-        first = self._mask_in(conditions, shape, warp, False)
-        if first is None or not any(map(self._last_rounds, conditions)):
+        first = self._mask_in(conditions, shape, warp, self._first_rounds(conditions))
+        lasts = [self._last_rounds(condition) for condition in conditions]
+        if first is None or not any(lasts):
             return first
-        last = self._mask_in(conditions, shape, warp, True)
+        last = self._mask_in(
+            conditions, shape, warp, {name: number for found in lasts for name, number in found.items()}
+        )
         return last if last is None or sum(map(bool, last)) > sum(map(bool, first)) else first
 
     def _last_rounds(self, condition: Dim) -> dict[str, int]:
@@ -130,13 +133,27 @@ class Reaching:
         counting = ((n, self.run.symbols.known.get(n)) for n in names) if not _AXES.isdisjoint(names) else ()
         return {n: s.values[-1] for n, s in counting if s is not None and s.counter and len(s.values) > 1}
 
+    def _first_rounds(self, conditions: tuple[Dim, ...]) -> dict[str, int]:
+        """The rounds of loops around in which an inner loop has one: `for (j = 0; j < i; ++j)` has none where `i` is 0,
+        which is what a loop begins with unless it is said here."""
+        found: dict[str, int] = {}
+        for condition in conditions:
+            names = condition.names()
+            if len(names) < 2 or not all((s := self.run.symbols.known.get(n)) is not None and s.counter for n in names):
+                continue
+            begin = condition.subs({name: found.get(name, 0) for name in names})
+            for name in names if begin.const == 0 else ():
+                if condition.subs({other: found.get(other, 0) for other in names} | {name: 1}).const not in (0, None):
+                    found[name] = 1
+                    break
+        return found
+
     def _mask_in(
-        self, conditions: tuple[Dim, ...], shape: tuple[int, int, int], warp: int, last: bool
+        self, conditions: tuple[Dim, ...], shape: tuple[int, int, int], warp: int, rounds: dict[str, int]
     ) -> Numbers | None:
-        """Which lanes pass all conditions in the first or the last round of the loops around; None for all of them."""
+        """Which lanes pass all conditions in given rounds of the loops around; None for all of them."""
         mask: Numbers | None = None
         for condition in conditions:
-            rounds = self._last_rounds(condition) if last else {}
             key = (shape, warp, condition.subs(rounds) if rounds else condition)
             if key not in self._masks:
                 self._masks[key] = self._condition(key[2], shape, warp)
