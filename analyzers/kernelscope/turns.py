@@ -18,18 +18,22 @@ class Interrupted(Exception):
 class Turn:
     """One thread's wish to work. The smaller `urgency` comes first; equal ones take turns at their steps."""
 
-    __slots__ = ("is_unwanted", "since", "turns", "urgency")
+    __slots__ = ("is_over", "is_unwanted", "since", "turns", "urgency")
 
     def __init__(self, turns: Turns, urgency: int, is_unwanted: Callable[[], bool]) -> None:
         self.turns, self.urgency = turns, urgency
         self.is_unwanted = is_unwanted
         """Whether to end the work with `Interrupted` at its next step."""
+        self.is_over = False
+        """Whether nobody waits for it any more; what it has begun may be of use."""
         self.since = 0.0
         """When it last began to work."""
 
 
 SLICE_SECONDS = 0.02
 """So long one works before another that is as urgent goes on: to change at every step takes as long as the steps."""
+LOOK_SECONDS = 0.5
+"""So often who waits for another looks whether that is still wanted."""
 LEFT_SECONDS = 0.5
 """So long work beside the turns waits at a time, however long an answer takes."""
 
@@ -53,14 +57,14 @@ class Turns:
         self.waiting: list[Turn] = []
 
     @contextmanager
-    def turn(self, urgency: int, is_unwanted: Callable[[], bool] = lambda: False) -> Generator[None]:
+    def turn(self, urgency: int, is_unwanted: Callable[[], bool] = lambda: False) -> Generator[Turn]:
         """Inside, this thread works, or waits in `give_way`."""
         own = Turn(self, urgency, is_unwanted)
         with self._change:
             self._wait(own)
         _own.turn = own
         try:
-            yield
+            yield own
         finally:
             _own.turn = None
             with self._change:
@@ -135,7 +139,9 @@ class Guard:
             if own is not None and (holder := self._holder) is not None:
                 holder.urgency = min(holder.urgency, own.urgency)
             with away():
-                self._lock.acquire()
+                while not self._lock.acquire(timeout=LOOK_SECONDS):
+                    if own is not None and (own.is_over or own.is_unwanted()):
+                        raise Interrupted
         self._holder = own
         self._urgency = own.urgency if own is not None else 0
 

@@ -53,6 +53,8 @@ class Inbox:
         """Messages that are being handled, but for what is patient."""
         self._is_alone = False
         """Whether what is in hand must be done before anything else is."""
+        self._left: set[int] = set()
+        """Messages in hand for which nothing waits any more, as the objects that they are."""
         self.takers = 0
         """Threads that wait for a message."""
         self._last = time.monotonic()
@@ -115,12 +117,24 @@ class Inbox:
     def handled(self, message: object) -> None:
         """What `next` gave is done with."""
         with self._change:
-            if not is_patient(message):
-                self._in_hand -= 1
-                self._is_alone = False
+            if id(message) in self._left:
+                self._left.discard(id(message))
+            elif not is_patient(message):
+                self._put_down()
             self._last = time.monotonic()
-            if self._messages:
-                self._change.notify_all()
+
+    def leave(self, message: object) -> None:
+        """What is in hand takes long: from now on nothing waits for it."""
+        with self._change:
+            if id(message) not in self._left:
+                self._left.add(id(message))
+                self._put_down()
+
+    def _put_down(self) -> None:
+        self._in_hand -= 1
+        self._is_alone = False
+        if self._messages:
+            self._change.notify_all()
 
     def wait_for_quiet(self, seconds: float) -> None:
         """Waits until nothing was asked for so long, and all is answered but for what is patient.

@@ -85,11 +85,14 @@ class KeptHovers:
 
     def ask(self, analysis: Analysis, document: OpenDocument, offset: int) -> Hover | None:
         """What the analysis says; kept if it will say the same again."""
+        basis = analysis.basis_of_hovers()
         with analysis.files.noting() as read:
             found = analysis.hover(document.path, offset)
             for path in {link.location.path for link in found.links if link.location} if found is not None else ():
                 analysis.files.version(str(path))  # it names a line there
         state, name = analysis.state_of_hovers(document.path), name_at(document, offset)
+        if basis != analysis.basis_of_hovers():
+            return found  # something was edited meanwhile
         if state is None or name is None or (found is not None and (found.span.start, found.span.end) != name):
             return found
         known = self._files.pop(document.path, None)

@@ -63,6 +63,8 @@ class Protocol:
     postpone: Callable[[Callable[[], None]], None]
     """Runs work that takes no turn."""
     is_cancelled: Callable[[int | str], bool]
+    claim: Callable[[object], bool]
+    """Whether a request is still to be answered; asked once by whoever is about to."""
     initialized = False
 
     def __init__(self) -> None:
@@ -96,14 +98,16 @@ class Protocol:
         self.notify("window/logMessage", {"type": level, "message": text})
 
     def send_result(self, number: object, result: object) -> None:
-        self.output.send({"jsonrpc": "2.0", "id": number, "result": result})
+        if self.claim(number):
+            self.output.send({"jsonrpc": "2.0", "id": number, "result": result})
 
     def send_now(self, number: object, result: str) -> bool:
         """The same for a result that is JSON already; False where it would have to wait."""
         return self.output.send_now(f'{{"jsonrpc":"2.0","id":{json.dumps(number)},"result":{result}}}')
 
     def refuse(self, number: object, code: int, text: str) -> None:
-        self.output.send({"jsonrpc": "2.0", "id": number, "error": {"code": code, "message": text}})
+        if self.claim(number):
+            self.output.send({"jsonrpc": "2.0", "id": number, "error": {"code": code, "message": text}})
 
     def takes(self, message: Json) -> bool:
         """Whether a message is a request that may be answered now."""

@@ -21,15 +21,18 @@ from kernelscope.turns import Interrupted, Turns
 
 from kernelscope_server.cycles import Growth, take_back
 from kernelscope_server.inbox import IN_PAUSES, PATIENT_URGENCY, Inbox, is_patient, urgency
+from kernelscope_server.late import InHand, Late
 from kernelscope_server.memory import give_back, use_one_heap
 from kernelscope_server.protocol import ERROR, INFORMATION, Handler, NotYet, Protocol, Reply
-from kernelscope_server.wire import REQUEST_CANCELLED, End, Json, Writer, is_table, read_message
+from kernelscope_server.wire import CONTENT_MODIFIED, REQUEST_CANCELLED, End, Json, Writer, is_table, read_message
 
 FREE_SECONDS = 0.01
 IDLE_SECONDS = 0.25
 LULL_SECONDS, MOST_LULLS = 0.005, 6
 MAX_ANALYSING = 8
 """Threads that may be in the middle of a request each."""
+MAX_LATE = 24
+"""So many more for those that are late."""
 MAX_STARTS = 3
 """So often a document is begun whose text changes while it is made."""
 STACK_BYTES = 16 << 20
@@ -64,6 +67,9 @@ class Server:
         self._held: dict[Hashable, tuple[object, threading.Timer, NotYet]] = {}
         """Requests by their numbers that wait for the index, and take no thread and no turn meanwhile."""
         self._was_held: set[Hashable] = set()
+        self.late = Late(self.protocol, self._inbox, self._begin_another)
+        self._begun = 0
+        """Threads that were begun because others were late."""
         self.at_once: dict[str, Callable[[Json], str | None]] = {}
         """By method: answers as JSON that need no thread of those that take turns; None where there is none."""
         self._texts = 0
@@ -81,6 +87,7 @@ class Server:
         """The same when nothing has been asked for a moment."""
         self.protocol.output = Writer(stdout)
         self.protocol.is_cancelled = self._inbox.is_cancelled
+        self.protocol.claim = self.late.claim
         self.protocol.postpone = self._postponed.put
 
     # -- what features use -------------------------------------------------------------------------------
@@ -134,6 +141,7 @@ class Server:
         threads = {
             "reader": self._read,
             "pauses": self._use_pauses,
+            "late": self.late.watch,
             "beside": partial(self._work_off, self._postponed),
             "ahead": partial(self._work_off, self._ahead),  # waits for its turn, as what is postponed must not
         }
@@ -146,6 +154,11 @@ class Server:
 
     def _begin_analysing(self, more: int) -> None:
         threading.Thread(target=self._analyse, args=(more - 1,), name=f"analysis-{more}", daemon=True).start()
+
+    def _begin_another(self) -> None:
+        if self._begun < MAX_LATE and not self._inbox.takers:
+            self._begun += 1
+            self._begin_analysing(1)
 
     def _analyse(self, more: int) -> None:
         """Handle messages; when this thread may be busy with one, and no other waits for the next, begin another."""
@@ -166,12 +179,16 @@ class Server:
     def _handle(self, message: object) -> None:
         if is_table(message) and message.get("method") in TEXT_CHANGES:
             self._texts += 1
+            self.late.edited(message)
         number = message.get("id") if is_table(message) else None
         is_again = isinstance(number, int | str) and number in self._was_held
-        for left in reversed(range(MAX_STARTS)):
-            if self._attempt(message, left == 0):
-                break
-            self._inbox.stays_quiet(IDLE_SECONDS)
+        if (one := self.late.taken(message)) is not None:
+            self._attempt_in_time(one)
+        else:
+            for left in reversed(range(MAX_STARTS)):
+                if self._attempt(message, left == 0):
+                    break
+                self._inbox.stays_quiet(IDLE_SECONDS)
         if isinstance(number, int | str) and number not in self._held and is_again == (number in self._was_held):
             self._inbox.done(number)  # it was not put back meanwhile
             self._was_held.discard(number)
@@ -193,6 +210,18 @@ class Server:
             except NotYet as early:
                 self._hold(message, early)
         return True
+
+    def _attempt_in_time(self, one: InHand) -> None:
+        """Handle a request that may be late: it is not begun anew, for its client asks again after an edit."""
+        with self.turns.turn(urgency(one.message), lambda: self.late.is_outdated(one)) as one.turn:
+            try:
+                if not one.is_answered:
+                    self.protocol.handle(one.message)
+            except Interrupted:
+                self.protocol.refuse(one.number, CONTENT_MODIFIED, "the text was edited meanwhile")
+            except NotYet as early:
+                self.protocol.send_result(one.number, early.answer)
+        self.late.done(one)
 
     def _hold(self, message: object, early: NotYet) -> None:
         """Once for each request; one that was cancelled meanwhile is told so when it is handled again."""

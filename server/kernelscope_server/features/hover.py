@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from kernelscope.results import Hover, Link
 
 
+TAKES_LONG = "its file is still being interpreted: ask again in a moment"
+
+
 class _Written:
     """How many answers had been kept when they were written, and in the last pause."""
 
@@ -61,6 +64,18 @@ def register(session: Session) -> None:
             return told
         return kept.get(session.analysis, document, offset, session.encoding)
 
+    def meanwhile(params: Json) -> Json | None:
+        """That it takes long."""
+        document = session.documents.get(key_of(document_uri(params)))
+        name = name_at(document, document.offset(params.get("position"), session.encoding)) if document else None
+        if document is None or name is None:
+            return None
+        word = document.text.data[name.start - document.first : name.end - document.first].decode("utf-8", "replace")
+        language = "python" if document.path.suffix.startswith(".py") else "cuda-cpp"
+        told = f"```{language}\n{word}\n```\n\n{TAKES_LONG}"
+        place = document.range(name.start, name.end, session.encoding)
+        return {"contents": {"kind": "markdown", "value": told}, "range": place}
+
     def ahead(path: Path, offset: int) -> None:
         document = session.at(path, offset)
         if document is None or last(document, offset) is not None:
@@ -84,6 +99,7 @@ def register(session: Session) -> None:
     session.server.on_idle.append(keep_if_settled)
     session.keep_hovers = keep
     session.server.at_once["textDocument/hover"] = at_once
+    session.server.late.meanwhile["textDocument/hover"] = meanwhile
     session.hover_ahead = ahead
 
 
