@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from kernelscope.workspace.definitions import names_of
-from kernelscope.workspace.facts import TOP, DefKind, FileFacts, columns, decode_facts, encode, rows
+from kernelscope.workspace.facts import TOP, DefKind, FileFacts, called_names, columns, decode_facts, encode, rows
 from kernelscope.workspace.scan import facts_of, names_of_facts, priority
 
 PYTHON = """
@@ -172,6 +172,20 @@ def test_cuda_launches_references_and_registrations() -> None:
         ("export", "", "run", "ns::norm", ""),
     ]
     assert facts.registrations[0].schema == "norm(Tensor! x, int n) -> ()"
+
+
+def test_kernels_of_other_files_that_a_call_is_given_are_mentioned() -> None:
+    source = b"""
+    void run(float* x, Cast<int> y) {
+        launch_linear(ns::scaled_kernel<float, sizeof(Wide<int>)>, 0, stream, (Narrow<char>)x);
+        launch_linear(0, &shifted_kernel<4>);
+        if (less(a < b, c > d)) x = 0;
+    }
+    """
+    facts = facts_of("k.cu", source)
+    assert {"ns::scaled_kernel", "shifted_kernel"} <= {r.name for r in facts.references}
+    assert not {"a", "Wide", "Narrow"} & {r.name for r in facts.references}
+    assert {b"scaled_kernel", b"shifted_kernel"} <= set(called_names(facts).split(b"\n"))
 
 
 def test_cuda_in_python_strings_keeps_its_place() -> None:

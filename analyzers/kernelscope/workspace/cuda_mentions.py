@@ -31,6 +31,9 @@ _MEMBER = re.compile(
     rb"((?>(?:\w++::)*)[A-Za-z_]\w*+)\s*+(?=[<;(])"
 )
 _RETURNED = re.compile(rb"\breturn\s++((?>(?:\w++::)*)[A-Za-z_]\w*+)\s*+<[^;{}()]{1,300}>\s*+;")
+_INSTANCE = re.compile(rb"(?:\b(\w++)\s*+\(|,)\s*+&?\s*+((?>(?:\w++::)*)[A-Za-z_]\w*+)\s*+<(?![<=])")
+_ENDS_ARGUMENT = re.compile(rb"\s*+[,)]")
+_OF_TYPES = (b"sizeof", b"alignof", b"decltype", b"typeid")
 MAX_TEMPLATE_BYTES = 500
 _BRACKETS = re.compile(rb"((?>(?:\w++::)*)[A-Za-z_]\w*+)\s*+<(?![<=])")
 _ANGLES = re.compile(rb"<(?![<=])|(?<!-)>|[;{}]")
@@ -44,6 +47,7 @@ def add_mentions(found: Findings) -> None:
         found.refer(variable, name, place, found.owner_at(place))
     _passed(found, frozenset(place for _, _, place in held))
     _returned(found)
+    _handed_instances(found)
     _handed_functions(found)
     _handed_structs(found)
     for name, place in kernels_in_strings(found.data):
@@ -110,6 +114,22 @@ def _returned(found: Findings) -> None:
         name, scope = match[1], found.owner_at(match.start(1))
         if scope != TOP and name.rpartition(b"::")[2] not in local and not name.startswith(b"std::"):
             found.refer(b"", name, match.start(1), scope)
+
+
+def _handed_instances(found: Findings) -> None:
+    """Instances of templates of other files that a call is given: `launch(norm_kernel<T>, n, stream, x)`.
+
+    What stands so is a value: behind the brackets of a type more would follow, but in a cast or a `sizeof`.
+    """
+    text = found.text
+    local = {d.name.rpartition("::")[2].encode() for d in found.defs}
+    for match in _INSTANCE.finditer(text):
+        name, start = match[2], match.start(2)
+        if name.startswith(b"std::") or name.rpartition(b"::")[2] in local or match[1] in _OF_TYPES:
+            continue
+        end = _end_of_template(text, match.end())
+        if end > match.end() and _ENDS_ARGUMENT.match(text, end) and (scope := found.owner_at(start)) != TOP:
+            found.refer(b"", name, start, scope)
 
 
 def _members(found: Findings, kernels: set[bytes]) -> dict[tuple[bytes, int], list[bytes]]:

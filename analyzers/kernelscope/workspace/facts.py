@@ -254,13 +254,14 @@ _BASE = re.compile(r"(\w+)(?=\s*[\[,)\n])")
 
 
 def called_names(facts: FileFacts) -> bytes:
-    """The last parts of all names that a file calls, launches or registers, each between newlines: for `instr`.
+    """The last parts of all names that a file calls, launches, registers or hands on, each between newlines.
 
     The base classes that it names stand among them as `(Base`.
     """
     names = {call.name for call in facts.calls}
     names.update(launch.kernel for launch in facts.launches)
     names.update(registration.target for registration in facts.registrations)
+    names.update(reference.name for reference in facts.references)
     tails = {name.rpartition(".")[2].rpartition("::")[2] for name in names}
     tails.update(registration.name for registration in facts.registrations)
     for definition in facts.defs:

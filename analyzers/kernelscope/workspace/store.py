@@ -21,7 +21,7 @@ from msgspec import Struct
 from kernelscope import __version__
 from kernelscope.workspace.digest import digest
 
-SCHEMA = 63
+SCHEMA = 64
 BUSY_SECONDS = 0.5
 PAGE_ROWS = 200
 UNUSED_SECONDS = 30 * 86_400
