@@ -1667,6 +1667,11 @@ GAPS = {
         "a.cu", "int g(int n) { return n; }\n"
         "void f(float* p, int n) {\n\n  const vec x(p + n);\n  x(n);\n\n  vec y(1.0 / n);\n  g(y(n));\n}\n",
         "`x()`: what this variable runs is not known"),
+    "nor members, variables in a row and objects of a type of the function's own": (
+        "a.cu", "int g(int n) { return n; }\nvoid f(int n) {\n  g(n);\n  struct Item {\n    int first;\n"
+        "    long total = 0;\n    Item(int a, int b)\n        : first(a), total(b) {}\n  };\n"
+        "  std::vector<long> lengths(n), widths(n);\n  std::vector<Item> items;\n  items.push_back(Item(n, n));\n}\n",
+        "no kernel: of the calls that can be followed none launches one"),
     "not what is defined outside of its class": (
         "a.cu",
         "struct Sorter {\n  static int bits(int n);\n  int run(int n);\n};\n"

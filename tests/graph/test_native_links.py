@@ -17,6 +17,31 @@ __global__ void both_kernel(float* x) {}
 """
 
 CASES = {
+    "what the runtime is asked of a kernel starts none": (
+        "m.cu::scale",
+        """
+## m.cu
+template <int W>
+__global__ void scale_kernel(float* x) {}
+__global__ void shift_kernel(float* x) {}
+int registers(int n) {
+  auto kernel = scale_kernel<1>;
+  cudaFuncAttributes attributes;
+  cudaFuncGetAttributes(&attributes, kernel);
+  cudaOccupancyMaxActiveBlocksPerMultiprocessor<int>(&n, shift_kernel, (n + 1), 0);
+  return attributes.numRegs;
+}
+void scale(float* x, int n) {
+  registers(n);
+  shift_kernel<<<n, 32>>>(x);
+}
+""",
+        """
+C++ scale()
+└─ launch of shift_kernel over n
+   └─ CUDA kernel shift_kernel
+""",
+    ),
     "a method of what a function or a static member gives": (
         "m.cu::scale",
         """

@@ -37,6 +37,11 @@ _NATIVE_NAMESPACES = re.compile(r"(?:cutlass|cub|thrust|cudnn_frontend|ck|ck_til
 _TORCH_NAMESPACES = re.compile(r"(?:at|torch)::(?:\w+::)*([a-z_]\w*)\Z")
 _TORCH_INSIDES = re.compile(r"(?:at|torch)::(?:utils|native|linalg|fft|special|sparse|nn)::")
 """Namespaces of PyTorch whose functions work on tensors, be they operators or not."""
+_DATA = re.compile(
+    r"(?:struct|class|bool|auto|void|char|short|int|long|unsigned|signed|float|double|half|size_t|u?int\d+_t)\Z"
+    r"|std::(?!function|move_only_function|reference_wrapper|bind|mem_fn)\w+\Z"
+)
+"""Types of what is never called: `int n(x)` makes one."""
 _BUILTINS = frozenset(dir(builtins))
 _BORING = re.compile(r"(?:cuda|cu|hip)[A-Z]\w*\Z|[A-Z_0-9]+\Z|.*(?:CHECK|Check|check)")
 
@@ -270,8 +275,8 @@ def _native_gaps(graph: OperatorGraph, node: Node, computes: Callable[[str], boo
             yield f"{name} lies outside of the workspace", call.line, rank, library[0] if library else ""
         elif _BORING.match(name) or name.endswith("_t"):  # a cast to a type, as C and C++ name theirs
             continue
-        elif dict(call.args).get(RECEIVER, GLOBAL) != GLOBAL:
-            if not any(edge.line == call.line for edge in graph.out_edges(node)):
+        elif (kind := dict(call.args).get(RECEIVER, GLOBAL)) != GLOBAL:
+            if not _DATA.match(kind) and not any(edge.line == call.line for edge in graph.out_edges(node)):
                 count += 1
                 yield f"`{name}()`: what this variable runs is not known", call.line, Rank.UNKNOWN, ""
         elif "::" in name:

@@ -6,6 +6,7 @@ Variables that hold them, calls and parameters that they are given to, strings w
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 
 from kernelscope.workspace.cuda_findings import Findings
 from kernelscope.workspace.cuda_headers import used_names
@@ -16,7 +17,7 @@ from kernelscope.workspace.cuda_held import (
     without_casts,
 )
 from kernelscope.workspace.cuda_tables import arrays, elements_taken, entries, launched_tables
-from kernelscope.workspace.cuda_text import MACRO_NAME, TOKEN
+from kernelscope.workspace.cuda_text import MACRO_NAME, TOKEN, closing
 from kernelscope.workspace.facts import TOP, DefKind
 
 _PASSED = re.compile(
@@ -24,6 +25,9 @@ _PASSED = re.compile(
     rb"((?>(?:\w++::)*))(?:template\s++)?([A-Za-z_]\w*+)\s*+(?=[,)<;:\[])(?!<<<|::)"
 )
 
+_ASKED = re.compile(rb"\b(?:cuda|hip)(?:FuncGetAttributes|Occupancy\w++)\s*+(?:<\w*+>\s*+)?\(")
+"""What a runtime is asked of a kernel runs none."""
+MAX_ASKED_BYTES = 1_000
 _PART = re.compile(rb"(?:\]|(?:\.|->)\s*+\w++)\s*+\Z")
 """The end of an element or a member, before the `=` that sets it."""
 _MEMBER = re.compile(
@@ -83,9 +87,10 @@ def _passed(found: Findings, held: frozenset[int]) -> None:
         d.name.rpartition("::")[2].encode() for d in found.defs if d.kind is DefKind.CUDA_FUNCTION
     } - found.variables
     imported = {name.rpartition("::")[2].encode() for name in used_names(found.text)} - {b"*"}
+    asked = [(m.end(), closing(text, m.end() - 1, MAX_ASKED_BYTES) or m.end()) for m in _ASKED.finditer(text)]
     for match in _PASSED.finditer(text):
         name, last = match[1] + match[2], match[2]
-        if match.start(1) in held:
+        if match.start(1) in held or _is_inside(match.start(1), asked):
             continue
         scope = found.owner_at(match.start(1)) if last in names else TOP
         if scope != TOP and (name, scope) not in launched:
@@ -105,6 +110,12 @@ def _passed(found: Findings, held: frozenset[int]) -> None:
             continue  # the address of a variable
         if (scope := found.owner_at(match.start(1))) != TOP:
             found.refer(b"", name, match.start(1), scope)
+
+
+def _is_inside(place: int, ordered: list[tuple[int, int]]) -> bool:
+    """Whether a place lies in one of some stretches."""
+    at = bisect_right(ordered, (place, place)) - 1
+    return at >= 0 and ordered[at][0] <= place < ordered[at][1]
 
 
 def _returned(found: Findings) -> None:
