@@ -23,7 +23,7 @@ from kernelscope.interp.values import (
     Value,
 )
 from kernelscope.syntax.python import tree as t
-from kernelscope.tensor import Unknown
+from kernelscope.tensor import Called, Unknown
 from kernelscope.workspace.modules import Definition
 
 TENSORS = ("Tensor", "FloatTensor", "LongTensor", "BoolTensor", "IntTensor", "Parameter")
@@ -42,6 +42,7 @@ SEVERAL = re.compile(
     re.IGNORECASE,
 )
 """Types of what holds, takes or gives tensors, and is none."""
+NUMBERS = ("int", "float", "bool")
 OPTIONAL = ("Optional", "Union")
 TUPLES = ("tuple", "Tuple", "typing.Tuple")
 SEQUENCES = (*TUPLES, "list", "List", "Sequence", "typing.List", "typing.Sequence", "torch.Size")
@@ -51,6 +52,17 @@ def promised(run: Interpreter, path: str, annotation: t.Expr | None) -> Instance
     """The layer that a value annotated so is: `Attention`, `"Attention"`, `Attention | None`, `Optional[Attention]`."""
     name = _class_name(annotation)
     return None if name is None else layer_of(run, run.module_name(path, name))
+
+
+def as_number(value: Value, kind: str) -> Value:
+    """What is not known but declared to be one of the `NUMBERS`: an integer goes by its name, where it has one."""
+    match kind:
+        case "bool":
+            return Flag()
+        case "int" if isinstance(value, Called) and value.size is not None:
+            return value.size
+        case _:
+            return Number(is_integer=kind == "int")
 
 
 def declared(run: Interpreter, path: str, name: str, stored: t.Assign | t.AnnAssign) -> Value:

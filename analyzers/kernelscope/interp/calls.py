@@ -26,6 +26,7 @@ from kernelscope.interp.interpreter import Interpreter
 from kernelscope.interp.limits import LOADING_STEPS, MAX_CALLS, MAX_COUNTING, MAX_HELPERS, MAX_QUIET_CALLS
 from kernelscope.interp.message_passing import exchanged
 from kernelscope.interp.named_layers import kept_shape
+from kernelscope.interp.other_layers import note_others
 from kernelscope.interp.sequences import any_of
 from kernelscope.interp.several_kinds import without_lengths
 from kernelscope.interp.shares import within_bounds, within_share, within_steps
@@ -89,6 +90,7 @@ def call_node(run: Interpreter, scope: Scope, node: t.Call) -> Value:
             run.trace.callee = node.args[0]
     try:
         result = call(run, target, args, kwargs, node.span)
+        note_others(run, scope, node, args, kwargs)
         if isinstance(target, Class) and isinstance(result, Instance) and result.is_module and not result.is_ready:
             result.usual = {*result.usual, *_handed_on(run, scope, target, node)}
         if scope.several and t.dotted(node.func) in scope.several and (run.trace is None or run.quiet):

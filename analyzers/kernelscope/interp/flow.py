@@ -12,7 +12,7 @@ from functools import partial
 
 from kernelscope.dims import Dim, Facts
 from kernelscope.interp.agreement import OF_SOME_RANK
-from kernelscope.interp.annotations import promised
+from kernelscope.interp.annotations import NUMBERS, as_number, promised
 from kernelscope.interp.called_after import called, may_count
 from kernelscope.interp.circles import apart
 from kernelscope.interp.conditions import condition, is_as_made, ranks_asked_for_besides
@@ -21,6 +21,7 @@ from kernelscope.interp.interpreter import Interpreter
 from kernelscope.interp.joins import Join
 from kernelscope.interp.loops import any_number_of_rounds, go_through, is_of_other_length
 from kernelscope.interp.operators import binary
+from kernelscope.interp.other_layers import keep_other, keep_others
 from kernelscope.interp.otherwise import leave_open, name_numbers
 from kernelscope.interp.proven_ranks import of_assertion, of_unpacking
 from kernelscope.interp.remarks import believe_comment
@@ -184,6 +185,7 @@ def _statement(run: Interpreter, scope: Scope, node: t.Stmt, returns: Returns) -
             of_targets(run, scope, target, node.value)
             if isinstance(node.value, t.IfExp):
                 value = conditional(run, scope, node.value, (t.dotted(target) or "").rpartition(".")[2])
+                keep_other(run, scope, target, node.value, value)
             else:
                 value = evaluate(run, scope, node.value)
             if isinstance(node.value, t.Name) and isinstance(target, t.Tuple):
@@ -344,7 +346,10 @@ def _in_place(current: Value, value: Value) -> Value:
 
 
 def _declared(run: Interpreter, scope: Scope, node: t.AnnAssign, value: Value) -> Value:
-    """What an attribute holds that starts as None and is declared to be a layer at times."""
+    """What an attribute holds that starts as None and is declared to be a layer at times; and what is not known and
+    declared to be a number, which changes no tensor's shape."""
+    if type(value) is Unknown and isinstance(node.annotation, t.Name) and node.annotation.id in NUMBERS:
+        return as_number(called(run, scope, node.target, value), node.annotation.id)
     if value is not None or not isinstance(node.target, t.Attribute):
         return value
     layer = promised(run, scope.path, node.annotation)
@@ -384,6 +389,7 @@ def _branch(run: Interpreter, scope: Scope, node: t.If, returns: Returns, rest: 
         test.known = is_as_made(run, scope, node.test, [*node.body], [*node.orelse])
     if test.known is not None:
         start = untaken(run, scope, node.test, not test.known, node.orelse if test.known else node.body)
+        keep_others(run, scope, node.orelse if test.known else node.body)
         before, scope.several = scope.several, scope.several | (of_several_kinds(node.test) if test.known else set())
         ended = execute(run, scope, node.body if test.known else node.orelse, returns)
         scope.several = before

@@ -19,6 +19,7 @@ from kernelscope.interp.generality import Generality
 from kernelscope.interp.gradients import ask_for_gradients, give_context
 from kernelscope.interp.interpreter import Interpreter
 from kernelscope.interp.limits import OutOfBudget
+from kernelscope.interp.other_layers import call_others
 from kernelscope.interp.prepared_objects import prepare
 from kernelscope.interp.ranks import settle_ranks
 from kernelscope.interp.receivers import alone, common_instance, learn_words, sizes_by_default
@@ -105,6 +106,7 @@ def _follow(
     if promised or seeded.guessed:
         seeded = replace(seeded, is_odd=run.refuses or is_odd_run(run, promised))
     follow_untaken(run, frame)
+    call_others(run)
     return seeded
 
 

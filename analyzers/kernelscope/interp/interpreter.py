@@ -46,6 +46,7 @@ from kernelscope.workspace.workspace import Workspace
 
 if TYPE_CHECKING:
     from kernelscope.interp.configuration import Configuration
+    from kernelscope.interp.other_layers import OtherCall
     from kernelscope.interp.registries import Registry
     from kernelscope.interp.substitutes import Substitute
     from kernelscope.interp.summaries import Summary
@@ -76,6 +77,8 @@ class Interpreter:
     """Whether a branch is followed that is not taken."""
     untaken: list[Untaken] = field(default_factory=list["Untaken"])
     """Branches of the function that is looked at that were not taken so far."""
+    other_calls: list[OtherCall] = field(default_factory=list["OtherCall"])
+    """Calls of the function that is looked at that other layers may get as well."""
     spent_aside: int = 0
     """Steps spent on them in the whole file."""
     strict: int = 0
@@ -192,6 +195,7 @@ class Interpreter:
         self.most = self.steps + steps
         self.running.clear()
         self.untaken.clear()
+        self.other_calls.clear()
         self.unlikely = {}
         self.aside = False
         self.met.clear()

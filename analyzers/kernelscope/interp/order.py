@@ -31,7 +31,7 @@ class FileOrder:
             give_way()
             self._bodies[scope.node] = _Body(scope)
         self._objects = _objects(module)
-        """The names in what is called to make each object of the file's top level."""
+        """The names in what is called to make each object of the file's top level, and behind its second names."""
         classes = [cls.node for cls in module.classes()]
         self._held = {cls: self._named_in(cls, lambda body: body.names_held) for cls in classes}
         """For each class the names of what its objects may hold or be given on."""
@@ -299,10 +299,11 @@ class _Named:
 
 
 def _objects(module: Module) -> dict[str, set[str]]:
-    """For each name that a file's top level gives to what a call makes, the names in that, through others of them."""
+    """For each name that a file's top level gives to what a call makes, or to something that has another name already,
+    as in `sparsemax = SparsemaxFunction.apply`: the names in that, through others of them."""
     found: dict[str, set[str]] = {}
     for statement in t.flat(module.body):
-        if isinstance(statement, t.Assign) and isinstance(statement.value, t.Call):
+        if isinstance(statement, t.Assign) and isinstance(statement.value, t.Call | t.Name | t.Attribute):
             named = _names(statement.value)
             named = named.union(*(found.get(name, ()) for name in named))
             for target in statement.targets:

@@ -222,6 +222,9 @@ class Instance(Struct, eq=False):
     """The torch layer that it is besides, when its class derives from one."""
     made: int = 1
     """How often it was made: layers that are made alike are one object here."""
+    others: Mapping[str, tuple[Instance, ...]] = field(default_factory=dict[str, "tuple[Instance, ...]"])
+    """By attribute, layers that its constructor puts there in place of the one that it holds, if a switch is set
+    otherwise."""
 
     @property
     def is_being_made(self) -> bool:
