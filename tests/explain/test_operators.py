@@ -259,6 +259,22 @@ def test_a_weight_that_may_not_be_there_is_counted(tmp_path: Path) -> None:
     assert operators_in(path, "Scaled").totals["Parameters"].startswith("dim*dim + 2*dim")
 
 
+def test_weights_that_are_bound_at_once_are_counted(tmp_path: Path) -> None:
+    path = tmp_path / "m.py"
+    path.write_text(
+        "import torch\n"
+        "from torch import nn\n"
+        "class Turned(nn.Module):\n"
+        "    def __init__(self, dim):\n"
+        "        super().__init__()\n"
+        "        self.real, self.imaginary = nn.Parameter(torch.ones(dim)), nn.Parameter(torch.ones(dim))\n"
+        "        self.wq, self.wk = (nn.Parameter(torch.ones(dim, dim)) for _ in range(2))\n"
+        "    def forward(self, x):\n"
+        "        return (x @ self.wq) * self.real + (x @ self.wk) * self.imaginary\n"
+    )
+    assert operators_in(path, "Turned").totals["Parameters"].startswith("2*dim + 2*dim*dim")
+
+
 EITHER = """
 from torch import nn
 

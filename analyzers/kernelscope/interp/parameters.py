@@ -126,10 +126,10 @@ class _Walk:
                 continue
             for node in t.walk(*base.node.body):
                 match node:
-                    case t.Assign(targets=targets, value=value) if any(map(_is_parameter, _ways(value))):
-                        found |= {target.attr for target in targets if isinstance(target, t.Attribute)}
-                    case t.AnnAssign(target=t.Attribute(attr=name), value=value) if value is not None:
-                        found |= {name} if any(map(_is_parameter, _ways(value))) else set()
+                    case t.Assign(targets=targets, value=value):
+                        found |= {name for target in targets for name in _bound(target, value)}
+                    case t.AnnAssign(target=target, value=value) if value is not None:
+                        found |= set(_bound(target, value))
                     case t.Call(
                         func=t.Attribute(attr="register_parameter"), args=[t.Constant(value=str() as name), *_]
                     ):
@@ -137,6 +137,21 @@ class _Walk:
                     case _:
                         pass
         return found
+
+
+def _bound(target: t.Expr, value: t.Expr) -> Iterator[str]:
+    """The attributes that an assignment binds to parameters, one or several at once."""
+    match target, value:
+        case t.Tuple(elts=targets), t.Tuple(elts=values) if len(targets) == len(values):
+            for one, its in zip(targets, values, strict=True):
+                yield from _bound(one, its)
+        case t.Tuple(elts=targets), t.GeneratorExp(elt=each) | t.ListComp(elt=each):
+            for one in targets:
+                yield from _bound(one, each)
+        case t.Attribute(attr=name), _ if any(map(_is_parameter, _ways(value))):
+            yield name
+        case _:
+            pass
 
 
 def _ways(value: t.Expr) -> Iterator[t.Expr]:

@@ -17,6 +17,7 @@ from kernelscope.patterns.flow import Node, Use, dependencies, words
 from kernelscope.patterns.masks import CAUSAL, WINDOW, mask_traits
 from kernelscope.patterns.paths import ACTIVATIONS, LINEARS, MATRIX_PRODUCTS, back, forward, given
 from kernelscope.patterns.pattern import Clue, Pattern
+from kernelscope.tensor import Tensor
 
 FUSED = words(
     "scaled_dot_product_attention flash_attn_func flash_attn_varlen_func flash_attn_qkvpacked_func "
@@ -113,17 +114,34 @@ def _written_out(leaf: Node, inside: set[Node]) -> tuple[list[Clue], list[str]] 
     outs = [n for n in forward(leaf, lambda n: n.operator in BETWEEN) if n.operator in MATRIX_PRODUCTS]
     scores = [n for n in scores if n in inside and len(n.uses) >= 2]
     outs = [n for n in outs if n in inside and len(n.uses) >= 2]
-    if not scores or not outs:
+    if not scores or not outs or _is_projection(scores[0]):
         return None
     clues = [
         Clue(scores[0], "scores of all pairs"),
-        Clue(leaf, "softmax over the whole row"),
+        Clue(leaf, "softmax over the whole row" if _is_over_last_axis(leaf) else "softmax"),
         Clue(outs[0], "times the values"),
     ]
     masks = [n for n in before if n not in scores and not n.is_source]
     heads = (*_heads(scores[0]), *_heads(outs[0]), *_latent([*scores[0].uses[:2], outs[0].uses[1]]))
     traits = ["materialised", *heads, *_normed(scores[0]), *mask_traits(masks)]
     return clues, traits
+
+
+def _is_projection(product: Node) -> bool:
+    """Whether a product is with weights: these are no keys of positions, though a softmax may run over either axis, as
+    in attention of linear cost and where words that are foretold are embedded."""
+    return bool(product.uses[1].nodes) and all(n.is_learned for n in back(product.uses[1].nodes))
+
+
+def _is_over_last_axis(softmax: Node) -> bool:
+    """Whether an operator runs over the last axis, as far as the code tells."""
+    step, value = softmax.step, next((use.value for use in softmax.uses), None)
+    held = step.target.settings if isinstance(step.target, Module) else {}
+    told = next((of[name] for of in (step.kwargs, held) for name in ("dim", "axis") if name in of), None)
+    told = as_size(step.args[1] if told is None and len(step.args) > 1 else told)
+    number = told.const if isinstance(told, Dim) else told
+    rank = value.shape.rank if isinstance(value, Tensor) else None
+    return not isinstance(number, int) or number == -1 or (rank is not None and number == rank - 1)
 
 
 def _is_mask(use: Use, position: int) -> bool:

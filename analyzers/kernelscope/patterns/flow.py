@@ -81,6 +81,8 @@ class Node:
     """How many rounds of a loop, or parts of a sequence, it stands for beside a loop's own count."""
     is_apart: bool = False
     """Of a loop: whether its rounds do different things, each of which is inside as often as it is done."""
+    is_learned: bool = False
+    """Of a weight: whether it is a parameter, and no table that an object keeps."""
 
     @property
     def operator(self) -> str:
@@ -181,6 +183,7 @@ class Flow:
         self.nodes: list[Node] = []
         self._of: dict[Step, Node] = {}
         self._keys: dict[tuple[object, ...], Node] = {}
+        self._learned = {id(parameter.tensor) for parameter in trace.parameters}
         self.root = self._node(trace.root, None, ())
         self._children(trace.root.body, self.root)
         for node in list(self.nodes):
@@ -194,7 +197,8 @@ class Flow:
     # -- building ----------------------------------------------------------------------------------------
 
     def _node(self, step: Step, parent: Node | None, key: tuple[object, ...]) -> Node:
-        node = Node(step, parent, len(self.nodes), steps=[step])
+        is_learned = step.kind == "weight" and id(step.result) in self._learned
+        node = Node(step, parent, len(self.nodes), steps=[step], is_learned=is_learned)
         self.nodes.append(node)
         self._of[step] = node
         if key:

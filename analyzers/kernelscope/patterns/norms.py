@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from kernelscope.patterns.flow import Node, Use, words
-from kernelscope.patterns.paths import ELEMENTWISE, back, forward, given, number, result
+from kernelscope.patterns.paths import ELEMENTWISE, back, forward, given, result
 from kernelscope.patterns.pattern import Clue, Pattern
+from kernelscope.patterns.spreads import is_of_rows, spread
 from kernelscope.tensor import Tensor
 
 LIBRARY = {
@@ -74,40 +75,15 @@ def _is_other_work(node: Node) -> bool:
 
 
 def _root_of_mean(leaf: Node) -> Pattern | None:
-    """`x * rsqrt(mean(x²) + ε)`, `x / sqrt(…)`, `x * (…)**-0.5`."""
-    if leaf.operator not in ("rsqrt", "sqrt", "pow"):
+    """`x * rsqrt(mean(x²) + ε)`, `(x - mean(x)) / std(x)` and what else comes to that, of rows."""
+    found = spread(leaf)
+    if found is None or not is_of_rows(found.taken):
         return None
-    if leaf.operator == "pow" and number(leaf) != -0.5:
-        return None
-    means = [n for n in back(given(leaf), _adds_number) if n.operator in ("mean", "sum", "var")]
-    if not means:
-        return None
-    mean = means[0]
-    used = [u for u in leaf.users if u.operator in ("mul", "div")]
-    if not used:
-        return None
-    if mean.operator == "var":
-        clues = (Clue(mean, "variance over the last axis"), Clue(leaf, "its root"))
-        return Pattern("norm", "LayerNorm", clues, ("mean subtracted",), True)
-    squares = [n for n in back(given(mean)) if _is_square(n)]
-    if not squares:
-        return None
-    base = list(back(given(squares[0])))
-    centred = [n for n in base if n.operator == "sub" and any(m.operator == "mean" for m in back(given(n, 1)))]
-    if centred:
-        clues = (
-            Clue(centred[0], "the mean is subtracted"),
-            Clue(squares[0], "squares"),
-            Clue(leaf, "root of their mean"),
-        )
-        return Pattern("norm", "LayerNorm", clues, (), True)
-    title = "RMSNorm" if mean.operator == "mean" else "L2 norm"
-    clues = (
-        Clue(squares[0], "squares"),
-        Clue(mean, f"their {mean.operator}, nothing subtracted"),
-        Clue(leaf, "its root"),
-    )
-    return Pattern("norm", title, clues, _precision(squares[0]), True)
+    if found.centred is not None:
+        traits = ("mean subtracted",) if found.squares is None else ()
+        return Pattern("norm", "LayerNorm", found.clues(), traits, True)
+    precision = _precision(found.squares) if found.squares is not None else ()
+    return Pattern("norm", "RMSNorm" if found.is_mean else "L2 norm", found.clues(), precision, True)
 
 
 def _precision(square: Node) -> tuple[str, ...]:
@@ -119,16 +95,3 @@ def _precision(square: Node) -> tuple[str, ...]:
             return (f"in {dtype!r}",) if repr(dtype) == "float32" else ()
         node = next(iter(given(node)), None)
     return ()
-
-
-def _adds_number(node: Node) -> bool:
-    """`+ ε`, or a clamp from below."""
-    return node.operator in ("add", "clamp", "clamp_min", "clip") and len(node.uses) == 1
-
-
-def _is_square(node: Node) -> bool:
-    if node.operator == "square":
-        return True
-    if node.operator == "pow":
-        return number(node) == 2.0
-    return node.operator == "mul" and len(node.uses) == 2 and set(back(given(node, 0))) == set(back(given(node, 1)))

@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterable, Iterator
 
 from kernelscope.dims import Dim
 from kernelscope.interp.steps import tensors_in
+from kernelscope.interp.values import as_size
+from kernelscope.ops import Module
 from kernelscope.patterns.flow import Node, words
 from kernelscope.tensor import Tensor
 
@@ -18,6 +20,8 @@ LINEARS = words(
     "flax.nnx.LinearGeneral equinox.nn.Linear"
 )
 SCALINGS = words("mul div")
+OUTPUTS = ("out_features", "features", "output_size")
+"""What layers call the number of their outputs."""
 ACTIVATIONS = words(
     "relu gelu silu mish elu selu celu leaky_relu relu6 hardswish hardsigmoid hardtanh softplus softsign tanh sigmoid "
     "logsigmoid erf prelu nn.ReLU nn.ReLU6 nn.ELU nn.SELU nn.CELU nn.GELU nn.SiLU nn.Mish nn.Sigmoid nn.Tanh "
@@ -82,6 +86,9 @@ def result(node: Node) -> Tensor | None:
     return next((v for v in tensors_in(node.step.result) if isinstance(v, Tensor)), None)
 
 
-def weights_of(node: Node) -> list[Node]:
-    """Tensors of objects that a node was given."""
-    return [origin for use in node.uses for origin in use.nodes if origin.step.kind == "weight"]
+def width(node: Node) -> Dim | None:
+    """How many numbers a projection gives for each row, where that is known."""
+    made, layer = result(node), node.step.target
+    told = [as_size(layer.settings[name]) for name in OUTPUTS if isinstance(layer, Module) and name in layer.settings]
+    last = [made.shape.dims[-1]] if made is not None and made.shape.dims else []
+    return next((size for size in (*told, *last) if isinstance(size, Dim)), None)

@@ -19,7 +19,7 @@ def quantised(call: Node) -> Pattern | None:
             way = list(back(use.nodes, lambda n: n.operator in BETWEEN))
             scale = next((n for n in way if n.operator in ("mul", "div") and len(n.uses) == 2), None)
             held = next((n for n in way if n.step.kind == "weight" and _is_integer(n.step.result)), None)
-            if scale is not None and held is not None:
+            if scale is not None and held is not None and not _is_mask(held, scale):
                 clues = (
                     Clue(held, "integers that an object holds"),
                     Clue(scale, "times a scale"),
@@ -27,6 +27,13 @@ def quantised(call: Node) -> Pattern | None:
                 )
                 return Pattern("quantised", "quantised weights", clues)
     return None
+
+
+def _is_mask(held: Node, scale: Node) -> bool:
+    """Whether there is a factor for each of the integers: they are what keeps some of these, and drops others."""
+    shape = held.step.result.shape if isinstance(held.step.result, Tensor) else None
+    factors = [use for use in scale.uses if held not in back(use.nodes, lambda n: n.operator in BETWEEN)]
+    return any(isinstance(u.value, Tensor) and u.value.shape.dims and u.value.shape == shape for u in factors)
 
 
 def _is_integer(value: object) -> bool:

@@ -1,4 +1,7 @@
-"""Rotary position embedding: pairs of a vector's elements turned by an angle, halves apart or neighbours."""
+"""Rotary position embedding: pairs of a vector's elements turned by an angle, halves apart or neighbours.
+
+What is learned is no table of angles: a product with complex weights turns pairs, too, and stretches them.
+"""
 
 # Values are dynamic by nature; narrowing one to a container leaves its elements unknown to the type checker.
 # pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false, reportUnknownMemberType=false
@@ -35,8 +38,8 @@ def rotary(call: Node) -> Pattern | None:
 
 
 def _turned_sum(leaf: Node) -> Pattern | None:
-    """`x * cos + turn(x) * sin` with `turn(x) = cat(-x2, x1)`."""
-    if leaf.operator != "add" or len(leaf.uses) != 2:
+    """`x * cos + turn(x) * sin` with `turn(x) = cat(-x2, x1)`; the other way round the second is subtracted."""
+    if leaf.operator not in ("add", "sub") or len(leaf.uses) != 2:
         return None
     products = [n for use in leaf.uses for n in back(use.nodes) if n.operator == "mul"]
     if len(products) != 2:
@@ -48,9 +51,14 @@ def _turned_sum(leaf: Node) -> Pattern | None:
             negated = [n for n in parts if n.operator == "neg"]
             kept = [n for n in parts if n.operator != "neg"]
             roots = {root for n in negated for root in back(given(n))}
-            if len(negated) == 1 and roots and roots == set(kept) and roots & set(whole):
+            if len(negated) != 1 or not roots or roots != set(kept) or not roots & set(whole):
+                continue
+            turning = {turned, *roots}
+            tables = [[use for use in of.uses if turning.isdisjoint(back(use.nodes))] for of in (plain, other)]
+            one, two = ({f for use in table for f in _factors(use)} for table in tables)
+            if (one != two or not one) and not any(map(_is_learned, (*plain.uses, *other.uses))):
                 clues = (Clue(plain, "x times one table"), Clue(turned, "x turned: halves exchanged, one negated"),
-                         Clue(leaf, "x·cos + turned·sin"))  # fmt: skip
+                         Clue(leaf, f"x·cos {'+' if leaf.operator == 'add' else '−'} turned·sin"))  # fmt: skip
                 return Pattern("rotary", "RoPE", clues, (_layout(negated[0], turned),), True)
     return None
 
@@ -63,7 +71,7 @@ def _turned_parts(leaf: Node) -> Pattern | None:
     if any(len(part) != 1 for part in parts):
         return None
     products = [[n for use in part.uses for n in back(use.nodes) if n.operator == "mul"] for (part,) in parts]
-    if any(len(two) != 2 for two in products):
+    if any(len(two) != 2 for two in products) or any(_is_learned(u) for two in products for n in two for u in n.uses):
         return None
     signs = [
         (part.operator == "sub") != (sum(_is_negated(use) for product in two for use in product.uses) % 2 == 1)
@@ -78,6 +86,11 @@ def _turned_parts(leaf: Node) -> Pattern | None:
     return Pattern("rotary", "RoPE", clues, (_layout(products[0][0], leaf),), True)
 
 
+def _is_learned(use: Use) -> bool:
+    """Whether a factor is a parameter as it stands."""
+    return any(node.is_learned for node in back(use.nodes))
+
+
 def _is_negated(use: Use) -> bool:
     """Whether a factor is the negative of something."""
     return any(node.operator == "neg" for node in back(use.nodes))
@@ -85,7 +98,7 @@ def _is_negated(use: Use) -> bool:
 
 def _complex(leaf: Node) -> Pattern | None:
     """Pairs as complex numbers, times numbers of length one."""
-    if leaf.operator != "mul":
+    if leaf.operator != "mul" or any(map(_is_learned, leaf.uses)):
         return None
     sides = [[n for n in _views(use.nodes) if n.operator == "view_as_complex"] for use in leaf.uses]
     if not any(sides):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from kernelscope.patterns.flow import Node, words
-from kernelscope.patterns.paths import LINEARS, MATRIX_PRODUCTS, back, forward, given
+from kernelscope.dims import dim
+from kernelscope.ops import Module
+from kernelscope.patterns.flow import Node, dependencies, words
+from kernelscope.patterns.paths import LINEARS, MATRIX_PRODUCTS, back, forward, given, width
 from kernelscope.patterns.pattern import Clue, Pattern
 
 SCORES = words("softmax sigmoid nn.Softmax add mul div softplus sqrt masked_fill topk sum scatter gather group_norm")
@@ -17,7 +19,7 @@ def experts(call: Node) -> Pattern | None:
         if leaf.operator != "topk":
             continue
         origins = back([n for use in leaf.uses for n in use.nodes], lambda n: n.operator in SCORES)
-        router = next((n for n in origins if n.operator in LINEARS or n.operator in ("matmul", "mm")), None)
+        router = next((n for n in origins if _scores_experts(n)), None)
         after = list(forward(leaf, lambda n: n.operator in SCORES or n.operator in PICKS))
         picking = [n for n in after if n.operator in PICKS]
         picks = next((n for n in picking if not _is_of_scores(n)), next(iter(picking), None))
@@ -35,6 +37,18 @@ def experts(call: Node) -> Pattern | None:
             )
             return Pattern("experts", "mixture of experts", clues)
     return None
+
+
+def _scores_experts(product: Node) -> bool:
+    """Whether a product is a projection by weights, to more than one number: what is made of two tensors of the data,
+    or gives one score, ranks tokens."""
+    if product.operator not in LINEARS and product.operator not in ("matmul", "mm"):
+        return False
+    if width(product) == dim(1):
+        return False
+    operands = [{*use.nodes, *dependencies(use.nodes)} for use in product.uses[:2]]
+    data = [{n for n in side if n.step.kind == "input"} for side in operands]
+    return isinstance(product.step.target, Module) or len(data) < 2 or not data[0] & data[1]
 
 
 def _is_of_scores(pick: Node) -> bool:
