@@ -25,7 +25,10 @@ MAX_LINES = 4
 KINDS_OF_WORK = 3
 """So many cases of a switch over a task's kind make a kernel that loops over tasks a megakernel."""
 _OVER_BLOCKS = re.compile(rb"\bfor\s*\([^;]*=\s*blockIdx\.x\s*;[^;]*;[^;{)]*\+=\s*gridDim\.x\s*\)")
+_GRID_APART = re.compile(rb"\+=\s*gridDim\.x")
+"""The step of such a loop."""
 _GRID = (b"blockIdx", b"gridDim")
+_NUMBERS = (b"program_id", b"num_programs")
 _PROGRAMS = (b"triton", b"program_id")
 _SWITCH = re.compile(rb"\bswitch\s*\(")
 _CASE = re.compile(rb"\bcase\b[^:;]*:")
@@ -58,12 +61,20 @@ def _kernels(workspace: Workspace, paths: list[str]) -> Iterator[tuple[str, Line
             continue  # the facts of five thousand files would take twelve seconds
         facts = workspace.index.facts(path)
         defs = facts.defs if facts is not None else ()
-        triton = {d.name for d in defs if d.kind is DefKind.FUNCTION and "jit" in d.detail and "triton" in d.detail}
+        triton = [d for d in defs if d.kind is DefKind.FUNCTION and "jit" in d.detail and "triton" in d.detail]
         if triton:
-            yield from _triton(workspace, path, triton)
+            names = {d.name for d in triton if _may_take_tiles(data[d.start : d.end])}
+            yield from _triton(workspace, path, names) if names else ()
+        elif not _GRID_APART.search(data):
+            continue
         elif any(d.kind is DefKind.CUDA_KERNEL for d in defs) and Path(path).suffix in CUDA_SUFFIXES:
             source = CSource(Path(path), SourceText(data))
             yield from (found for f in source.functions if f.is_kernel for found in _cuda(source, f))
+
+
+def _may_take_tiles(text: bytes) -> bool:
+    """Whether a kernel loops and asks for its number, or how many there are: else its file need not be parsed."""
+    return any(word in text for word in (b"for ", b"while")) and any(word in text for word in _NUMBERS)
 
 
 def _triton(workspace: Workspace, path: str, kernels: set[str]) -> Iterator[tuple[str, Line]]:

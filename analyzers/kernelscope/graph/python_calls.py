@@ -25,7 +25,7 @@ from kernelscope.syntax.python.tree import AnnAssign, Attribute, Call, ClassDef,
 from kernelscope.workspace import facts as f
 from kernelscope.workspace.classes import Classes
 from kernelscope.workspace.index import Index
-from kernelscope.workspace.instances import Scope
+from kernelscope.workspace.instances import Scope, Type
 from kernelscope.workspace.modules import Definition, Modules
 from kernelscope.workspace.python_facts import literal
 from kernelscope.workspace.symbols import Match
@@ -67,6 +67,7 @@ class PythonCalls:
         self._modules = modules
         self._classes = classes
         self._index = index
+        self._methods_of: dict[tuple[str, int, bool, str], tuple[tuple[Node | None, bool], ...]] = {}
         self._called: tuple[FunctionDef | None, dict[tuple[int, str], Call]] = (None, {})
         """The function that was looked at last, with its calls."""
 
@@ -190,15 +191,26 @@ class PythonCalls:
         scope = self._scope(node.path, facts, function, call.scope)
         match written.func:
             case Attribute(value=receiver, attr=method):
-                methods = list(self._receivers.methods(scope, receiver, method))
+                types = self._receivers.types(scope, receiver)
+                methods = [entry for kind in types for entry in self._methods(kind, method)]
             case Name() as receiver if receiver.id not in _BUILTINS:
-                methods = [(found, True) for found in self._receivers.runs(scope, receiver)]
+                methods = [(self.functions.node(found), True) for found in self._receivers.runs(scope, receiver)]
             case _:
                 methods = []
-        for found, is_own in methods:
-            if (target := self.functions.node(found)) is not None and target != node:
+        for target, is_own in methods:
+            if target is not None and target != node:
                 note = "" if is_own else OVERRIDES
                 yield Edge(EdgeKind.CALLS, node, target, node.path, call.line, len(methods) == 1 and is_own, note)
+
+    def _methods(self, kind: Type, method: str) -> tuple[tuple[Node | None, bool], ...]:
+        """What may run of a class under a name, kept as nodes: a definition would hold the tree of its file."""
+        if kind.cls is None:
+            return ()
+        key = (kind.cls.path, kind.cls.node.span.start, kind.is_exact, method)
+        if key not in self._methods_of:
+            found = self._receivers.methods(kind, method)
+            self._methods_of[key] = tuple((self.functions.node(definition), is_own) for definition, is_own in found)
+        return self._methods_of[key]
 
     def _compiled(
         self, node: Node, facts: f.FileFacts, outermost: int, function: Definition, call: f.Call

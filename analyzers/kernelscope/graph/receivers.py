@@ -23,7 +23,7 @@ from kernelscope.syntax.python.tree import (
     walk,
 )
 from kernelscope.workspace.classes import Classes, is_class, own_attribute
-from kernelscope.workspace.instances import Instances, Scope
+from kernelscope.workspace.instances import Instances, Scope, Type
 from kernelscope.workspace.modules import Definition
 
 MAX_OVERRIDING = 40
@@ -48,25 +48,28 @@ class Receivers:
         self._nothing: set[tuple[str, int, str]] = set()
         """The same where there is nothing."""
 
-    def methods(self, scope: Scope, receiver: Expr, method: str) -> Iterator[tuple[Definition, bool]]:
-        """The methods that may run, each with whether the receiver's class itself has it.
+    def types(self, scope: Scope, receiver: Expr) -> tuple[Type, ...]:
+        """What a receiver may be an instance of."""
+        return self._instances.types(scope, receiver)
+
+    def methods(self, kind: Type, method: str) -> Iterator[tuple[Definition, bool]]:
+        """The methods that may run where a receiver is of some type, each with whether its class itself has it.
 
         Where the class is declared only, those that override the method may run as well, if they are few.
         """
-        for kind in self._instances.types(scope, receiver):
-            cls, is_exact = kind.cls, kind.is_exact
-            if cls is None:
-                continue
-            found = self._classes.attribute(cls, method)
-            if isinstance(found, Definition) and isinstance(found.node, FunctionDef):
-                has_no_body = is_abstract(found.node)
-                if not has_no_body:
-                    yield found, True
-                below = self.overriding(cls, method) if not is_exact or has_no_body else ()
-                if has_no_body or len(below) <= FEW_OVERRIDING:
-                    yield from ((other, False) for other in below)
-            elif not is_exact and (isinstance(found, Definition) or not self._classes.stored(cls, method)):
-                yield from ((other, False) for other in self.overriding(cls, method))
+        cls, is_exact = kind.cls, kind.is_exact
+        if cls is None:
+            return
+        found = self._classes.attribute(cls, method)
+        if isinstance(found, Definition) and isinstance(found.node, FunctionDef):
+            has_no_body = is_abstract(found.node)
+            if not has_no_body:
+                yield found, True
+            below = self.overriding(cls, method) if not is_exact or has_no_body else ()
+            if has_no_body or len(below) <= FEW_OVERRIDING:
+                yield from ((other, False) for other in below)
+        elif not is_exact and (isinstance(found, Definition) or not self._classes.stored(cls, method)):
+            yield from ((other, False) for other in self.overriding(cls, method))
 
     def runs(self, scope: Scope, value: Expr) -> Iterator[Definition]:
         """What calling a value runs: `forward`, else `__call__` of the classes that it may be an instance of."""

@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import builtins
 import sys
+from collections.abc import Mapping, Set
 from typing import TypeGuard
 
 from msgspec import Struct
 
+from kernelscope.syntax.of_nodes import kept_of_nodes
+from kernelscope.syntax.python.lower import Module
 from kernelscope.syntax.python.tree import (
     AnnAssign,
     Assign,
@@ -38,6 +41,7 @@ from kernelscope.syntax.python.tree import (
 from kernelscope.workspace.modules import Definition, External, Missing, Modules, Resolved
 
 MAX_BASES = 64
+KEPT = 512
 MODULES = ("torch.nn.", "flax.linen.", "flax.nnx.", "haiku.", "equinox.")
 """How the names of classes begin whose objects are layers."""
 KNOWN_BASES = sys.stdlib_module_names | {"torch", "numpy", "jax", "triton", "pydantic", "typing_extensions"}
@@ -67,6 +71,15 @@ class Classes:
         External and missing bases stand in it without their own bases. An order that Python would refuse is replaced
         by depth first.
         """
+        kept = self._modules.orders
+        if kept is None:
+            return self._order(cls)
+        found = kept.get(_class(cls))
+        if found is None:
+            found = kept[_class(cls)] = self._order(cls)
+        return found
+
+    def _order(self, cls: Definition) -> tuple[Resolved, ...]:
         orders: dict[ClassDef, list[Resolved]] = {}
         pending: list[tuple[Definition, bool]] = [(cls, False)]
         while pending:
@@ -134,23 +147,18 @@ class Classes:
                     found.setdefault(method.name, Definition(base.path, method.name, method, base))
         return found
 
-    def storing(self, order: tuple[Resolved, ...]) -> dict[str, set[str]]:
+    def storing(self, order: tuple[Resolved, ...]) -> Mapping[str, Set[str]]:
         """The names of the methods that store each attribute of `self`, of the nearest class that has any."""
-        found: dict[str, set[str]] = {}
+        found: dict[str, Set[str]] = {}
         for base in order:
             if is_class(base):
                 found = {**self._storing(base), **found}
         return found
 
-    def _storing(self, cls: Definition) -> dict[str, set[str]]:
+    def _storing(self, cls: Definition) -> Mapping[str, Set[str]]:
         """The names of the methods of one class that store each attribute of their first parameter."""
         module = self._modules.module(cls.path)
-        found: dict[str, set[str]] = {}
-        for method in _class(cls).methods() if module is not None else ():
-            for store in module.stores.of(method.span) if module is not None and method.args else ():
-                if store.holder == method.args[0].name:
-                    found.setdefault(store.name, set()).add(method.name)
-        return found
+        return _storing_methods(module, _class(cls)) if module is not None else {}
 
     def stored_in_others(self, path: str) -> set[str]:
         """Attributes that the code of a file stores in anything but `self`."""
@@ -196,6 +204,16 @@ class Classes:
         return found if is_class(found) else None
 
 
+@kept_of_nodes(KEPT)
+def _storing_methods(module: Module, cls: ClassDef) -> Mapping[str, Set[str]]:
+    found: dict[str, set[str]] = {}
+    for method in cls.methods():
+        for store in module.stores.of(method.span) if method.args else ():
+            if store.holder == method.args[0].name:
+                found.setdefault(store.name, set()).add(method.name)
+    return found
+
+
 def _has_forward(cls: Definition) -> bool:
     """Whether a class has a method `forward` of its own for its objects."""
     methods = (method for method in _class(cls).methods() if method.name == "forward" and method.args)
@@ -224,7 +242,7 @@ def own_attribute(cls: Definition, name: str) -> Definition | None:
     return Definition(cls.path, name, found, cls) if found else None
 
 
-def _stores(cls: Definition, methods: set[str]) -> list[Stored]:
+def _stores(cls: Definition, methods: Set[str]) -> list[Stored]:
     """All statements in these methods of one class that store an attribute of the first parameter."""
     found: list[Stored] = []
     for method in _class(cls).methods():

@@ -95,6 +95,14 @@ class SeenFiles(Struct):
     versions: dict[str, Version | None] = field(default_factory=dict[str, "Version | None"])
 
 
+class SeenOnce(Struct):
+    """What a question about a whole system found out, and need not find out again while it lasts."""
+
+    versions: dict[str, Version | None] = field(default_factory=dict[str, "Version | None"])
+    orders: dict[ClassDef, tuple[Resolved, ...]] = field(default_factory=dict[ClassDef, "tuple[Resolved, ...]"])
+    """The classes that attributes of one are looked for in; forgotten as trees go, which its nodes hold."""
+
+
 class TooMuchToRead(Exception):
     """An answer needs more files than may be read for it now: see `Modules.sparing`."""
 
@@ -103,6 +111,7 @@ class _Steady(threading.local):
     """Of each thread the computation that it is in the middle of."""
 
     seen: SeenFiles | None = None
+    once: SeenOnce | None = None
     left: int | None = None
     """How many bytes it may still parse; None for any number."""
 
@@ -191,8 +200,21 @@ class Modules:
             seen.versions[path] = kept.version if kept is not None else self.files.version(path)
         return seen.kept[path]
 
+    @property
+    def orders(self) -> dict[ClassDef, tuple[Resolved, ...]] | None:
+        """Where orders of classes are kept meanwhile; nowhere but in the middle of a question about a whole system."""
+        return self._steady.once.orders if self._steady.once is not None else None
+
+    def _version(self, path: str) -> Version | None:
+        once = self._steady.once
+        if once is None:
+            return self.files.version(path)
+        if path not in once.versions:
+            once.versions[path] = self.files.version(path)
+        return once.versions[path]
+
     def _current(self, path: str) -> _Kept | None:
-        version = self.files.version(path)
+        version = self._version(path)
         if version is None or version.size > MAX_LOWERED_BYTES:
             return None
         with self._lock:
@@ -207,6 +229,9 @@ class Modules:
                 return None
             kept = _Kept(version, parse_module(data, kept.module if kept else None), len(data))
         with self._lock:
+            if self._kept.get(path) is kept and kept.asked == self.files.changes:
+                self._kept.move_to_end(path)
+                return kept
             if old := self._kept.pop(path, None):
                 self._kept_bytes -= old.size
                 if old is not kept:
@@ -225,14 +250,18 @@ class Modules:
                 break
             self._kept_bytes -= self._kept.pop(path).size
             tree_went()
+            if (orders := self.orders) is not None:
+                orders.clear()
 
     @contextmanager
     def roomy(self) -> Generator[None]:
-        """Keeps more modules meanwhile: for questions that go to and fro between the files of a whole system."""
-        self._room = ROOMY_BYTES
+        """Keeps more modules meanwhile, and looks once at each file for whether it changed: for questions that go to
+        and fro between the files of a whole system."""
+        self._room, self._steady.once = ROOMY_BYTES, SeenOnce()
         try:
             yield
         finally:
+            self._steady.once = None
             with self._lock:
                 self._room = KEPT_BYTES
                 self._make_room()
