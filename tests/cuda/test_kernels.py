@@ -259,6 +259,7 @@ def test_how_kernels_walk_over_their_work(analysis: Analysis) -> None:
         "many (L165)",
         "tiles_from_the_diagonal": "one tile per block",
         "summed_in_steps": "one tile per block",
+        "rows_while_there_are": "persistent: a block goes on by `blocks * ROWS`, which the host passes (L189)",
     }
 
 

@@ -18,6 +18,7 @@ from kernelscope.kernels.cuda.warp.accesses import Verdict
 from kernelscope.kernels.cuda.warp.kernel_warp import KernelWarp
 from kernelscope.kernels.cuda.warp.types import Number, Type, TypeParameter, Vector
 
+_NAME = re.compile(r"[A-Za-z_]\w*")
 _BRAIN = re.compile(r"b(?:rain_?)?f")
 
 
@@ -29,10 +30,11 @@ def atomic_lines(facts: KernelFacts, warp: KernelWarp) -> Iterator[Line]:
         kinds: dict[str, None] = {}
         for operation in operations:
             targets = [verdict for verdict in followed if _is_of(verdict, operation, warp)]
-            spaces |= _spaces(operation, shared, targets)
+            spaces |= _spaces(facts, operation, shared, targets)
             kinds |= dict.fromkeys(_kind(facts, warp, verdict) for verdict in targets) if targets else {"": None}
-        told = "" if "" in kinds else f" {' and '.join(kinds)}"
-        text = f"`{name}` {' and '.join(sorted(spaces))}{told} ×{len(operations)} ({places_of(facts, operations)})"
+        where = f" {' and '.join(sorted(spaces))}" if "" not in spaces else ""
+        told = f" {' and '.join(kinds)}" if "" not in kinds else ""
+        text = f"`{name}`{where}{told} ×{len(operations)} ({places_of(facts, operations)})"
         yield Line(text, operations[0].location)
 
 
@@ -44,14 +46,16 @@ def _is_of(verdict: Verdict, operation: Operation, warp: KernelWarp) -> bool:
     return operation.direct and warp.line(verdict) == operation.location.line
 
 
-def _spaces(operation: Operation, shared: set[str], targets: Sequence[Verdict]) -> set[str]:
-    """The memories that an atomic operation changes, as followed; by the name of its target where it was not."""
+def _spaces(facts: KernelFacts, operation: Operation, shared: set[str], targets: Sequence[Verdict]) -> set[str]:
+    """The memories that an atomic operation changes, as followed; by the name of its target where it was not, and an
+    empty one where that may be either."""
     found = {verdict.access.memory.space for verdict in targets}
     if found and found <= {"shared", "global"}:
         return {str(space) for space in found}
-    target = operation.arguments[0].lstrip("&(* ") if operation.arguments else ""
-    name = target.split("[")[0].split(".")[0].split("-")[0].strip()
-    return {"shared" if name in shared else "global"}
+    named = _NAME.match(operation.arguments[0].lstrip("&(* ")) if operation.arguments else None
+    name = named[0] if named is not None else ""
+    passed = operation.direct and any(p.name == name for p in facts.function.params)
+    return {"shared" if name in shared else "global" if passed else ""}
 
 
 def _kind(facts: KernelFacts, warp: KernelWarp, verdict: Verdict) -> str:

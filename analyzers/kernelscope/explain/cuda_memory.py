@@ -19,6 +19,7 @@ from kernelscope.explain.cuda_expressions import bounds_text
 from kernelscope.explain.cuda_shared_rows import bytes_text
 from kernelscope.explain.document import Picture, Region
 from kernelscope.kernels.cuda import types
+from kernelscope.kernels.cuda.intrinsics import Kind
 from kernelscope.kernels.cuda.kernels import KernelFacts
 from kernelscope.kernels.cuda.operations import Reached
 from kernelscope.kernels.cuda.shared_memory import SharedArray
@@ -45,7 +46,7 @@ def memory_picture(facts: KernelFacts, accesses: Sequence[AccessAxes], options: 
     far, near, own = _far(facts, places), _near(facts, places, options.width), _own(facts, places, options.width)
     limits = generation(options.gpu)
     gpu = next((g for g in GPUS.values() if g.name.lower() == options.gpu.lower()), None)
-    moves = (*_moves(facts, accesses, "load"), *_moves(facts, accesses, "store"))
+    moves = (*_moves(facts, accesses, "load", "copy"), *_moves(facts, accesses, "store", "atomic"))
     held = tuple(far) or (Held("no pointers among the parameters"),)
     levels = [Level("global memory", held, f"{gpu.memory_gb} GB" if gpu else "", moves)]
     if near:
@@ -121,7 +122,11 @@ def _own(facts: KernelFacts, places: dict[str, Location], width: int) -> list[He
 
 def _arrays(facts: KernelFacts, one: Reached, where: str) -> Iterator[tuple[str, str, str, Location]]:
     for declared in one.unit.declarations.within(one.function.body):
-        if not declared.bounds or declared.words & {"__shared__", "static", "constexpr"}:
+        if (
+            declared.node.type == "field_identifier"
+            or not declared.bounds
+            or declared.words & {"__shared__", "static", "constexpr"}
+        ):
             continue
         at = declared.node.start_byte
         size = dim(8) if declared.pointer else one.constants.size_of(declared.type, at)
@@ -159,8 +164,9 @@ def _held(declared: str, size: str, name: str, width: int) -> tuple[Held, ...]:
 # -- what is moved ----------------------------------------------------------------------------------------------
 
 
-def _moves(facts: KernelFacts, accesses: Sequence[AccessAxes], kind: str) -> Iterator[Move]:
-    """What a block loads or stores, with the bytes of its tiles where all of them are known."""
+def _moves(facts: KernelFacts, accesses: Sequence[AccessAxes], kind: str, other: str) -> Iterator[Move]:
+    """What a block loads or stores, with the bytes of its tiles where all of them are known; nothing where every access
+    was followed and none is of this kind, nor of the other one that moves data in the same way."""
     told: dict[str, str] = {}
     count: Counter[str] = Counter()
     warp = kernel_warp(facts)
@@ -178,8 +184,16 @@ def _moves(facts: KernelFacts, accesses: Sequence[AccessAxes], kind: str) -> Ite
     is_all = run is not None and run.complete and not run.unfollowed and not run.unread
     if is_all and moved == count and all(told.values()) and 0 < len(told) <= MAX_MOVES:
         yield from (Move(f"{kind}s {name} {size}", back=kind == "store") for name, size in told.items())
-    else:
+    elif not is_all or moved or not facts.behaviour.complete or _moves_besides(facts, other):
         yield Move(f"{kind}s", back=kind == "store")
+
+
+def _moves_besides(facts: KernelFacts, kind: str) -> bool:
+    """Whether a kernel has accesses of a kind, or copies in the background, which no access stands for."""
+    return bool(facts.behaviour.of(Kind.ASYNC)) or any(
+        verdict.access.kind == kind and verdict.access.memory.space != "shared"
+        for verdict in kernel_warp(facts).verdicts
+    )
 
 
 def _tile_bytes(access: AccessAxes) -> Dim | None:

@@ -49,7 +49,8 @@ _MAY_BE_LAMBDA = re.compile(r"\[[^\[\]]*\]\s*(?:[({]|mutable\b|<\s*(?:typename|c
 """A capture list and what may follow it; also an element that is called, so that the tree has the last word."""
 _SILENT = frozenset(
     ("comment", "preproc_call", "using_declaration", "alias_declaration", "namespace_alias_definition",
-     "struct_specifier", "class_specifier", "static_assert_declaration")
+     "struct_specifier", "class_specifier", "union_specifier", "enum_specifier",
+     "type_definition", "static_assert_declaration")
 )  # fmt: skip
 
 

@@ -25,3 +25,17 @@ __global__ void by_warps(const float *x, float *y) {
   if (lane == 0) y[warp] = x[threadIdx.x];
 }
 void warps(const float *x, float *y, int n) { hipLaunchKernelGGL(by_warps, dim3(n), dim3(256), 0, 0, x, y); }
+
+// Vectors that an attribute makes, members of types that a function defines for itself, and no loads at all.
+template <typename T, int CHUNK> __global__ void held_in_vectors(T *x) {
+  using Wide = __attribute__((__vector_size__((CHUNK / 2) * sizeof(float)))) float;
+  typedef float Four __attribute__((ext_vector_type(4)));
+  union Either {
+    T halves[CHUNK];
+    float floats[CHUNK / 2];
+  };
+  Wide sums[4];
+  Four more[2];
+  Either both[2];
+  x[threadIdx.x] = 0;
+}

@@ -30,3 +30,14 @@ __global__ void totals(const float* in, float* out) {
 }
 
 void run(const float* in, float* out) { totals<<<64, 256>>>(in, out); }
+
+// The array of another block of the cluster is shared memory, and an atomic by a pointer that is passed may be of either.
+__device__ void noted(int *counts, int place) { atomicAdd(&counts[place % 7], 1); }
+__global__ void of_the_cluster(const int *x, int *out) {
+  __shared__ int counts[256];
+  auto cluster = cg::this_cluster();
+  noted(counts, x[threadIdx.x]);
+  cluster.sync();
+  int *other = cluster.map_shared_rank(&counts[threadIdx.x], 1);
+  out[threadIdx.x] = *other;
+}

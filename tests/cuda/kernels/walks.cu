@@ -181,3 +181,13 @@ __global__ void summed_in_steps(const float* x, float* sums, int n) {
   }
   sums[blockIdx.x * blockDim.x + threadIdx.x] = sum;
 }
+
+// The same step in a loop that has nothing but a condition.
+template <int ROWS>
+__global__ void rows_while_there_are(const float* x, float* y, int rows, int blocks) {
+  int row = (blockIdx.x * blockDim.y + threadIdx.y) * ROWS;
+  while (row < rows) {
+    y[row * 32 + threadIdx.x] = x[row * 32 + threadIdx.x];
+    row += blocks * ROWS;
+  }
+}

@@ -74,6 +74,10 @@ NAMESPACED: tuple[tuple[re.Pattern[str], Effect], ...] = (
     (re.compile(r"\bNamedBarrier::(?:sync|arrive_and_wait)$"), Effect(Kind.BARRIER, "bar.sync (named)")),
     (re.compile(r"\bSM\d+_TMA_\w+::copy$"), Effect(Kind.ASYNC, "TMA (cp.async.bulk.tensor)")),
     (re.compile(r"\bSM\d+_BULK_\w+::copy$"), Effect(Kind.ASYNC, "TMA (cp.async.bulk)")),
+    (re.compile(r"\bptx::cp_async_bulk_tensor$"), Effect(Kind.ASYNC, "TMA (cp.async.bulk.tensor)")),
+    (re.compile(r"\bptx::cp_async_bulk$"), Effect(Kind.ASYNC, "TMA (cp.async.bulk)")),
+    (re.compile(r"\bptx::barrier_cluster_wait$"), Effect(Kind.BARRIER, "barrier.cluster")),
+    (re.compile(r"\bptx::tcgen05_mma\w*$"), Effect(Kind.TENSOR, "tcgen05")),
     (re.compile(r"\bcp_async_fence$"), GROUP_OF_COPIES),
     (re.compile(r"\bwarpgroup_arrive$"), Effect(Kind.TENSOR, "wgmma")),
 )

@@ -16,7 +16,7 @@ from kernelscope.kernels.cuda.library_storage import storage
 from kernelscope.kernels.cuda.lookup import Named, visible
 from kernelscope.kernels.cuda.specialisations import meant
 from kernelscope.kernels.cuda.units import Unit
-from kernelscope.syntax.cuda.declarations import Alias, Declarations, Struct
+from kernelscope.syntax.cuda.declarations import VECTOR, Alias, Declarations, Struct
 from kernelscope.syntax.cuda.expressions import split_arguments
 from kernelscope.syntax.cuda.functions import Function
 from kernelscope.syntax.cuda.nodes import one_line
@@ -185,6 +185,9 @@ class _Question:
         known = types.layout(text)
         if known is not None:
             return dim(known[0]), known[1]
+        if text.startswith(f"{VECTOR}<"):
+            size = scope.evaluate(text[len(VECTOR) + 1 : -1], offset, self.depth)
+            return (size, size.const) if size is not None else None
         return self._around(scope, text, offset) if self.outwards and not reference else None
 
     def _member(self, scope: Scope, owner: str, member: str, offset: int) -> Layout | None:

@@ -101,8 +101,7 @@ def _apart(kernel: Reached, loops: Sequence[Node]) -> Iterator[LoopKind]:
     passes: other blocks lie between."""
     passed = {param.name for param in kernel.function.params}
     for node in loops:
-        parts = [node.child_by_field_name(part) for part in ("initializer", "condition", "update")]
-        initial, condition, update = (kernel.unit.source.text(part) if part is not None else "" for part in parts)
+        initial, condition, update = _head(kernel, node)
         start, bound, step = _START.search(initial), _BOUND.match(condition), _STEP.match(update)
         if start is None or bound is None or step is None or len({start[1], bound[1], step[1]}) > 1:
             continue
@@ -110,6 +109,22 @@ def _apart(kernel: Reached, loops: Sequence[Node]) -> Iterator[LoopKind]:
         if "blockIdx" in begins and "blockIdx" not in ends and not passed.isdisjoint(_WORD.findall(step[2])):
             by = " ".join(step[2].split())
             yield LoopKind(f"persistent: a block goes on by `{by}`, which the host passes", _span(node))
+
+
+def _head(kernel: Reached, node: Node) -> tuple[str, str, str]:
+    """How a loop begins, how long it goes on and by what; of one with nothing but a condition, what is given before it
+    to the variable that the last statement of its body moves on."""
+    text = kernel.unit.source.text
+    parts = [node.child_by_field_name(part) for part in ("initializer", "condition", "update")]
+    initial, condition, update = (text(part) if part is not None else "" for part in parts)
+    body = node.child_by_field_name("body")
+    if node.type != "while_statement" or body is None or not body.named_children:
+        return initial, condition, update
+    condition, update = condition.strip().removeprefix("(").removesuffix(")"), text(body.named_children[-1])
+    step = _STEP.match(update.strip().removesuffix(";"))
+    declared = kernel.unit.declarations.at(step[1], node.start_byte) if step is not None else None
+    begin = f"{declared.name} = {declared.value}" if declared is not None and declared.value is not None else ""
+    return begin, condition, update.strip().removesuffix(";")
 
 
 def _by_names(kernel: Reached, strides: Sequence[Stride]) -> Iterator[LoopKind]:

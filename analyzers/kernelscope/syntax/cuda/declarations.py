@@ -5,6 +5,7 @@ Only collects what is written: sizes and values are for those who know the const
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from functools import cached_property
 
 from tree_sitter import Node
 
+from kernelscope.syntax.cuda.macros import closing
 from kernelscope.syntax.cuda.nodes import one_line, walk
 from kernelscope.syntax.cuda.source import DECLARING, CudaSource
 from kernelscope.syntax.cuda.spaces import joined, plain_path
@@ -22,6 +24,8 @@ _SCOPES = frozenset(
 )  # fmt: skip
 _RECORDS = ("struct_specifier", "class_specifier", "union_specifier")
 _DECLARATIONS = ("declaration", "field_declaration")
+_VECTOR_ATTRIBUTE = re.compile(rb"\b(?:(ext_vector_type)|(?:__)?vector_size(?:__)?)\s*\(")
+VECTOR = "__vector_size__"
 FILE_END = 1 << 62
 """An offset behind all others."""
 
@@ -328,8 +332,23 @@ class Declarations:
                     self._alias(self.source.text(declarator).strip("* "), f"{self.source.text(aliased)}*", node)
 
     def _alias(self, name: str, aliased: str, node: Node) -> None:
+        if b"vector_" in self.source.source.data:
+            aliased = self._vector(node) or aliased
         made = Alias(name, one_line(aliased), node, _scope(node), self._type_space(node))
         self.aliases.setdefault(name, []).append(made)
+
+    def _vector(self, node: Node) -> str:
+        """A vector of the compiler's, which an alias makes by an attribute: `__attribute__((vector_size(16))) float`; a
+        name that only the layouts of types know, with its bytes, and nothing for every other alias."""
+        data = self.source.source.slice(self.source.span(node)).encode("latin-1", "replace")
+        found = _VECTOR_ATTRIBUTE.search(data)
+        close = closing(data, found.end() - 1) if found is not None else None
+        if found is None or close is None:
+            return ""
+        size = data[found.end() : close].decode("latin-1")
+        kind = node.child_by_field_name("type")
+        count = f"({size})*sizeof({self.source.text(kind)})" if found[1] and kind is not None else size
+        return f"{VECTOR}<{count}>"
 
     def _struct(self, node: Node, body: Node, name: str) -> Struct:
         fields: list[Declaration] = []

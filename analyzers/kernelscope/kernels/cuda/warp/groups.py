@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from kernelscope.dims import Dim, dim, product
 from kernelscope.kernels.cuda.warp.machine import Machine
 from kernelscope.kernels.cuda.warp.types import INT, UINT3
-from kernelscope.kernels.cuda.warp.values import Cell, Data, Group, Int, Record, Symbol, Value
+from kernelscope.kernels.cuda.warp.values import Cell, Data, Group, Int, Pointer, Record, Symbol, Value
 
 _AXES = ("x", "y", "z")
 
@@ -63,6 +63,8 @@ def group_member(m: Machine, group: Group, name: str, arguments: Sequence[Value]
             return Int(rank // group.size)
         case "tile", "meta_group_size" if group.size is not None:
             return Int(block // group.size)
+        case "cluster", "map_shared_rank" if arguments and isinstance(arguments[0], Pointer):
+            return arguments[0]  # another block's array lies in the same way
         case "cluster", _:
             return Int(m.symbols.new(f"cluster.{name}", Symbol()))
         case _, ("shfl" | "shfl_up" | "shfl_down" | "shfl_xor" | "match_any" | "ballot" | "any" | "all"):
