@@ -14,6 +14,7 @@ from kernelscope.dims import Dim, dim
 from kernelscope.interp import autograd, records
 from kernelscope.interp.agreement import agreed
 from kernelscope.interp.declared_fields import declared, in_place_of_none
+from kernelscope.interp.environment import variable
 from kernelscope.interp.families import MODULES, held_under, layers_by_name
 from kernelscope.interp.interpreter import Interpreter
 from kernelscope.interp.kernel_writes import launch
@@ -441,6 +442,8 @@ def subscript(run: Interpreter, value: Value, index: Value, span: Any) -> Value:
             return value.element
         case Choice():
             return _of_any([subscript(run, entry, index, span) for entry in value.followed])
+        case External(name="os.environ"):
+            return variable(index, span)
         case Function() if (found := launch(run.workspace.modules, value.definition)) is not None:
             return found
         case Unknown(reason=reason):

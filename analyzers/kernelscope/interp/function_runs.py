@@ -23,7 +23,7 @@ from kernelscope.interp.other_layers import call_others
 from kernelscope.interp.prepared_objects import prepare
 from kernelscope.interp.ranks import settle_ranks
 from kernelscope.interp.receivers import alone, common_instance, learn_words, sizes_by_default
-from kernelscope.interp.seeds import BATCH, KNOWN_INPUTS, Beliefs, Seeded, seed
+from kernelscope.interp.seeds import BATCH, KNOWN_INPUTS, WIDTHS, Beliefs, Seeded, seed
 from kernelscope.interp.substitutes import settle_substitutes
 from kernelscope.interp.symbols import sizes_in
 from kernelscope.interp.untaken import follow_untaken
@@ -64,6 +64,7 @@ def run_function(run: Interpreter, path: str, scope: SourceScope, beliefs: Belie
         offered = _offer(run, frame, node, beliefs) if are_examples else _promised(run, frame, node, beliefs)
         untold = {} if beliefs.only_code else tell_untold(run, frame, node, beliefs.doubted)
         run.guessed_sizes = run.guessed_sizes | _guessed_sizes(frame, contexts)
+        run.symbols.widths = frozenset(WIDTHS & run.guessed_sizes)
         run.known = Known(facts=facts)
         settle_substitutes(run, frame, node)
         if not beliefs.only_code:

@@ -434,6 +434,8 @@ class Interpreter:
                 if is_anew and again < MAX_ANEW:  # `model = model.eval()`
                     before = self.workspace.modules.resolve(found.path, found.name, before=stored.span.start)
                     scope.names[found.name] = self._meant(before, found.name, span, again + 1)
+                outside, helpers, building = self.outside, self.helpers, self.symbols.building
+                self.outside, self.helpers, self.symbols.building = self.calls, 0, 0  # whoever asks first
                 self.quiet += 1
                 try:
                     held = evaluate(self, scope, value)
@@ -443,6 +445,7 @@ class Interpreter:
                     return without_unknown_library(self, found, as_reassigned(self, found, held))
                 finally:
                     self.quiet -= 1
+                    self.outside, self.helpers, self.symbols.building = outside, helpers, building
             case Definition(node=t.FunctionDef() | t.ClassDef()):
                 return self.defined(found)
             case ModuleRef():

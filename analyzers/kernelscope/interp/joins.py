@@ -38,7 +38,7 @@ from kernelscope.interp.values import (
 )
 from kernelscope.ops.torch.indexing import BY_INDEX
 from kernelscope.tensor import COUNTLESS, Shape, Size, Tensor, Unknown
-from kernelscope.tensor.size import is_length
+from kernelscope.tensor.size import is_length, is_row_of_tokens
 
 UNTOLD = Unknown(NOT_TOLD)
 REASON = "two ways through the code give different sizes"
@@ -253,18 +253,19 @@ class Join:
     def _either(self, name: str, known: Tensor, are_picked: bool = False) -> Tensor:
         """A tensor of the rank that one way gives, where the other is not followed: what a call brings may differ.
 
-        Numbers and what the object or its configuration fixes stay, but for an axis of 1 that a round of a loop may
-        fill or that tensors of more dims have already, and for one of 0: what is empty only holds the place of another,
-        `tensor([])` of any rank. So does the first of several sizes: what the code does to a batch, it does to all of
-        it, unless rows `are_picked` there.
+        Numbers and what a configuration fixes stay, for tokens in a row what the object is made with as well, but for
+        an axis of 1 that a round of a loop may fill or that tensors of more dims have already, and for one of 0: what
+        is empty only holds the place of another, `tensor([])` of any rank. So does the first of several sizes: what the
+        code does to a batch, it does to all of it, unless rows `are_picked` there.
         """
         if known.shape.dims is None:
             return Tensor(Shape(known.shape.head[:1], known.shape.tail, known.shape.reason), known.dtype, known.place)
         if known.shape.dims == (0,):
             return Tensor(Shape.unknown("it is empty on one of two ways"), known.dtype)
+        held = self.symbols.held_by_objects if _are_tokens(known.shape.dims) else frozenset[str]()
         sizes = [
             size
-            if isinstance(size, Unknown) or (self._stays(name, size) and not (are_picked and i == 0))
+            if isinstance(size, Unknown) or (self._stays(name, size, held) and not (are_picked and i == 0))
             else self._size(size, UNTOLD, f"{name}_dim{i}", i)
             for i, size in enumerate(known.shape.dims)
         ]
@@ -284,9 +285,10 @@ class Join:
         """A tensor where another way has a number; what rounds of a loop add up is all alike."""
         return tensor if self.is_of_rounds else replace(tensor, or_number=True)
 
-    def _stays(self, name: str, size: Dim) -> bool:
+    def _stays(self, name: str, size: Dim, held: Set[str]) -> bool:
         may_be_more = self.is_of_rounds or name in self.ranked
-        return _is_fixed(size) and size != 0 and not (may_be_more and size == 1)
+        is_fixed = all("." in name or name in held for name in size.names())
+        return is_fixed and size != 0 and not (may_be_more and size == 1)
 
     def _size(self, one: Size, other: Size, name: str, index: int = 0, *, may_be_object: bool = False) -> Size:
         if one == other or (isinstance(one, Dim) and isinstance(other, Dim) and self.symbols.is_same(one, other)):
@@ -359,8 +361,13 @@ def _is_record(instance: Instance) -> bool:
 
 
 def _begins_with_batch(sizes: Sequence[Size]) -> bool:
-    """Whether the first of several sizes is not told to be a length."""
-    return len(sizes) > 1 and not is_length(sizes[0]) and sizes[0] != 1
+    """Whether the first of several sizes is not told to be a length, but for tokens in a row: `[T, D]`."""
+    return _are_tokens(sizes) or (len(sizes) > 1 and not is_length(sizes[0]) and sizes[0] != 1)
+
+
+def _are_tokens(sizes: Sequence[Size]) -> bool:
+    """Whether the sizes are those of vectors for tokens in a row, which a server's layers keep as wide as they are."""
+    return len(sizes) == 2 and is_row_of_tokens(sizes[0])
 
 
 def _is_any_number(part: Value) -> bool:
@@ -372,10 +379,6 @@ def _is_repeated(value: Value, item: Opaque) -> bool:
     """Whether a list holds one thing only."""
     parts = [value.element] if isinstance(value, Alike) else value
     return isinstance(parts, list) and bool(parts) and all(part == item for part in parts)
-
-
-def _is_fixed(size: Dim) -> bool:
-    return all("." in name for name in size.names())
 
 
 def _says_nothing(shape: Shape) -> bool:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from kernelscope.dims import Dim
-from kernelscope.interp import python_collections, python_numbers
+from kernelscope.interp import environment, python_collections, python_numbers
 from kernelscope.interp.attributes import attribute
 from kernelscope.interp.families import looked_up_by_name, store_under
 from kernelscope.interp.interpreter import (
@@ -238,7 +238,7 @@ def _setattr(run: Interpreter, args: Arguments, kwargs: Keywords, span: Any) -> 
 LIMITS = ("min", "max", "eps", "tiny", "bits", "smallest_normal", "resolution")
 """What `torch.finfo` tells of a dtype: numbers, which change no shape."""
 PLAIN: dict[str, Callable[..., Value]] = {
-    **python_numbers.LIBRARY, **python_collections.LIBRARY,
+    **python_numbers.LIBRARY, **python_collections.LIBRARY, **environment.LIBRARY,
     "functools.partial": _partial, "operator.mul": _operator("*"), "operator.add": _operator("+"),
     "torch.nn.Module": lambda *a: {}, "types.SimpleNamespace": lambda r, a, k, s: dict(k),
     "torch.finfo": lambda *a: dict.fromkeys(LIMITS, Number()),

@@ -11,6 +11,7 @@ from math import ceil, isfinite
 from typing import Any
 
 from kernelscope.dims import Dim, ceil_div, dim, maximum, minimum
+from kernelscope.interp.environment import Setting, Variable
 from kernelscope.interp.interpreter import (
     Interpreter,
 )
@@ -38,6 +39,8 @@ def _int(run: Interpreter, args: Arguments, kwargs: Keywords, span: Any) -> Valu
             return _whole(int, args[0])
         case bool():
             return dim(int(args[0]))
+        case Setting() | Variable() as text:
+            return text.as_number()
         case _:
             return Number(is_integer=True)
 

@@ -50,6 +50,7 @@ from kernelscope.interp.values import (
 from kernelscope.interp.wants import entered, is_object, target_of, wanted
 from kernelscope.syntax.python import tree as t
 from kernelscope.tensor import DTYPES, NUMPY, DType, Shape, Size, Tensor, Unknown
+from kernelscope.tensor.size import PACKED
 from kernelscope.workspace.modules import Definition
 
 NUMPY_TYPE = re.compile(r"\b(?:np|numpy|npt)\.(?:ndarray|NDArray)\b")
@@ -66,6 +67,7 @@ SEVERAL_WORDS = re.compile(r"[(),]")
 KNOWN_INPUTS: dict[str, tuple[str, ...]] = {
     "input_ids": ("B", "S"),
     "inputs_embeds": ("B", "S", "D"),
+    "input_embeds": ("B", "S", "D"),
     "hidden_states": ("B", "S", "D"),
     "residual": ("B", "S", "D"),
     "encoder_hidden_states": ("B", "S_enc", "D_enc"),
@@ -83,9 +85,8 @@ KNOWN_INPUTS: dict[str, tuple[str, ...]] = {
 WIDTHS = {"D", "D_enc"}
 """How wide a vector is of which only the name of an input tells that it is one."""
 BATCH = ("B", "S")
-PACKED = "T"
 PLACES = "positions"
-"""What names promise, and the tokens of all sequences of a batch in a row."""
+"""What names promise, and the places of tokens that lie in a row."""
 SYNONYMS = {"B": ("batch_size", "batch", "bsz"), "S": ("sequence_length", "seq_len", "seq_length")}
 OTHER_PARTS = ("encoder_", "decoder_")
 INTEGER_INPUTS = {

@@ -15,10 +15,10 @@ from kernelscope.dims import Dim
 from kernelscope.interp.agreement import NOT_TOLD
 from kernelscope.interp.expressions import evaluate
 from kernelscope.interp.interpreter import Interpreter
-from kernelscope.interp.values import Instance, Maybe, Scope, Value, present
-from kernelscope.ops import Module
+from kernelscope.interp.values import Choice, Function, Instance, Maybe, Scope, Value, present
+from kernelscope.ops import Module, ShapeError
 from kernelscope.syntax.python import tree as t
-from kernelscope.tensor import Shape, Tensor, Unknown
+from kernelscope.tensor import Shape, Size, Tensor, Unknown
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class Substitute:
 
     name: str
     instead_of: str
-    layer: t.Expr
+    call: t.Call
 
 
 NOT_TOLD_YET = Tensor(Shape.unknown(NOT_TOLD), Unknown("the dtype of an argument"))
@@ -42,21 +42,21 @@ def settle_substitutes(run: Interpreter, scope: Scope, node: t.FunctionDef) -> N
         if not isinstance(given, Maybe) or not isinstance(other, Tensor) or other.rank is None:
             continue
         own = NOT_TOLD_YET if isinstance(given.value, Unknown) else given.value
-        table = _table(run, scope, found.layer) if isinstance(own, Tensor) else None
-        if table is None:
+        width = _width(run, scope, found.call, other) if isinstance(own, Tensor) else None
+        if width is None:
             continue
-        value = _with_sizes(run, own, other, table)
+        value = _with_sizes(run, own, other, width)
         if value is not own:
             value = value if run.trace is None else run.trace.same(value, given.value)
             scope.names[found.name] = replace(given, value=value)
 
 
-def _with_sizes(run: Interpreter, given: Tensor, other: Tensor, table: Module) -> Tensor:
-    """A tensor with the sizes of another in front of its last: those that are known are equal from here on."""
+def _with_sizes(run: Interpreter, given: Tensor, other: Tensor, width: Size) -> Tensor:
+    """A tensor with the sizes of another in front of its last: those that are known are equal from here on. One that
+    only its name tells to be as wide as it is is as wide as what it stands for."""
     rank = len(other.shape.head) + 1
     if given.rank is None and given.shape.least_rank <= 1:
-        last = table.size("embedding_dim")
-        return Tensor(Shape((*other.shape.head, last)), given.dtype, given.place)
+        return Tensor(Shape((*other.shape.head, width)), given.dtype, given.place)
     if given.rank != rank:
         return given
     sizes = list(given.shape.head)
@@ -66,18 +66,29 @@ def _with_sizes(run: Interpreter, given: Tensor, other: Tensor, table: Module) -
             sizes[index] = size
         elif isinstance(size, Dim) and own.const is None and size.const is None:
             run.learn(run.known.facts.with_same(size, own))
+    if isinstance(sizes[-1], Dim) and sizes[-1].name in run.symbols.widths:
+        sizes[-1] = width
     return given if tuple(sizes) == given.shape.head else Tensor(Shape(tuple(sizes)), given.dtype, given.place)
 
 
-def _table(run: Interpreter, scope: Scope, layer: t.Expr) -> Module | None:
-    """The layer, if it is one that embeds."""
+def _width(run: Interpreter, scope: Scope, call: t.Call, other: Tensor) -> Size | None:
+    """How wide the vectors are that a call makes of indices, if it is one that embeds: a table, or what gives another
+    axis behind those of the indices."""
     run.quiet += 1
     try:
-        value: Value = present(evaluate(run, scope, layer))
+        layer: Value = present(evaluate(run, scope, call.func))
+        base = layer.layer if isinstance(layer, Instance) else layer
+        if isinstance(base, Module) and base.name == "torch.nn.Embedding":
+            return base.size("embedding_dim")
+        if run.running or not isinstance(layer, Instance | Function | Choice):
+            return None  # it is followed once more where the function runs for its own sake, not in every call
+        made = evaluate(run, scope, call)
+    except ShapeError:
+        return None
     finally:
         run.quiet -= 1
-    base = value.layer if isinstance(value, Instance) else value
-    return base if isinstance(base, Module) and base.name == "torch.nn.Embedding" else None
+    is_embedded = isinstance(made, Tensor) and made.shape.dims is not None and made.shape.head[:-1] == other.shape.head
+    return made.shape.head[-1] if is_embedded else None
 
 
 def _substitutes(node: t.FunctionDef) -> Iterator[Substitute]:
@@ -85,21 +96,35 @@ def _substitutes(node: t.FunctionDef) -> Iterator[Substitute]:
     others = {p.name for p in node.args}
     for found in t.walk(*node.body) if optional else ():
         match found:
-            case t.If(test=t.Compare(left=t.Name(id=name), ops=["is"], comparators=[t.Constant(value=None)])):
-                for statement in found.body if name in optional else ():
-                    yield from _made(name, others - {name}, statement)
+            case t.If(test=t.Compare(left=t.Name(id=name), ops=[op], comparators=[t.Constant(value=None)])) if (
+                name in optional and op in ("is", "is not")
+            ):
+                absent, there = (found.body, found.orelse) if op == "is" else (found.orelse, found.body)
+                targets = {name, *_renamed(name, there)}
+                for statement in absent:
+                    yield from _made(name, targets, others - {name}, statement)
             case _:
                 pass
 
 
-def _made(name: str, others: set[str], statement: t.Stmt) -> Iterator[Substitute]:
+def _renamed(name: str, statements: list[t.Stmt]) -> Iterator[str]:
+    """What a name is called from here on: `hidden_states = inputs_embeds`."""
+    for statement in statements:
+        match statement:
+            case t.Assign(targets=[t.Name(id=target)], value=t.Name(id=bound)) if bound == name:
+                yield target
+            case _:
+                pass
+
+
+def _made(name: str, targets: set[str], others: set[str], statement: t.Stmt) -> Iterator[Substitute]:
     """What a statement binds the name to, if it is made of another parameter."""
     match statement:
         case t.Assign(targets=[t.Name(id=target)], value=value) | t.AnnAssign(target=t.Name(id=target), value=value):
-            for call in t.walk(value) if target == name and value is not None else ():
+            for call in t.walk(value) if target in targets and value is not None else ():
                 match call:
-                    case t.Call(func=func, args=[t.Name(id=other), *_]) if other in others:
-                        yield Substitute(name, other, func)
+                    case t.Call(args=[t.Name(id=other), *_]) if other in others:
+                        yield Substitute(name, other, call)
                     case _:
                         pass
         case _:

@@ -35,6 +35,7 @@ from kernelscope.ops import Module, ShapeError
 from kernelscope.results import Span
 from kernelscope.syntax.python import tree as t
 from kernelscope.tensor import Called, Several, Shape, Tensor, Unknown
+from kernelscope.tensor.size import is_row_of_tokens
 
 
 def assign(run: Interpreter, scope: Scope, target: t.Expr, value: Value) -> None:
@@ -141,7 +142,7 @@ def _unpack(run: Interpreter, scope: Scope, targets: list[t.Expr], value: Value,
     if run.aside and isinstance(value, Tensor) and value.rank and value.shape.size(0) != dim(len(targets)):
         value = Unknown("where the code goes this way it may be a tuple", span)
     rows = value.shape.size(0) if isinstance(value, Tensor) and value.rank else None
-    if isinstance(value, Tensor) and isinstance(rows, Dim) and rows.name in run.symbols.spoken and not run.forks:
+    if isinstance(value, Tensor) and isinstance(rows, Dim) and _is_of_callers(run, rows) and not run.forks:
         starred_too = any(isinstance(target, t.Starred) for target in targets)
         if not starred_too and not run.aside:  # so many rows are what callers have to give
             run.learn(run.known.facts.with_same(dim(len(targets)), rows))
@@ -192,6 +193,12 @@ def _unpack(run: Interpreter, scope: Scope, targets: list[t.Expr], value: Value,
         values = [Unknown("as many values as names were expected", span) for _ in targets]
     for target, part in zip(targets, values, strict=True):
         assign(run, scope, target, part)
+
+
+def _is_of_callers(run: Interpreter, rows: Dim) -> bool:
+    """Whether callers choose how many rows there are, other than that of the tokens of a batch, of which nothing takes
+    two apart."""
+    return rows.name in run.symbols.spoken and not is_row_of_tokens(rows)
 
 
 def _part_of_shape(shape: Shape, index: int, starred: int, count: int) -> Value:

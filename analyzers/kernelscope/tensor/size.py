@@ -20,6 +20,8 @@ BATCHES = ("B", "batch", "batch_size", "bsz")
 
 LENGTHS = ("S", "T", "L", "seq_len", "seq_length", "sequence_length")
 """Names of sizes that are lengths of sequences."""
+PACKED = "T"
+"""What the tokens of all sequences of a batch are called that lie in a row."""
 
 
 def is_batch(size: Size) -> bool:
@@ -81,6 +83,11 @@ def largest(*sizes: Size) -> Size:
 def smallest(*sizes: Size) -> Size:
     """The smallest size."""
     return first_unknown(sizes) or minimum(*(s for s in sizes if isinstance(s, Dim)))
+
+
+def is_row_of_tokens(size: Size) -> bool:
+    """Whether a size is that of all tokens of a batch, in a row."""
+    return isinstance(size, Dim) and (size.name or "").partition(SEPARATOR)[0] == PACKED
 
 
 def is_length(size: Size) -> bool:
