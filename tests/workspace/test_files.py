@@ -51,9 +51,18 @@ def test_an_announced_change_counts_even_with_equal_size_and_time(workspace: Wor
     assert files.version(path) != before
 
 
+def test_without_a_repository_nothing_is_ignored(workspace: Workspace) -> None:
+    files = workspace(
+        "## .gitignore\ncache/\n## cache/tree.py\n## repo/.git/HEAD\n## repo/.gitignore\nout/\n## repo/out/a.py\n"
+    )
+    assert walked(files) == ["cache/tree.py"]
+    assert reasons(files) == {"repo/.git": "version control", "repo/out": "ignored by .gitignore"}
+
+
 def test_gitignore_skipped_folders_and_sizes_are_named(workspace: Workspace) -> None:
     files = workspace(
         """
+## .git/HEAD
 ## .gitignore
 build/
 *.gen.py
@@ -76,6 +85,7 @@ local.py
     Path(files.roots[0], "big.py").write_bytes(b"#" * (files.max_file_bytes + 1))
     assert walked(files) == ["keep.gen.py", "sub/only_here.py"]
     assert reasons(files) == {
+        ".git": "version control",
         "a.gen.py": "ignored by .gitignore",
         "big.py": "8.0 MiB, larger than the limit of 8 MiB",
         "build": "ignored by .gitignore",

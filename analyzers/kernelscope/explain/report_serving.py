@@ -5,6 +5,8 @@ What structure shows comes before what is declared, and that before the steps of
 
 from __future__ import annotations
 
+import re
+
 from kernelscope.explain.report_layout import Layout, Rows, claims_about, steps_of
 from kernelscope.explain.report_places import Json, Places
 from kernelscope.explain.section_settings import DECLARED, concerns, declared
@@ -103,7 +105,8 @@ def _role(s: Started) -> str:
     """What a process is for, by the name of what it runs first, then by who starts it."""
     if s.kind == "start method":
         return "other"
-    for said in (set(words(s.target)), set(words(s.where))):
+    itself = re.split(r"[.:>]", s.target)[-1]
+    for said in (set(words(itself)), set(words(s.target)), set(words(s.where))):
         for role, names in ROLES:
             if names & said:
                 return role

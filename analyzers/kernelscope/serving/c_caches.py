@@ -31,9 +31,9 @@ _COUNTED_DOWN = re.compile(rb"\b(\w+)\s*=\s*(\w+)\s*\.\s*fetch_sub\s*\(\s*1\b[^;
 _COUNTED_UP = re.compile(rb"\b(\w+)\s*=\s*(\w+)\s*\.\s*fetch_add\s*\(\s*1\b[^;]*;")
 """A counter that several threads share, of which each gets the number before: `n = free.fetch_sub(1);`."""
 _STORED = re.compile(
-    rb"([\w.>\[\]-]*?(\w+))\s*=\s*(?:\([^()]*\)\s*|static_cast<[^<>]*>\s*\(\s*)?(new\b|\w*alloc\w*\s*\()"
+    rb"(?<![\w.>\[\]-])((?:[\w.>\[\]-]*[.>\[\]-])?(\w+))\s*=\s*(?:\([^()]*\)\s*|static_cast<[^<>]*>\s*\(\s*)?(new\b|\w*alloc\w*\s*\()"
 )
-_FILLED = re.compile(rb"\b(?:cuda|hip)Malloc\w*\s*\(\s*(?:\([^()]*\)\s*)?&\s*([\w.>\[\]-]*?(\w+))\s*,")
+_FILLED = re.compile(rb"\b(?:cuda|hip)Malloc\w*\s*\(\s*(?:\([^()]*\)\s*)?&\s*((?:[\w.>\[\]-]*[.>\[\]-])?(\w+))\s*,")
 _LISTED = re.compile(rb"\b(\w*[cC]ache\w*)(?:\s*=[^;{}=]{0,120}|\s*)\{")
 """What a list of sizes in braces is stored in: `shape = {…}`, `cache = tensor({…}, dtype)`, `shape{…}`."""
 _PLAIN = re.compile(r"[\w\s.:>()<*/+-]+")
@@ -47,6 +47,9 @@ LONGEST_LIST = 500
 _LEAST = re.compile(rb"\bmin_element\s*\([^;{]*\[[^\]]*\]\s*\([^)]*\)[^{;]*\{\s*return\s+([^;{}]*<[^;{}]*);\s*\}\s*\)")
 _MOVED_UP = re.compile(rb"\b(\w+)\s*\.\s*splice\s*\(\s*\1\s*\.\s*c?begin\(\)\s*,\s*\1\s*,\s*[^;]*;")
 _DROPPED = rb"\b%b\s*\.\s*pop_back\s*\(\s*\)"
+_PUSHED = re.compile(rb"\b(\w*(?:shape|sizes|dims)\w*)\s*\.\s*(?:push_back|emplace_back)\s*\(")
+_WALKED = re.compile(rb"\b(\w+)\s*=\s*(\w+)\s*\.\s*c?(r?)begin\s*\(\s*\)\s*;[^;]*\b\2\s*\.\s*c?\3end\s*\(")
+"""A loop over a list, from its end where it begins with `r`."""
 _TURNED = re.compile(rb"\b(\w*pos\w*)\s*=\s*([^;]*%[^;]*);")
 
 
@@ -102,6 +105,30 @@ def c_layouts(source: CSource) -> Iterator[Claim]:
         yield Claim(f"{function.name} {shown} layout", f"{shown}: [{', '.join(sizes)}]{kept}", (source.at(opened),))
 
 
+def c_pushed_layouts(source: CSource) -> Iterator[Claim]:
+    """A shape that is put together size by size before a tensor of it is made: `shape.push_back(n_blocks); …`."""
+    if source.aside or b"ache" not in source.code:
+        return
+    for function in source.functions:
+        sizes: dict[bytes, list[tuple[int, str, str]]] = {}
+        for match in _PUSHED.finditer(source.code, function.start, function.end):
+            closed = matching(source.code, match.end() - 1)
+            guard = next(iter(source.guards(function, match.start())[-1:]), "")
+            sizes.setdefault(match[1], []).append((match.start(), source.quote(match.end(), closed, 80), guard))
+        for name, parts in sizes.items():
+            made = re.compile(rb"\b(?:zeros|empty|full|ones)\s*\(\s*(?:\{\s*)?%b\b" % re.escape(name))
+            used = made.search(source.code, parts[-1][0], function.end)
+            said = {word for _, size, _ in parts for word in words(size)}
+            about = {*words(function.name), *words(source.path.stem)}
+            if used is None or len(parts) < MIN_RANK or len(SIZES & said) < 2 or not {"cache", "kv"} & about:
+                continue
+            shown = ", ".join(f"{size} if {guard}" if guard else size for _, size, guard in parts)
+            kept = "; indexed by block (paged)" if PAGES & said else ""
+            value = f"{name.decode()}: [{shown}]{kept}"
+            places = (source.at(used.start()), *(source.at(start) for start, _, _ in parts))
+            yield Claim(f"{function.name} {name.decode()} layout", value, places)
+
+
 def _is_laid_out(name: bytes) -> bool:
     said = set(words(name.decode("utf-8", "replace")))
     return "kvcache" in said or ("cache" in said and not (ABOUT - {"size", "sizes"}) & said)
@@ -138,6 +165,37 @@ def c_recency(source: CSource) -> Iterator[Claim]:
         )
         yield Claim(f"{function.name} eviction", value, (source.at(match.start()), source.at(dropped.start())))
         return
+
+
+def c_walked_lists(source: CSource) -> Iterator[Claim]:
+    """A list that is erased from one end on, where a use takes an element out and puts it at the other end."""
+    if source.aside or b"begin" not in source.code:
+        return
+    for match in _WALKED.finditer(source.code):
+        name, function = match[2].decode("utf-8", "replace"), source.around(match.start())
+        if function is None or not FREEING & set(words(function.name)) or MEMOS & set(words(name)):
+            continue
+        erased = re.compile(rb"\b%b\s*\.\s*erase\s*\(" % re.escape(match[2]))
+        put = re.compile(
+            rb"\b%b\s*\.\s*%b\s*\([^;]*;"
+            % (re.escape(match[2]), rb"(?:push|emplace)_front" if match[3] else rb"(?:push|emplace)_back")
+        )
+        if erased.search(source.code, match.end(), function.end) is None:
+            continue
+        for user in source.functions:
+            out = erased.search(source.code, user.start, user.end)
+            back = put.search(source.code, out.end(), user.end) if out is not None else None
+            if user is function or out is None or back is None:
+                continue
+            begun = source.quote(match.start(), match.end(), 80).partition(";")[0]
+            value = (
+                f"least recently used first (LRU): {function.name} goes through {name} from its "
+                f"{'back' if match[3] else 'front'} ({begun}) and erases there, and {user.name} moves what is used "
+                f"to the {'front' if match[3] else 'back'} ({source.quote(back.start(), back.end() - 1, 80)})"
+            )
+            places = (source.at(match.start()), source.at(back.start()), source.at(out.start()))
+            yield Claim(f"{function.name} eviction order", value, places)
+            break
 
 
 def c_oldest(source: CSource) -> Iterator[Claim]:

@@ -38,6 +38,8 @@ def c_constraints(source: CSource) -> Iterator[Constraint]:
         if compared is not None and len(arguments) > 1:
             arguments[:2] = [f"{arguments[0]} {compared} {arguments[1].strip()}"]
         condition = " ".join(arguments[0].split())[:MAX_SOURCE]
+        if condition in ("false", "0"):
+            continue  # the branch around it is what must not be taken
         if _NOT_NULL.fullmatch(condition):
             continue  # that something is there says nothing of what it must be
         left, differs, right = condition.partition("!=")

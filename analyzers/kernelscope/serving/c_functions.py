@@ -29,7 +29,7 @@ _COMMENT = re.compile(rb"//[^\n]*|/\*.*?\*/", re.DOTALL)
 _DIRECTIVE = re.compile(rb"(?m)^[ \t]*#[^\n]*$")
 _SPACE = re.compile(r"\s+")
 _LAUNCH = re.compile(rb"\b([A-Za-z_]\w*)(?:\s*<[^<>;{}()]{0,200}>)?\s*<<<")
-_CALL = re.compile(rb"\b((?:[A-Za-z_]\w*::)*[A-Za-z_]\w*)\s*(?:<[^;{}()<>]{0,120}>)?\s*\(")
+_CALL = re.compile(rb"\b(?<!\w::)((?:[A-Za-z_]\w*::)*[A-Za-z_]\w*)\s*(?:<[^;{}()<>]{0,120}>)?\s*\(")
 _WORDS = frozenset(b"if for while switch return sizeof assert catch static_cast reinterpret_cast defined else".split())
 
 

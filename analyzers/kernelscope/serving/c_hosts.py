@@ -18,10 +18,12 @@ from kernelscope.serving.comparisons import compared
 from kernelscope.serving.endings import endings
 from kernelscope.serving.first_ids import first_ids
 from kernelscope.serving.giving_up import given_up
+from kernelscope.serving.linked_lists import linked_lists
 from kernelscope.serving.main_loops import main_loops
 from kernelscope.serving.moves import Move, moves
 from kernelscope.serving.preemption import preemptions
 from kernelscope.serving.preferences import preferences
+from kernelscope.serving.recent_lists import recent_lists
 from kernelscope.serving.slots import slots
 from kernelscope.serving.stores import Stored, stored_in_functions
 from kernelscope.serving.trees import trees
@@ -51,6 +53,8 @@ FINDERS: tuple[tuple[str, Callable[[PythonSource], Iterable[Claim]]], ...] = (
     ("serving.prefix_cache", whole_pieces),
     ("serving.kv_cache", evictions.recency),
     ("serving.kv_cache", first_ids),
+    ("serving.kv_cache", linked_lists),
+    ("serving.kv_cache", recent_lists),
     ("serving.lifecycle", main_loops),
     ("serving.lifecycle", endings),
     ("serving.scheduling", service.orders),

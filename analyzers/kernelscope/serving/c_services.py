@@ -18,14 +18,16 @@ from kernelscope.serving.sections import words
 LONGEST_BODY = 4_000
 """How far the end of what a thread runs is looked for, in bytes."""
 MOST_CALLS = 2
+LONGEST_TARGET = 120
+"""How far before a metric what keeps it is looked for, in bytes."""
 _THREAD = re.compile(
     rb"(?:\bstd::j?thread\s*(?:\w+\s*)?|\bmake_(?:unique|shared)\s*<\s*std::j?thread\s*>\s*"
     rb"|\b\w*[tT]hreads?_?\s*\.\s*(?:emplace_back|push_back)\s*)\("
 )
-_MEMBER = re.compile(r"&\s*(\w+(?:::\w+)+)")
+_MEMBER = re.compile(r"(?<!&)&(?!&)\s*(\w+(?:::\w+)+)")
 _CALL = re.compile(rb"\b((?:\w+(?:\.|->|::))*\w+)\s*\(")
 _ROUTE = re.compile(
-    rb"(\w+)\s*(?:\.|->)\s*(\w+)\s*\(\s*(?:\"(GET|POST|PUT|DELETE|PATCH)\"\s*,\s*)?\"(/[^\"\n]*)\"\s*,\s*(?=[\[&A-Za-z_])"
+    rb"\b(\w+)\s*(?:\.|->)\s*(\w+)\s*\(\s*(?:\"(GET|POST|PUT|DELETE|PATCH)\"\s*,\s*)?\"(/[^\"\n]*)\"\s*,\s*(?=[\[&A-Za-z_])"
 )
 _MAPPED = re.compile(rb"\"\s*(/?[\w.\-]+(?:/[\w.\-*{}]+)*)\s*=>\s*([A-Za-z_]\w*)\s*,?\s*\"")
 _REGISTERS = re.compile(
@@ -35,9 +37,12 @@ _METRIC = re.compile(
     rb"\b([A-Z][A-Z0-9_]*?(?:COUNTER|GAUGE|HISTOGRAM|SUMMARY)[A-Z0-9_]*)\s*\(\s*\"?(\w+)\"?\s*,\s*((?:\"[^\"\n]*\"\s*)+)"
 )
 _BUILT = re.compile(
-    rb"\bBuild(Counter|Gauge|Histogram|Summary)\s*\(\s*\)\s*\.\s*Name\s*\(\s*\"([^\"\n]+)\"\s*\)"
+    rb"\bBuild(Counter|Gauge|Histogram|Summary)\s*\(\s*\)\s*\.\s*Name\s*\(([^\"\n;]{0,80}\"[^\"\n]+\"|[^\"\n;)]{1,80})\s*\)"
     rb"(?:\s*\.\s*Help\s*\(\s*((?:\"[^\"\n]*\"\s*)+)\))?"
 )
+_KEPT_AS = re.compile(rb"(\w+)\s*=\s*&?\s*(?:\w+::)*\Z")
+"""What a family of metrics is kept as."""
+_LABEL = re.compile(r'\{\s*"(\w+)"\s*,')
 _KIND = re.compile(r"counter|gauge|histogram|summary", re.IGNORECASE)
 _TEXT = re.compile(r'"([^"]*)"')
 PASSED_OVER = {"lock", "guard", "load", "store", "log", "check", "now", "set", "to", "milliseconds", "seconds", "move",
@@ -67,9 +72,9 @@ def c_threads(source: CSource) -> Iterator[Started]:
 
 def _run(source: CSource, start: int, end: int, arguments: str) -> str:
     """`&Server::loop` is that method; a function without a name is told by what it calls."""
-    if (member := _MEMBER.search(arguments)) is not None:
-        return member[1]
     if not arguments.startswith("["):
+        if (member := _MEMBER.search(arguments)) is not None:
+            return member[1]
         name = arguments.partition(",")[0].strip()
         return name if re.fullmatch(r"[\w:]+", name) and "," in arguments else ""
     calls = [m[1].decode() for m in _CALL.finditer(source.code, source.code.find(b"{", start, end), end)]
@@ -123,7 +128,29 @@ def c_metrics(source: CSource) -> Iterator[Metric]:
         around = source.around(start)
         measures = "".join(_TEXT.findall((text or b"").decode("utf-8", "replace")))
         where = around.name if around is not None else ""
-        title = name.decode("utf-8", "replace")
+        title = _put_together(name.decode("utf-8", "replace").strip())
         if measures and not measures.count(" "):  # no text: what a variable's metric is called outside
             title, measures = measures, ""
-        yield Metric(title, named[0].lower(), measures, "", where, source.at(start))
+        yield Metric(title, named[0].lower(), measures, _labels(source, start), where, source.at(start))
+
+
+def _put_together(name: str) -> str:
+    """A name that is put together, with what it is put together of: `std::string(PREFIX) + "_waiting"`."""
+    if '"' not in name:
+        return name
+    parts = [part.strip().removeprefix("std::string(").rstrip(")") for part in name.split("+")]
+    return "".join(part.strip('"') if part.startswith('"') else f"{{{part}}}" for part in parts)
+
+
+def _labels(source: CSource, start: int) -> str:
+    """The labels that the members of a family are added with: `waiting.Add({{"model", name}})`."""
+    before = source.text.data[max(0, start - LONGEST_TARGET) : start]
+    kept = _KEPT_AS.search(before)
+    if kept is None:
+        return ""
+    added = re.compile(rb"\b%b\s*(?:\.|->)\s*Add\s*\(" % kept[1])
+    found: dict[str, None] = {}
+    for match in added.finditer(source.code):
+        given = source.quote(match.end(), matching(source.code, match.end() - 1), LONGEST_BODY)
+        found.update(dict.fromkeys(_LABEL.findall(given)))
+    return ", ".join(found)

@@ -43,8 +43,8 @@ _TURN = rb"\bNAME\s*=\s*(?:\(?\s*NAME\s*==[^?;]+\?[^:;]+:\s*NAME\s*\+\s*1|\(\s*N
 """A number that goes round: back to the first after the last, or modulo a count."""
 _WRAPPED = re.compile(r"&?\s*([\w.>:-]+)\s*(?:\[[^\[\]]*\]\s*)?\[(.*%\s*([\w.>:-]+)\s*)\]\s*$")
 _ASSEMBLY = re.compile(r"(?:asm|__asm__)\s*(?:volatile|__volatile__)?\s*\(.*\bld\..*")
-_GRID = re.compile(rb"(\w+)\s*=\s*(?:\w+::)*this_grid\s*\(")
-_OWN = re.compile(rb"([\w.>-]*?(\w+))\s*\[\s*(\w+)\s*\]\s*;")
+_GRID = re.compile(rb"\b(\w+)\s*=\s*(?:\w+::)*this_grid\s*\(")
+_OWN = re.compile(rb"(?<![\w.>-])((?:[\w.>-]*[.>-])?(\w+))\s*\[\s*(\w+)\s*\]\s*;")
 
 
 def c_syncs(source: CSource) -> Iterator[Sync]:

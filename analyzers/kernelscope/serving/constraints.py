@@ -28,6 +28,8 @@ _BOUNDED = re.compile(r"([\w.>()\[\]-]+) ([<>])=? ")
 
 ERRORS = {"error", "errors", "fail", "failure", "invalid", "reject", "rejected", "refuse", "bad"}
 """Words of functions that make an answer which says that something was wrong."""
+ENDS_PROGRAM = {"exit", "_exit", "_Exit", "quick_exit", "abort", "terminate"}
+"""What ends the whole program; `exit` also well."""
 MOST_REFUSED = 3
 """Statements of a branch that only refuses."""
 MAX_TESTS = 120
@@ -174,6 +176,8 @@ def _refused(source: PythonSource, node: t.If) -> tuple[str, str] | None:
         return None
     if (raised := _only_raise(node.body)) is not None:
         return "raise", _message(source, raised)
+    if (said := _given_up(source, node.body)) is not None:
+        return said
     match node.body:
         case [*_, t.Return(value=t.Call(func=func) as answer)] if len(node.body) <= MOST_REFUSED:
             if ERRORS & set(words(last_name(func))):
@@ -181,6 +185,26 @@ def _refused(source: PythonSource, node: t.If) -> tuple[str, str] | None:
         case _:
             pass
     return None
+
+
+def _given_up(source: PythonSource, body: list[t.Stmt]) -> tuple[str, str] | None:
+    """`if (n % 8 != 0) { LOG_ERROR("…"); assert(false); }`, `if n % 8: sys.exit("…")`: the program ends there."""
+    if not body or len(body) > MOST_REFUSED:
+        return None
+    said = [s.value for s in body if isinstance(s, t.ExprStmt) and isinstance(s.value, t.Call)]
+    told = next((text for call in said for a in call.args if isinstance(text := literal(a), str)), "")
+    match body[-1]:
+        case t.Assert(test=t.Constant(value=False | 0), msg=message):
+            text = literal(message)
+            return "assert", text if isinstance(text, str) else _fstring(source, message) or told
+        case t.ExprStmt(value=t.Call(func=func, args=[t.Constant(value=False | 0)])) if last_name(func) == "assert":
+            return "assert", told
+        case t.ExprStmt(value=t.Call(func=func, args=args)) if last_name(func) in ENDS_PROGRAM:
+            is_well = last_name(func) != "abort" and (not args or literal(args[0]) == 0)
+            reported = any(ERRORS & set(words(last_name(call.func).lower())) for call in said)
+            return ("exit", told) if reported or not is_well else None
+        case _:
+            return None
 
 
 def _only_raise(body: list[t.Stmt]) -> t.Raise | None:

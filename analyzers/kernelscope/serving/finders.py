@@ -52,6 +52,7 @@ from kernelscope.serving.preferences import preferences
 from kernelscope.serving.presets import presets
 from kernelscope.serving.process_groups import groups
 from kernelscope.serving.projections import merged_projections
+from kernelscope.serving.recent_lists import recent_lists
 from kernelscope.serving.refusals import refusals
 from kernelscope.serving.registrars import registrars
 from kernelscope.serving.remote_objects import remote_objects
@@ -85,6 +86,7 @@ FINDERS: tuple[tuple[str, Finder], ...] = (
     ("serving.kv_cache", evictions.evictions),
     ("serving.kv_cache", evictions.recency),
     ("serving.kv_cache", linked_lists),
+    ("serving.kv_cache", recent_lists),
     ("serving.kv_cache", free_arrays.stacks_of_ids),
     ("serving.kv_cache", free_arrays.cut_arrays),
     ("serving.kv_cache", free_arrays.maps_of_ids),

@@ -129,6 +129,8 @@ def denied(source: PythonSource, test: t.Expr, longest: int) -> str:
     """That a test does not hold, in the source's words: `a <= b` for not `a > b`."""
     if isinstance(test, t.Compare) and len(test.ops) == 1 and test.ops[0] in DENIED:
         left, right = test.left, test.comparators[0]
+        if isinstance(right, t.Constant) and right.value is False and test.ops[0] in ("==", "is"):
+            return source.quote(left, longest)
         if not isinstance(left, t.BoolOp | t.IfExp | t.NamedExpr) and not isinstance(right, t.BoolOp | t.IfExp):
             text = f"{source.quote(left, longest)} {DENIED[test.ops[0]]} {source.quote(right, longest)}"
             if len(text) <= longest:

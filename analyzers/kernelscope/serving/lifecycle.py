@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from kernelscope.results import Location
 from kernelscope.serving.claims import PythonSource
-from kernelscope.serving.guards import Guard, calls, guards_text, kept_of, last_name, own_calls, statements
+from kernelscope.serving.guards import Guard, calls, guards_text, kept_of, last_name, own_calls, own_of, statements
 from kernelscope.serving.pieces import by_function
 from kernelscope.serving.registries import Registry
 from kernelscope.serving.sections import words
@@ -28,6 +28,8 @@ LIVES = {"waiting", "running", "finished", "queued", "pending", "prefill", "deco
          "done", "active", "processing", "generating", "ready", "complete", "completed", "scheduled",
          "cancelled"}  # fmt: skip
 """Words of the states that a request goes through."""
+SETS = {"set", "update", "transition", "change", "mark"}
+"""Words of methods that set a state."""
 ATOMIC = {"store", "exchange"}
 STATUS = {"status", "state", "states", "stage", "phase"}
 
@@ -78,15 +80,46 @@ def transitions(source: PythonSource) -> Iterator[Transition]:
 def bare_states(source: PythonSource, enums: Iterable[Registry]) -> Iterator[Transition]:
     """`slot.state = IDLE` in C++, where an enum of the file has that member without its name."""
     members = {entry.key: enum.name for enum in enums if enum.kind == "enum" for entry in enum.entries}
+    setters = set(_setters(source)) if members else set[str]()
     for scope in source.module.functions():
         for statement, guards in statements(scope.node):
             match statement:
                 case t.Assign(targets=[t.Attribute(attr=attr) as target], value=t.Name(id=state)) if (
                     state in members and STATUS & set(words(attr))
                 ):
-                    condition = " and ".join(guards_text(source, guards))
-                    name = f"{members[state]}.{state}"
-                    yield Transition(source.quote(target), name, scope.qualified_name, condition, source.at(statement))
+                    subject = source.quote(target)
+                case t.ExprStmt(value=t.Call(func=t.Attribute(value=held, attr=setter), args=[given])) if (
+                    setter in setters and (state := last_name(given)) in members
+                ):
+                    itself = isinstance(held, t.Name) and held.id == "self"
+                    subject = f"its state (by {setter})" if itself else f"{source.quote(held)} (by {setter})"
+                    is_named = members[state] in (t.dotted(given) or "").split(".")
+                    if is_named and isinstance(given, t.Attribute) and SETS & set(words(setter)):
+                        continue  # told as any call of a method that is called so
+                case _:
+                    continue
+            condition = " and ".join(guards_text(source, guards))
+            name = f"{members[state]}.{state}"
+            yield Transition(subject, name, scope.qualified_name, condition, source.at(statement))
+
+
+def _setters(source: PythonSource) -> Iterator[str]:
+    """Methods that store their only argument as the state: `void to_status(Status to) { …; status = to; }`."""
+    for scope in source.module.functions():
+        if not isinstance(scope.node, t.FunctionDef) or scope.owner is None:
+            continue
+        match [p.name for p in scope.node.args if p.name != "self"]:
+            case [only]:
+                pass
+            case _:
+                continue
+        for node in own_of(scope.node, t.Assign):
+            match node:
+                case t.Assign(targets=[t.Attribute(value=t.Name(id="self"), attr=attr)], value=t.Name(id=stored)) if (
+                    stored == only and STATUS & set(words(attr))
+                ):
+                    yield scope.node.name
+                    break
                 case _:
                     pass
 
@@ -119,7 +152,7 @@ def _given_states(
     match statement.value:
         case t.Call(func=t.Attribute(value=subject, attr=attr), args=[t.Attribute() as given, *order]):
             state = t.dotted(given) or ""
-            is_setter = not order and {"set", "update", "transition", "change", "mark"} & set(words(attr))
+            is_setter = not order and SETS & set(words(attr))
             if attr in ATOMIC and STATUS & set(words(last_name(subject))):
                 is_setter = True  # std::atomic, which takes the order of memory, too
             if is_setter and state.rpartition(".")[0].rpartition(".")[2][:1].isupper():

@@ -34,14 +34,14 @@ def linked_lists(source: PythonSource) -> Iterator[Claim]:
         if not isinstance(scope.node, t.ClassDef) or not HELD & set(words(scope.node.name)):
             continue
         methods = list(scope.node.methods())
-        ends = next((found for method in methods if (found := _ends(method)) is not None), None)
+        ends = next((found for method in methods if (found := ends_of(method)) is not None), None)
         if ends is None:
             continue
         others = [m for m in methods if m.name != "__init__"]
         taken = [m for m in others if _takes(m, ends.first, ends.after)]
         backward = [m for m in others if _takes(m, ends.last, ends.before)]
-        behind = [m for m in others if _puts(m, ends.last, ends.before)]
-        ahead = [m for m in others if _puts(m, ends.first, ends.after) and m not in taken]
+        behind = [m for m in others if puts(m, ends.last, ends.before)]
+        ahead = [m for m in others if puts(m, ends.first, ends.after) and m not in taken]
         if taken and behind and not backward:
             order = (
                 f"FIFO: taken from the front ({_named(taken)}), returned to the back ({_named(behind)}): the least "
@@ -65,7 +65,7 @@ def _named(methods: list[t.FunctionDef]) -> str:
     return ", ".join(m.name for m in methods[:3])
 
 
-def _ends(method: t.FunctionDef) -> Ends | None:
+def ends_of(method: t.FunctionDef) -> Ends | None:
     """`self.first.after = self.last` and `self.last.before = self.first`."""
     joined: list[tuple[str, str, str]] = []
     for node in own_of(method, t.Assign):
@@ -100,7 +100,7 @@ def _takes(method: t.FunctionDef, end: str, link: str) -> bool:
     return is_joined and any(_name(n) in names | collected for value in given for n in t.walk(value))
 
 
-def _puts(method: t.FunctionDef, end: str, link: str) -> bool:
+def puts(method: t.FunctionDef, end: str, link: str) -> bool:
     """Whether a method sets what it was given at an end: `self.end.link = x`."""
     places = _places(method, end, link)
     given = {p.name for p in method.args if p.name != "self"}

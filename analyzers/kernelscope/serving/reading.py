@@ -19,7 +19,16 @@ from kernelscope.serving.asking import Asked, asked, called
 from kernelscope.serving.bindings import Loader, Native, bindings, c_bindings, loaders
 from kernelscope.serving.c_algorithms import algorithms, recomputed
 from kernelscope.serving.c_barriers import c_barriers
-from kernelscope.serving.c_caches import c_caches, c_free_lists, c_layouts, c_oldest, c_recency, c_shared_free_lists
+from kernelscope.serving.c_caches import (
+    c_caches,
+    c_free_lists,
+    c_layouts,
+    c_oldest,
+    c_pushed_layouts,
+    c_recency,
+    c_shared_free_lists,
+    c_walked_lists,
+)
 from kernelscope.serving.c_checks import c_constraints
 from kernelscope.serving.c_collectives import c_collectives, c_groups
 from kernelscope.serving.c_constants import c_constants, c_enums
@@ -27,6 +36,7 @@ from kernelscope.serving.c_functions import CSource
 from kernelscope.serving.c_graphs import c_graphs
 from kernelscope.serving.c_options import c_options
 from kernelscope.serving.c_procedures import c_procedures
+from kernelscope.serving.c_queues import c_queue_uses, c_queues
 from kernelscope.serving.c_services import c_mapped_routes, c_metrics, c_routes, c_threads
 from kernelscope.serving.c_settings import c_settings, c_tables
 from kernelscope.serving.c_structures import c_structures
@@ -54,7 +64,7 @@ from kernelscope.serving.procedures import Procedure, procedures
 from kernelscope.serving.processes import Launcher, Started, launchers, running_classes, started, targets
 from kernelscope.serving.rankings import rankings
 from kernelscope.serving.reaching import Reach, reaches, wrapped_collectives
-from kernelscope.serving.registries import Registry, held_registries, registries, stacks
+from kernelscope.serving.registries import Registry, factories, held_registries, registries, stacks
 from kernelscope.serving.routes import Route, routes
 from kernelscope.serving.sockets import Argument, Wrapper, Wrapping, arguments, wrappers, wrappings
 from kernelscope.serving.stepped import stepped
@@ -213,6 +223,8 @@ def read_c(source: CSource, whole: bool = True) -> Reading:
     reading.started += reading.told(c_threads, source)
     reading.routes += reading.told(c_routes, source)
     reading.routes += reading.told(c_mapped_routes, source)
+    reading.channels += reading.told(c_queues, source)
+    reading.uses += reading.told(c_queue_uses, source)
     if whole:
         _read_rest_of_c(reading, source)
         forget()
@@ -241,9 +253,11 @@ def _read_rest_of_c(reading: Reading, source: CSource) -> None:
     reading.add("config", reading.told(c_tables, source))
     reading.add("serving.kv_cache", reading.told(c_caches, source))
     reading.add("serving.kv_cache", reading.told(c_layouts, source))
+    reading.add("serving.kv_cache", reading.told(c_pushed_layouts, source))
     reading.add("serving.kv_cache", reading.told(c_free_lists, source))
     reading.add("serving.kv_cache", reading.told(c_shared_free_lists, source))
     reading.add("serving.kv_cache", reading.told(c_recency, source))
+    reading.add("serving.kv_cache", reading.told(c_walked_lists, source))
     reading.add("serving.kv_cache", reading.told(c_oldest, source))
     reading.add("topology.execution", reading.told(c_graphs, source))
     reading.add("memory_access", reading.told(recomputed, source))
@@ -260,6 +274,7 @@ def _read_rest_of_c(reading: Reading, source: CSource) -> None:
         reading.uses += reading.told(letters, host)
         reading.stores += reading.told(c_hosts.host_stores, host)
         reading.constraints += reading.told(host_refusals, host)
+        reading.registries += reading.told(factories, host)
         for section, claim in reading.told(_queue_claims, host):
             reading.add(section, [c_hosts.in_cpp(claim)])
         for section, find in c_hosts.FINDERS:

@@ -46,7 +46,7 @@ def registries(source: PythonSource) -> Iterator[Registry]:
     """The registries that one Python file shows."""
     yield from _enums(source)
     yield from held_registries(source)
-    yield from _factories(source)
+    yield from factories(source)
     yield from _tables_of_functions(source)
 
 
@@ -238,28 +238,45 @@ BUILT_IN = frozenset(name for name, value in vars(builtins).items() if callable(
 
 
 @by_function
-def _factories(source: PythonSource) -> Iterator[Registry]:
-    """Chains of `if x == "a": return A(...)` on one subject."""
+def factories(source: PythonSource) -> Iterator[Registry]:
+    """Chains of `if x == "a": return A(...)` on one subject; what all branches make under one name is one of them."""
     for scope in source.module.functions():
-        groups: dict[str, list[Entry]] = {}
+        groups: dict[str, list[tuple[Entry, str]]] = {}
         local = _local(scope.node)
         for statement in inside_of(scope.node, t.Match, t.If):
             if isinstance(statement, t.Match):
                 for case in statement.cases:
-                    made = _made(source, case.body, local)
-                    if made is not None and not isinstance(case.pattern, t.Name):
-                        pattern = literal(case.pattern)
-                        key = str(pattern) if pattern is not None else source.quote(case.pattern)
-                        entry = Entry(key, made, source.at(case))
-                        groups.setdefault(source.quote(statement.subject), []).append(entry)
-            if not isinstance(statement, t.If) or (made := _made(source, statement.body, local)) is None:
+                    if isinstance(case.pattern, t.Name):
+                        continue
+                    pattern = literal(case.pattern)
+                    key = str(pattern) if pattern is not None else source.quote(case.pattern)
+                    held = groups.setdefault(source.quote(statement.subject), [])
+                    ways = _made(source, case.body, local)
+                    held += [(Entry(key, made, source.at(case)), kept) for kept, made in ways]
+            if not isinstance(statement, t.If) or not (ways := _made(source, statement.body, local)):
                 continue
             for subject, key in _asked_for(source, statement.test):
-                groups.setdefault(subject, []).append(Entry(key, made, source.at(statement)))
-        for subject, entries in groups.items():
+                held = groups.setdefault(subject, [])
+                held += [(Entry(key, made, source.at(statement)), kept) for kept, made in ways]
+        for subject, told in groups.items():
+            entries = _of_one_kind(told)
             if len({entry.key for entry in entries}) >= 2:
                 name = f"{scope.qualified_name} by {subject}"
                 yield Registry(name, "factory", tuple(entries[:MAX_ENTRIES]), source.at(scope.node))
+
+
+def _of_one_kind(told: list[tuple[Entry, str]]) -> list[Entry]:
+    """Of what branches make under several names, what most of them make: an object for each key, no part of another."""
+    keys: dict[str, set[str]] = {}
+    for entry, kept in told:
+        keys.setdefault(kept, set()).add(entry.key)
+    if not keys:
+        return []
+    chosen = max(keys, key=lambda kept: len(keys[kept]))
+    if len(keys[chosen]) < 2:  # each branch has a name of its own for what it makes
+        firsts = {(entry.key, entry.location): entry for entry, _ in reversed(told)}
+        return sorted(firsts.values(), key=lambda entry: entry.location.line)
+    return [entry for entry, kept in told if kept == chosen]
 
 
 def _asked_for(source: PythonSource, test: t.Expr) -> Iterator[tuple[str, str]]:
@@ -285,17 +302,32 @@ def _local(function: t.FunctionDef | t.ClassDef) -> frozenset[str]:
     return frozenset([*given, *(n.id for target in targets for n in t.walk(target) if isinstance(n, t.Name))])
 
 
-def _made(source: PythonSource, body: list[t.Stmt], local: frozenset[str]) -> str | None:
-    """The class or function that a branch returns or constructs; several where its own tests choose."""
+def _made(source: PythonSource, body: list[t.Stmt], local: frozenset[str]) -> list[tuple[str, str]]:
+    """The classes or functions that a branch returns or constructs, each with what keeps it; several where it chooses.
+
+    What functions work out is mostly for the object: they are told only where a branch makes none.
+    """
     values = (s.value for s in t.flat(body) if isinstance(s, t.Return))
     returned = [_implementation(source, v, local) for v in values if v is not None and not isinstance(v, t.Constant)]
     known = [name for name in returned if name is not None]
     if returned:
-        return " or ".join(dict.fromkeys(known[:MOST_CHOSEN])) if len(known) == len(returned) else None
-    bound = (s.value for s in body if isinstance(s, t.Assign) and isinstance(s.value, t.Call))
-    constructed = [name for value in bound if (name := _implementation(source, value, local)) is not None]
-    objects = (name for name in constructed if name.rpartition(".")[2][:1].isupper())
-    return next(objects, constructed[0] if constructed else None)  # what functions work out is mostly for the object
+        return [("", " or ".join(dict.fromkeys(known[:MOST_CHOSEN])))] if len(known) == len(returned) else []
+    constructed = [
+        (kept, name) for statement in body for kept, value in _bound(statement)
+        if (name := _implementation(source, value, local)) is not None
+    ]  # fmt: skip
+    return [(kept, name) for kept, name in constructed if name.rpartition(".")[2][:1].isupper()] or constructed[:1]
+
+
+def _bound(statement: t.Stmt) -> Iterator[tuple[str, t.Call]]:
+    """What a statement keeps of what it makes, and as what: `x = A()`, and `x.reset(new A())` in C++."""
+    match statement:
+        case t.Assign(targets=[target, *_], value=t.Call() as value):
+            yield t.dotted(target) or "", value
+        case t.ExprStmt(value=t.Call(func=t.Attribute(value=held, attr="reset"), args=[t.Call() as value])):
+            yield t.dotted(held) or "", value
+        case _:
+            pass
 
 
 def _implementation(source: PythonSource, value: t.Expr, local: frozenset[str]) -> str | None:

@@ -178,7 +178,7 @@ def _is_member(given: t.Expr) -> bool:
 
 
 FETCH = re.compile(
-    r"(\w+)\s*=\s*(?:\w+(?:\.|::))*(atomic_?add|atomicAdd|fetch_add)\s*\(\s*&?([\w.\[\]>-]+)\s*,\s*(?!0\s*[,)])(\w+)[^)\n]*\)"
+    r"\b(\w+)\s*=\s*(?:\w+(?:\.|::))*(atomic_?add|atomicAdd|fetch_add)\s*\(\s*&?([\w.\[\]>-]+)\s*,\s*(?!0\s*[,)])(\w+)[^)\n]*\)"
 )
 
 

@@ -1,4 +1,7 @@
-"""What version control leaves out below a folder: by the ignore rules in force, less what git tracks all the same."""
+"""What version control leaves out below a folder: by the ignore rules in force, less what git tracks all the same.
+
+Outside of a repository nothing is left out: rules say what git would add, and what is there was given.
+"""
 
 from __future__ import annotations
 
@@ -77,6 +80,8 @@ class Exclusions(Struct, frozen=True):
         found = self
         if ".git" in names and not self.tracked_only:
             found = replace(found, tracked=Tracked(folder))
+        if found.tracked is None:
+            return found  # what is tracked though a rule matches it cannot be told from the rest
         if ".gitignore" in names and (own := _rules_of(folder)).rules.each:
             found = replace(found, rules=(*found.rules, own))
         return found

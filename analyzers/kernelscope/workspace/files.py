@@ -182,8 +182,8 @@ class Files:
     def walk(self, cancelled: Callable[[], bool] = lambda: False, within: Sequence[str] = ()) -> Iterator[Entry]:
         """Every source file below the roots, in an order that does not depend on the disk.
 
-        Honours `.gitignore`, but for files that git tracks; skips installed packages and caches; enters no symbolic
-        link to a folder. With `within`, only what lies at or below those paths.
+        Honours `.gitignore` in repositories, but for files that git tracks; skips installed packages and caches;
+        enters no symbolic link to a folder. With `within`, only what lies at or below those paths.
         """
         count = 0
         walked: set[str] = set()

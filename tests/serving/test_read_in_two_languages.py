@@ -1,0 +1,264 @@
+"""Engines whose scheduler is C++ and whose server is Python: what was read of one against its source."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from kernelscope.explain.report_serving import _role  # pyright: ignore[reportPrivateUsage]
+from kernelscope.results import Span
+from kernelscope.serving.c_functions import CSource
+from kernelscope.serving.claims import PythonSource
+from kernelscope.serving.constraints import constraints
+from kernelscope.serving.processes import Started
+from kernelscope.serving.reading import Reading, read_c
+from kernelscope.serving.registries import registries
+from kernelscope.serving.system import join
+from kernelscope.syntax.text import SourceText
+
+
+def read(text: str, name: str = "desk_cache") -> Reading:
+    reading = read_c(CSource(Path(f"/w/{name}.cpp"), SourceText(text.encode())))
+    assert not reading.faults
+    return reading
+
+
+def values(reading: Reading, section: str) -> list[str]:
+    return [claim.value for claim in reading.claims.get(section, ())]
+
+
+def test_what_a_thread_runs_in_place_is_no_method_that_its_body_asks_for() -> None:
+    reading = read("""
+        void Desk::run() {
+          std::thread([this]() {
+            while (open_) { letters_.take(); if (idle() && std::holds_alternative<Stop>(last_)) { close(); } }
+          }).detach();
+          std::thread(std::bind(&Desk::sort, this));
+        }
+    """)  # fmt: skip
+    assert [s.target for s in reading.started] == ["a function that calls letters_.take and idle", "Desk::sort"]
+
+
+def test_a_role_is_that_of_what_runs_before_that_of_its_class() -> None:
+    where = read("void f() {}").path
+    started = Started(
+        "thread", "StreamManager::deviceWorker", "std::thread", "f", "", SourceText(b"").location(where, _NOWHERE)
+    )
+    assert _role(started) == "worker"
+
+
+def test_a_family_of_metrics_has_a_name_that_is_put_together_and_the_labels_of_its_members() -> None:
+    reading = read("""
+        Metrics::Metrics(const Config& config) {
+          auto &waiting_family = prometheus::BuildGauge()
+              .Name(std::string(PREFIX) + "_waiting")
+              .Help("Letters that wait")
+              .Register(*registry_);
+          waiting = &waiting_family.Add({{"desk", config.desk}, {"kind", "air"}});
+          sent_family_ = &prometheus::BuildCounter().Name("sent").Help("Letters sent").Register(*registry_);
+        }
+        prometheus::Counter* Metrics::sent(const std::string& to) { return &sent_family_->Add({{"to", to}}); }
+    """)
+    assert [(m.name, m.kind, m.labels) for m in reading.metrics] == [
+        ("{PREFIX}_waiting", "gauge", "desk, kind"),
+        ("sent", "counter", "to"),
+    ]
+
+
+def test_a_branch_that_ends_the_program_says_what_must_hold() -> None:
+    reading = read("""
+        void Desk::check(int size) {
+          if (size % 8 != 0) { LOG_ERROR("whole sheets only"); assert(false); }
+          if (size < 2) { abort(); }
+          if (open_ == false) { LOG_ERROR("closed"); exit(0); }
+          if (done_) exit(0);
+          letters_.push_back(size);
+        }
+    """)
+    found = [(c.condition, c.enforced_by, c.message) for c in reading.constraints]
+    assert found == [
+        ("size % 8 == 0", "assert", "whole sheets only"),
+        ("size >= 2", "exit", ""),
+        ("open_", "exit", "closed"),
+    ]
+
+
+def test_in_python_too(source: Callable[[str], PythonSource]) -> None:
+    found = constraints(source("""
+        def check(args):
+            if args.tp not in (1, 2):
+                print("one or two")
+                sys.exit(1)
+            if args.done:
+                sys.exit()
+            if args.size % 8:
+                assert False, "whole sheets"
+    """))  # fmt: skip
+    assert [(c.condition, c.enforced_by, c.message) for c in found] == [
+        ("args.tp in (1, 2)", "exit", "one or two"),
+        ("not (args.size % 8)", "assert", "whole sheets"),
+    ]
+
+
+_NOWHERE = Span(0, 0)
+
+LIFE = """
+struct Letter {
+  enum Status { Received, Ready, Sent };
+  Status plan_status = Received;
+  void to_status(Status to);
+  void absorb(int n) {
+    if (n == length_) { to_status(Sent); }
+  }
+};
+void Letter::to_status(Status to) {
+  letters_.push_back(to);
+  plan_status = to;
+}
+void Desk::schedule(Letter* letter) {
+  if (free_ > 0) { letter->to_status(Letter::Ready); }
+}
+"""
+
+
+def test_a_method_that_stores_its_argument_as_the_state_changes_it() -> None:
+    system = join([read(LIFE)])
+    assert [(x.subject, x.state, x.condition) for x in system.transitions] == [
+        ("its state (by to_status)", "Status.Sent", "n == length_"),
+        ("letter (by to_status)", "Status.Ready", "free_ > 0"),
+    ]
+
+
+def test_a_chain_of_texts_chooses_classes_in_cpp() -> None:
+    reading = read("""
+        std::shared_ptr<Desk> make_desk(Settings settings) {
+          std::shared_ptr<Desk> desk;
+          if (settings.kind == "plain") { desk = std::shared_ptr<Desk>(new PlainDesk()); }
+          else if (settings.kind == "sorted") { desk = std::make_shared<SortedDesk>(); }
+          else if (settings.kind == "timed") { desk.reset(new TimedDesk()); }
+          names_.push_back(settings.kind);
+          return desk;
+        }
+    """)
+    (made,) = (r for r in reading.registries if r.kind == "factory")
+    assert made.name == "make_desk by settings.kind"
+    assert [(e.key, e.implementation) for e in made.entries] == [
+        ("plain", "PlainDesk"), ("sorted", "SortedDesk"), ("timed", "TimedDesk"),
+    ]  # fmt: skip
+
+
+def test_branches_that_make_several_objects_are_of_one_kind(source: Callable[[str], PythonSource]) -> None:
+    (made,) = registries(source("""
+        def build(self, kind):
+            if kind == "a":
+                self.cache = PlainCache()
+                self.model = PlainModel()
+            elif kind == "b":
+                if self.fast:
+                    self.cache = FastCache()
+                self.model = FastModel()
+            elif kind == "c":
+                self.cache = OtherCache()
+                self.model = OtherModel()
+    """))  # fmt: skip
+    assert [e.implementation for e in made.entries] == ["PlainModel", "FastModel", "OtherModel"]
+
+
+LINKED = """
+Letters::Letters() {
+  first_.next = &last_;
+  last_.prev = &first_;
+}
+std::vector<Sheet> Letters::match(const Tokens& tokens) {
+  for (Node* child : root_.children) { touch(child); }
+}
+size_t Letters::evict(size_t most) {
+  for (Node* node = first_.next; gone < most && node != &last_; node = node->next) {
+    if (!node->children.empty()) { continue; }
+    doomed.push_back(node);
+  }
+}
+void Letters::join(Node* node) {
+  node->prev = last_.prev;
+  node->next = &last_;
+  last_.prev->next = node;
+  last_.prev = node;
+}
+void Letters::part(Node* node) {
+  node->prev->next = node->next;
+  node->next->prev = node->prev;
+}
+void Letters::touch(Node* node) {
+  part(node);
+  join(node);
+}
+"""
+
+
+def test_a_list_linked_by_hand_that_uses_reorder_is_least_recently_used() -> None:
+    (said,) = [v for v in values(read(LINKED), "serving.kv_cache") if "LRU" in v]
+    assert said == (
+        "least recently used first (LRU): evict evicts from the front of a doubly linked list through the entries "
+        "(node = first_.next), and touch moves an entry to its back when match uses it"
+    )
+    assert not [v for v in values(read(LINKED.replace("touch(child);", "")), "serving.kv_cache") if "LRU" in v]
+
+
+WALKED = """
+Letters::Entry Letters::access(const Key& key) {
+  auto it = entries_.at(key);
+  used_.erase(it);
+  used_.push_front(*it);
+}
+void Letters::evict(size_t most) {
+  for (auto it = used_.rbegin(); it != used_.rend();) {
+    it = decltype(it)(used_.erase(std::next(it).base()));
+  }
+}
+"""
+
+
+def test_a_list_that_is_erased_from_its_end_is_least_recently_used() -> None:
+    (said,) = values(read(WALKED), "serving.kv_cache")
+    assert "Letters::evict goes through used_ from its back (it = used_.rbegin()) and erases there" in said
+    assert "Letters::access moves what is used to the front (used_.push_front(*it))" in said
+    assert not values(read(WALKED.replace("push_front", "push_back")), "serving.kv_cache")
+
+
+def test_a_queue_of_a_class_of_its_own_is_a_channel_with_what_goes_through() -> None:
+    system = join([read("""
+        using Event = std::variant<Post, Stop>;
+        struct Desk {
+          LockFreeQueue<Event> events_;
+          std::queue<int> plain_;
+          void post(int n) { events_.enqueue(Post(n)); plain_.push(n); }
+          void run() { auto event = events_.dequeue(); plain_.pop(); }
+        };
+    """)])  # fmt: skip
+    (link,) = system.links
+    assert link.text == "queue events_ opened in Desk; Desk.post sends; Desk.run receives; messages: Post, Stop"
+
+
+def test_a_shape_is_put_together_size_by_size() -> None:
+    (said,) = values(read("""
+        DeskCache::DeskCache(const Config& config) {
+          shape.push_back(config.layers);
+          shape.push_back(config.pages);
+          if (config.whole) { shape.push_back(config.heads); } else { shape.push_back(config.heads / n); }
+          shape.push_back(config.head_dim);
+          auto k = torch::zeros(shape, options);
+        }
+    """), "serving.kv_cache")  # fmt: skip
+    assert said == (
+        "shape: [config.layers, config.pages, config.heads if config.whole, config.heads / n if not (config.whole), "
+        "config.head_dim]; indexed by block (paged)"
+    )
+
+
+@pytest.mark.parametrize("text", ["TaskQueue" + " " * 30_000 + "x", "TaskQueue<" + "<" * 30_000, "Q" * 30_000])
+def test_long_runs_take_no_time(text: str) -> None:
+    begun = time.process_time()
+    read(f"struct A {{\n{text};\n}};\nvoid f() {{ shape.push_back({text}); x = y.begin();{' ' * 9_000} }}\n")
+    assert time.process_time() - begun < 2
