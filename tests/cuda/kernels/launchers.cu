@@ -40,3 +40,20 @@ void run_compacted(const float *x, int *y, int columns, int n) {
                                    : compacted<8, false>;
   hand_on(kernel, (n + columns - 1) / columns, x, y);
 }
+
+// A lambda that is called where it stands returns the kernel.
+template <int N> __global__ void by_twos(float *x) { x[threadIdx.x + 8 * N] = 0; }
+template <int N> __global__ void by_fours(float *x) { x[threadIdx.x + 16 * N] = 0; }
+template <int N, int STEP> void run_chosen_by_a_lambda(float *x, int rows) {
+  auto kernel = []() {
+    if constexpr (STEP == 2) {
+      return &by_twos<N>;
+    } else {
+      return &by_fours<N>;
+    }
+  }();
+  cudaLaunchConfig_t config = {};
+  config.gridDim = dim3(rows, STEP);
+  config.blockDim = dim3(64);
+  cudaLaunchKernelEx(&config, kernel, x);
+}

@@ -13,6 +13,7 @@ from kernelscope.kernels.cuda.launch import MAX_CONFIGURATION, MAX_WAYS
 from kernelscope.kernels.cuda.units import Unit
 from kernelscope.syntax.cuda.expressions import split_arguments, template_end
 from kernelscope.syntax.cuda.functions import Function, FunctionKind
+from kernelscope.syntax.cuda.macros import closing
 from kernelscope.syntax.cuda.nodes import one_line
 
 MAX_CALLEE = 300
@@ -28,6 +29,10 @@ _ENDS = re.compile(r"\s*[;,)}:]")
 _CHOSEN = re.compile(r"(?<!:)[?:](?!:)\s*&?\s*((?:::)?[A-Za-z_][\w:]*)")
 """One side of `condition ? first : second`."""
 _RETURNED = re.compile(r"\breturn\s+&?\s*((?:::)?[A-Za-z_][\w:]*)(?=\s*[<;])")
+_BY_LAMBDA = re.compile(
+    r"([A-Za-z_](?<![\w.].)\w*+)\s*+=\s*+\[[^\[\]]{0,200}\]\s*(?:\(\s*\)\s*)?(?:->\s*[\w*]++\s*)?\{"
+)
+_CALLED = re.compile(r"\s*\(\s*\)\s*;")
 Meaning = tuple[str, tuple[str, ...]]
 """A kernel's name, with the namespaces that are written, and its template arguments."""
 
@@ -65,6 +70,11 @@ class LaunchedKernels:
                 if meaning[0] not in ("nullptr", "NULL") and meaning not in told:
                     told.add(meaning)
                     yield stop, meaning
+        for start, close in self._chosen_by_lambdas.get(name, ()):
+            for meaning in self._in_returns(self.unit, self._text[start:close]) if start >= begin else ():
+                if close <= function.body.end_byte and meaning not in told:
+                    told.add(meaning)
+                    yield close, meaning
 
     def _named(self, start: int, end: int) -> Iterator[tuple[Meaning, int]]:
         """The kernel that a name with its template arguments means, or those of a choice that begins with the name."""
@@ -92,12 +102,27 @@ class LaunchedKernels:
     def _returned(self, name: str) -> Iterator[Meaning]:
         """The kernels that a function returns, one of which its caller launches."""
         for unit, function in self.unit.find(name):
-            text = unit.source.text(function.body) if function.kind is FunctionKind.HOST else ""
-            for match in islice(_RETURNED.finditer(text), MAX_WAYS):
-                stop = template_end(text, match.end()) if text[match.end() : match.end() + 1] == "<" else match.end()
-                meaning = parted(text[match.start(1) : stop])
-                if any(found.kind is FunctionKind.KERNEL for _, found in unit.find(meaning[0])):
-                    yield meaning
+            yield from (
+                self._in_returns(unit, unit.source.text(function.body)) if function.kind is FunctionKind.HOST else ()
+            )
+
+    def _in_returns(self, unit: Unit, text: str) -> Iterator[Meaning]:
+        """The kernels that the text of a body returns."""
+        for match in islice(_RETURNED.finditer(text), MAX_WAYS):
+            stop = template_end(text, match.end()) if text[match.end() : match.end() + 1] == "<" else match.end()
+            meaning = parted(text[match.start(1) : stop])
+            if any(found.kind is FunctionKind.KERNEL for _, found in unit.find(meaning[0])):
+                yield meaning
+
+    @cached_property
+    def _chosen_by_lambdas(self) -> dict[str, list[tuple[int, int]]]:
+        """The bodies of lambdas that are called where they stand, by the variable that is given what they return."""
+        found: dict[str, list[tuple[int, int]]] = {}
+        for match in _BY_LAMBDA.finditer(self._text):
+            close = closing(self.unit.source.expanded, match.end() - 1)
+            if close is not None and _CALLED.match(self._text, close + 1):
+                found.setdefault(match[1], []).append((match.end(), close))
+        return found
 
     @cached_property
     def _given(self) -> dict[str, tuple[list[int], list[tuple[int, int]]]]:
