@@ -31,6 +31,7 @@ _ATTRIBUTES = frozenset(
     (b"__launch_bounds__", b"__attribute__", b"__cluster_dims__", b"__maxnreg__", b"__align__", b"alignas",
      b"__block_size__", b"decltype", b"typename")
 )  # fmt: skip
+_MACRO_WORD = re.compile(r"(?<![\w:<])[A-Z][A-Z0-9_]{3,}(?![\w(<:])")
 
 
 class FunctionKind(Enum):
@@ -129,6 +130,8 @@ def _function(source: CudaSource, node: Node) -> Function | None:
     leading = attributes_before(source.expanded, before, start)  # `__launch_bounds__(256) __global__ void k()`
     header = b" ".join(filter(None, (leading, source.expanded[start : body.start_byte]))).decode("utf-8", "replace")
     kind = _kind(header)
+    if kind is FunctionKind.HOST and _is_launched(source, header, source.text(name)):
+        kind = FunctionKind.KERNEL
     result = node.child_by_field_name("type")
     written = source.text(name) if cast is None else " ".join(source.text(name).partition("(")[0].split())
     return Function(
@@ -151,6 +154,16 @@ def _kind(header: str) -> FunctionKind:
     if re.search(r"\b__global__\b", header) and "__aicore__" not in header:
         return FunctionKind.KERNEL
     return FunctionKind.DEVICE if re.search(r"\b__device__\b", header) else FunctionKind.HOST
+
+
+def _is_launched(source: CudaSource, header: str, name: str) -> bool:
+    """Whether a function with a macro in its head that no header here defines is launched in its file: `KERNEL run(…)`
+    of a library that is not at hand."""
+    head, named, _ = header.partition(f"{name}(")
+    if not named or _MACRO_WORD.search(head) is None:
+        return False
+    launched = rb"(?<!\w)" + re.escape(name.encode()) + rb"\s*(?:<[^;{}]{0,400}>\s*)?<<<"
+    return re.search(launched, source.expanded) is not None
 
 
 def _owner(source: CudaSource, node: Node) -> str:
