@@ -17,6 +17,71 @@ __global__ void both_kernel(float* x) {}
 """
 
 CASES = {
+    "modules behind functions, namespaces, tables, attributes and variables of functions around": (
+        "use.py::Layer.forward",
+        """
+## scale.cu
+void scale(float* x) { scale_kernel<1><<<1, 32>>>(x); }
+void shift(float* x) { shift_kernel<<<1, 32>>>(x); }
+TVM_FFI_DLL_EXPORT_TYPED_FUNC(scale, scale);
+TVM_FFI_DLL_EXPORT_TYPED_FUNC(shift, shift);
+## both.cu
+void run_both(float* x) { both_kernel<<<1, 32>>>(x); }
+TVM_FFI_DLL_EXPORT_TYPED_FUNC(run, run_both);
+## a.cu
+void run_a(float* x) { shift_kernel<<<1, 32>>>(x); }
+TVM_FFI_DLL_EXPORT_TYPED_FUNC(run, run_a);
+## spec.py
+from builder import make_spec
+def scale_spec():
+    return make_spec("scale", [ROOT / "scale.cu"])
+def both_spec(kind):
+    sources = []
+    for name in ["both.cu"]:
+        sources.append(ROOT / name)
+    return make_spec(kind, sources, code="#include <a.cuh>")
+## made.py
+from types import SimpleNamespace
+from spec import scale_spec
+def module(kind):
+    return module_of(kind)
+def module_of(kind):
+    specs: dict = {"small": scale_spec, "large": scale_spec}
+    module = specs[kind]().build_and_load()
+    def scaled(x):
+        module.scale(x)
+    shift_of = module.shift
+    return SimpleNamespace(scaled=scaled, shift=shift_of)
+## use.py
+class Layer:
+    def __init__(self):
+        from spec import both_spec
+        self.both = both_spec("f").build_and_load()
+    def forward(self, x):
+        from made import module
+        module("small").scaled(x)
+        made = module("large")
+        made.shift(x)
+        self.both.run(x)
+"""
+        + KERNELS,
+        """
+Python Layer.forward()
+├─ Python scaled()
+│  └─ registered by native module scale.cu: scale
+│     └─ C++ scale()
+│        └─ launch of scale_kernel over 1
+│           └─ CUDA kernel scale_kernel
+├─ registered by native module scale.cu: shift
+│  └─ C++ shift()
+│     └─ launch of shift_kernel over 1
+│        └─ CUDA kernel shift_kernel
+└─ registered by native module both.cu: run
+   └─ C++ run_both()
+      └─ launch of both_kernel over 1
+         └─ CUDA kernel both_kernel
+""",
+    ),
     "what the runtime is asked of a kernel starts none": (
         "m.cu::scale",
         """

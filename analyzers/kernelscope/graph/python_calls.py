@@ -62,7 +62,7 @@ class PythonCalls:
         self.functions = FunctionNodes(modules, classes, index)
         self._callees = Callees(modules, classes, self.functions, receivers.kept, exports)
         self._named = NamedCalls(modules, receivers)
-        self.native = NativeModules(modules, native)
+        self.native = NativeModules(modules, classes, native, self.functions.node)
         self._objects = NativeObjects(modules, classes, index, self._callees, exports)
         self._modules = modules
         self._classes = classes
@@ -165,7 +165,7 @@ class PythonCalls:
             found = found or list(self._by_receiver(node, facts, function, call))
             found = found or self._imported_by_name(node, function, call)
             found = found or self._of_native_object(node, function, call)
-            if not found and not call.name.startswith(_SELF):
+            if not found and (not call.name.startswith(_SELF) or call.name.count(".") == 2):
                 found = list(self.native.edges(node, function, call.name, call.line))
             yield from found or self._by_name(node, facts, outermost, call)
 
