@@ -140,3 +140,43 @@ def test_what_either_of_two_ways_makes_is_used_behind_them(tmp_path: Path) -> No
     rows = [[cell.text for cell in row] for row in tensors.rows]
     assert rows[0][1] == "x, viewed as residual"  # a parameter keeps its name
     assert {row[1] for row in rows if row[5] == "nothing"} == set()
+
+
+ROUNDS = """
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+
+class Experts(nn.Module):
+    def __init__(self, size, count):
+        super().__init__()
+        self.first = nn.Linear(size, size)
+        self.each = nn.ModuleList([nn.Linear(size, size) for _ in range(count)])
+
+    def forward(self, x: torch.Tensor):
+        B, S, D = x.shape
+        h = F.silu(self.first(x))
+        rows = torch.relu(x)
+        total = torch.zeros_like(x)
+        for layer in self.each:
+            h = layer(h) + rows
+            total += torch.tanh(h)
+        return total
+"""
+
+
+def test_what_every_round_reads_is_held_until_the_last_one(tmp_path: Path) -> None:
+    path = tmp_path / "m.py"
+    path.write_text(ROUNDS)
+    document = Analysis([tmp_path]).document("memory", Target(path, None, "Experts"))
+    tensors, steps = (
+        [[cell.text for cell in row] for row in block.rows] for block in document.blocks if isinstance(block, d.Table)
+    )
+    number = {step[1]: step[0] for step in steps}
+    ends = {row[4]: row[6] for row in tensors}
+    last = steps[-1][0]
+    assert ends["ReLU"] == last, "each round adds it"
+    assert ends["SiLU"] == number["Linear layer"], "the first round reads it, the others what is left by the one before"
+    zeros = next(row for row in tensors if row[4] == "zeros_like")
+    assert (zeros[1], zeros[0], zeros[6]) == ("total", number["Linear layer"], "returned")

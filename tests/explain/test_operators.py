@@ -315,3 +315,34 @@ def test_weights_of_one_of_several_layers_are_said_to_be_that(tmp_path: Path, na
     text = to_text(document).text
     assert ("with the first of several layers that mix may be" in " ".join(text.split())) is is_open
     assert "that act may be" not in text, "activations have no weights"
+
+
+HIDDEN = """
+import torch
+from torch import nn
+from torch.nn import functional as F
+from flash import attend
+
+
+class Attention(nn.Module):
+    def __init__(self, size, backend):
+        super().__init__()
+        self.q, self.backend = nn.Linear(size, size), backend
+
+    def forward(self, x: torch.Tensor):
+        q = self.q(x)
+        q = torch.ops.mine.turn(q)
+        q = torch.ops.aten.relu(q)
+        q = attend(q, x)
+        return self.backend.finish(q)
+"""
+
+
+def test_what_calls_run_that_nothing_is_known_of_is_no_kernel_of_a_library(tmp_path: Path) -> None:
+    path = tmp_path / "m.py"
+    path.write_text(HIDDEN)
+    table = operators_in(path, "Attention")
+    told = dict(zip(table.columns["Operator"], table.columns["Kernel"], strict=True))
+    kernels = {next((w for w in ("turn", "attend", "finish", "Linear") if w in name), name): k for name, k in told.items()}
+    assert {name: kernels[name] for name in ("Linear", "attend")} == {"Linear": "library", "attend": "library"}
+    assert {name: kernels[name] for name in ("turn", "finish")} == {"turn": "?", "finish": "?"}

@@ -9,19 +9,20 @@ autograd and fusion keep or save more.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from kernelscope.explain.amounts import Amounts, counted_at
 from kernelscope.explain.document import Block, Document, Heading, Line, Table
 from kernelscope.explain.flow_chart import Chart
+from kernelscope.explain.flow_links import Origin
 from kernelscope.explain.numbers import memory
 from kernelscope.explain.targets import PythonTarget, function_of
 from kernelscope.explain.traced import guesses, traced
 from kernelscope.explain.work import ELEMENT_BYTES, size_of
 from kernelscope.interp.findings import Seen
 from kernelscope.interp.steps import Step, is_in_place, tensors_in
-from kernelscope.patterns.flow import Node
+from kernelscope.patterns.flow import Node, Use
 from kernelscope.results import Span, Target, UserError, ViewOptions
 from kernelscope.tensor import Size, Tensor, Unknown
 from kernelscope.workspace.workspace import Workspace
@@ -87,23 +88,46 @@ class Lives:
         inputs = sorted({o.node for o in taken if o.node.is_source and not o.is_note}, key=lambda n: n.step.span)
         returned = {o.node for origins in self.chart.returned() for o in origins}
         returned |= {self._written[node] for node in returned if node in self._written}
-        for maker in [*inputs, *(box for box in self.chart.boxes if box not in self._written)]:
+        empty = sorted({o.node for o in taken if self._is_made_empty(o.node)}, key=lambda n: n.number)
+        made = [*empty, *(box for box in self.chart.boxes if box not in self._written)]
+        for maker in [*inputs, *sorted(made, key=self._born)]:
             values = list(tensors_in(maker.step.result))
             for value in values[:MAX_NAMES]:
                 name = self.chart.flow.trace.name_of(value) or maker.step.bound
                 if maker.is_source and (len(values) == 1 or not name):
                     name = maker.step.name  # whatever else it is called later
-                life = Life(name, value, maker, self.number.get(maker, 0), size_of(value, self.element_bytes))
+                life = Life(name, value, maker, self._born(maker), size_of(value, self.element_bytes))
                 self._use(life)
                 life.is_returned = maker in returned
                 if not isinstance(value, Tensor) and (maker.is_source or not (life.users or life.is_returned)):
                     continue  # nobody takes it for a tensor
-                life.ends = (
-                    len(self.number)
-                    if life.is_returned
-                    else max((self.number[u] for u in life.users), default=life.born)
-                )
+                last = max((self._needed(life, user) for user in life.users), default=life.born)
+                life.ends = len(self.number) if life.is_returned else last
                 yield life
+
+    def _is_made_empty(self, node: Node) -> bool:
+        """Whether a tensor is made of nothing, such as zeros that others are added to: no box of its own."""
+        return node.is_creation and node not in self.number and not node.is_source
+
+    def _born(self, maker: Node) -> int:
+        """The step at which a tensor is there first: the one behind what makes it of nothing."""
+        if not self._is_made_empty(maker):
+            return self.number.get(maker, 0)
+        return min((n for box, n in self.number.items() if box.number > maker.number), default=len(self.number))
+
+    def _needed(self, life: Life, user: Node) -> int:
+        """The last step of the code that needs a tensor for one of its users: where every round of a loop reads what
+        was there before it, the last of the loop."""
+        found = self.number[user]
+        inside = {life.maker, *life.maker.ancestors()}
+        for loop in (outer for outer in user.ancestors() if outer.step.kind == "loop" and outer not in inside):
+            uses = [use for use, origins in self.takes[user] if self._is_of(life, origins)]
+            if any(not _is_left_by(loop, use) for use in uses):
+                found = max(found, *(n for box, n in self.number.items() if loop in box.ancestors()))
+        return found
+
+    def _is_of(self, life: Life, origins: Iterable[Origin]) -> bool:
+        return any(self._written.get(o.node, o.node) is life.maker for o in origins)
 
     def _use(self, life: Life) -> None:
         made = list(tensors_in(life.maker.step.result))
@@ -185,6 +209,19 @@ class Lives:
         amount, step, box = max(known, key=lambda entry: (entry[0], -entry[1]))
         lost = f"; {len(amounts) - len(known)} steps hold tensors of unknown size" if len(known) < len(amounts) else ""
         return (f"the peak is {memory(amount)} at step {step}, {self._title(box)}{lost}",)
+
+
+def _is_left_by(loop: Node, use: Use) -> bool:
+    """Whether a use in a loop is of what the round before left: what was there before the loop is read once."""
+    todo, seen = [use], set[Node]()
+    while todo:
+        current = todo.pop()
+        if current.carried or any(loop in node.ancestors() and not node.is_view for node in current.nodes):
+            return True
+        views = [node for node in current.nodes if node.is_view and node.uses and node not in seen]
+        seen.update(views)
+        todo += [node.uses[0] for node in views]
+    return False
 
 
 def _writes(step: Step) -> bool:

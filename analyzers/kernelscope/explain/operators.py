@@ -20,6 +20,7 @@ from kernelscope.explain.traced import guesses, traced
 from kernelscope.explain.work import ELEMENT_BYTES, Work, parameter_count, product, size_of, times, work
 from kernelscope.interp.findings import Seen
 from kernelscope.interp.steps import tensors_in
+from kernelscope.interp.values import External
 from kernelscope.ops import Module
 from kernelscope.patterns.flow import Node
 from kernelscope.patterns.ways import together
@@ -34,6 +35,8 @@ TOKEN_AXES = 2
 """The axes of an input that count tokens: a batch and a length."""
 TENSORS = ("#", "Operator", "Takes", "Weights", "Gives", "After", "Kernel", "Source")
 LIBRARY = "library"
+UNKNOWN = "?"
+OF_TORCH = ("torch.ops.aten.", "torch.ops.prims.")
 COSTS = ("#", "Operator", "Times", "FLOPs", "Bytes", "FLOP/B")
 
 
@@ -101,7 +104,7 @@ class OperatorRows:
                 Line(self._written(list(self._weights(box)))),
                 Line(self._written(list(tensors_in(box.step.result)))),
                 Line(", ".join((["input"] if is_first else []) + after)),
-                Line(", ".join(kernels) or LIBRARY),
+                Line(", ".join(kernels) or (UNKNOWN if any(map(_is_unseen, self._leaves(box))) else LIBRARY)),
                 Line(source, place),
             )
 
@@ -201,6 +204,16 @@ def _share(size: Size, tokens: Size) -> Size:
         return size if isinstance(size, Unknown) else tokens
     one = size // tokens if tokens != dim(0) else size
     return one if one * tokens == size else Unknown("what is kept is no whole number for each token")
+
+
+def _is_unseen(node: Node) -> bool:
+    """Whether it is not known what a call runs: of an object that nothing is known of, or by the name of an operator
+    that somebody registered."""
+    if node.step.kind != "unfollowed" or node.step.is_for_backward:
+        return False
+    target = node.step.target
+    dotted = target.name if isinstance(target, External) else ""
+    return not dotted or (dotted.startswith("torch.ops.") and not dotted.startswith(OF_TORCH))
 
 
 def _is_weight(origins: list[Origin]) -> bool:
