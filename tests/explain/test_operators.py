@@ -343,6 +343,8 @@ def test_what_calls_run_that_nothing_is_known_of_is_no_kernel_of_a_library(tmp_p
     path.write_text(HIDDEN)
     table = operators_in(path, "Attention")
     told = dict(zip(table.columns["Operator"], table.columns["Kernel"], strict=True))
-    kernels = {next((w for w in ("turn", "attend", "finish", "Linear") if w in name), name): k for name, k in told.items()}
+    kernels = {
+        next((w for w in ("turn", "attend", "finish", "Linear") if w in name), name): k for name, k in told.items()
+    }
     assert {name: kernels[name] for name in ("Linear", "attend")} == {"Linear": "library", "attend": "library"}
     assert {name: kernels[name] for name in ("turn", "finish")} == {"turn": "?", "finish": "?"}
