@@ -395,6 +395,7 @@ def _branch(run: Interpreter, scope: Scope, node: t.If, returns: Returns, rest: 
         scope.several = before
         if start is not None and ended:
             start.body += rest
+            start.with_rest = bool(rest)
         elif start is not None:
             leave_open(run, scope, start)
         if not ended:

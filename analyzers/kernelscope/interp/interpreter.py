@@ -125,6 +125,8 @@ class Interpreter:
     """Sizes that the user gives, if there are any."""
     constants: dict[t.FunctionDef, Value] = field(default_factory=dict[t.FunctionDef, Value])
     """Results of functions without arguments."""
+    packed: dict[t.Stmt, bool] = field(default_factory=dict[t.Stmt, bool])
+    """Classes, and whether the tokens that their objects are given lie in a row."""
     administration: dict[t.FunctionDef, bool] = field(default_factory=dict[t.FunctionDef, bool])
     """Methods of base classes, and whether they change no shape."""
     substitutes: dict[t.FunctionDef, list[Substitute]] = field(default_factory=dict[t.FunctionDef, "list[Substitute]"])

@@ -20,7 +20,6 @@ from kernelscope.interp.annotations import (
     TENSOR_TYPES,
     annotation_text,
     is_none,
-    is_optional,
     promised,
     sizes_of,
 )
@@ -28,6 +27,7 @@ from kernelscope.interp.documentation import documented, told_of_parts, told_of_
 from kernelscope.interp.expressions import evaluate
 from kernelscope.interp.interpreter import Interpreter
 from kernelscope.interp.named_items import keys_of
+from kernelscope.interp.packed_tokens import PLACES, is_packed
 from kernelscope.interp.promised_objects import promised_object
 from kernelscope.interp.records import as_example
 from kernelscope.interp.switches import axes_set_otherwise
@@ -51,7 +51,6 @@ from kernelscope.interp.wants import entered, is_object, target_of, wanted
 from kernelscope.syntax.python import tree as t
 from kernelscope.tensor import DTYPES, NUMPY, DType, Shape, Size, Tensor, Unknown
 from kernelscope.tensor.size import PACKED
-from kernelscope.workspace.modules import Definition
 
 NUMPY_TYPE = re.compile(r"\b(?:np|numpy|npt)\.(?:ndarray|NDArray)\b")
 MAY_BE_NONE = re.compile(r"^(?:typing\.)?Optional\[|\| *None$|^None *\|")
@@ -64,6 +63,8 @@ OTHER_TYPE = re.compile(r"(?:\w+\.)*(?!Any$|T$|Integral$|Number$|Int\w*$|Literal
 JAXTYPING = re.compile(r"^(Float|Int|Bool|UInt|Complex|Num|Shaped|Real|Inexact)\d*$")
 SEVERAL_WORDS = re.compile(r"[(),]")
 """What no name of an axis holds: `b (h d)` and `b, n` are written in another way than words between blanks."""
+OF_ALL = ("_", "S")
+"""The sizes of what there is for each token, of one sequence or of each."""
 KNOWN_INPUTS: dict[str, tuple[str, ...]] = {
     "input_ids": ("B", "S"),
     "inputs_embeds": ("B", "S", "D"),
@@ -74,7 +75,7 @@ KNOWN_INPUTS: dict[str, tuple[str, ...]] = {
     "pixel_values": ("B", "C", "H", "W"),
     "images": ("B", "C", "H", "W"),
     "img": ("B", "C", "H", "W"),
-    "position_ids": ("_", "S"),
+    "position_ids": OF_ALL,
     "token_ids": ("B", "S"),
     "tokens": ("B", "S"),
     "src_tokens": ("B", "S"),
@@ -85,8 +86,7 @@ KNOWN_INPUTS: dict[str, tuple[str, ...]] = {
 WIDTHS = {"D", "D_enc"}
 """How wide a vector is of which only the name of an input tells that it is one."""
 BATCH = ("B", "S")
-PLACES = "positions"
-"""What names promise, and the places of tokens that lie in a row."""
+"""The sizes of a batch of sequences, as names promise them."""
 SYNONYMS = {"B": ("batch_size", "batch", "bsz"), "S": ("sequence_length", "seq_len", "seq_length")}
 OTHER_PARTS = ("encoder_", "decoder_")
 INTEGER_INPUTS = {
@@ -145,7 +145,7 @@ def seed(run: Interpreter, function: Function, scope: Scope, beliefs: Beliefs = 
         parameters = parameters[1:]
     is_layer = isinstance(function.receiver, Instance) and function.receiver.is_module
     is_forward = function.is_bound and (node.name == "forward" or (is_layer and node.name in ("__call__", "call")))
-    uses = Seeding(node, beliefs, _is_served(run, function.definition))
+    uses = Seeding(node, beliefs, is_packed(run, function.definition))
     uses.moved = frozenset() if beliefs.only_code else axes_set_otherwise(run, function.definition)
     for index, param in enumerate(parameters):
         if param.kind == "args":
@@ -157,31 +157,6 @@ def seed(run: Interpreter, function: Function, scope: Scope, beliefs: Beliefs = 
             scope.names[param.name] = _value(run, function, scope, param, uses, first)
     run.symbols.widths = frozenset(WIDTHS & uses.guessed_sizes)
     return Seeded(uses.guessed, uses.told, _oddest(uses.told, scope), uses.guessed_sizes, moved=uses.moved)
-
-
-def _is_served(run: Interpreter, function: Definition) -> bool:
-    """Whether a method is of a module whose forward must be given the place of every token beside the tokens, as those
-    of servers are: vLLM, SGLang and what is made after them pack the tokens of all sequences in a row."""
-    owner = function.owner
-    if owner is None:
-        return False
-    forward = run.classes.attribute(owner, "forward")
-    node = forward.node if isinstance(forward, Definition) else None
-    if not isinstance(node, t.FunctionDef):
-        return False
-    places = next((p for p in node.args if p.name == PLACES), None)
-    if places is None or places.default is not None or is_optional(places.annotation):
-        return False
-    return not any(_is_laid_flat(found) for found in t.walk(*node.body))
-
-
-def _is_laid_flat(node: t.Node) -> bool:
-    """Whether the places of tokens are put in a row here, so that they were not before: `positions.flatten()`."""
-    match node:
-        case t.Call(func=t.Attribute(value=t.Name(id=name), attr="flatten" | "ravel" | "view" | "reshape")):
-            return name == PLACES
-        case _:
-            return False
 
 
 def _oddest(told: Mapping[str, bool], scope: Scope) -> str:
@@ -210,7 +185,9 @@ class Seeding(Uses):
         """What the name of an input promises of its sizes: where tokens are in a row, each has one place."""
         if not self.is_packed:
             return KNOWN_INPUTS.get(name)
-        sizes = (PACKED,) if name == PLACES else KNOWN_INPUTS.get(name)
+        sizes = KNOWN_INPUTS.get(name)
+        if name == PLACES or sizes == OF_ALL:
+            return (PACKED,)
         return (PACKED, *sizes[2:]) if sizes is not None and sizes[:2] == BATCH else sizes
 
     def promise(self, name: str, sizes: tuple[str, ...]) -> Shape:

@@ -23,6 +23,8 @@ from kernelscope.syntax.python import tree as t
 from kernelscope.tensor import Shape
 
 BRANCH_STEPS = 4_000
+REST_STEPS = 16_000
+"""The same for a branch with which all that follows in the function is not taken either."""
 FUNCTION_BRANCHES = 24
 MOST_NAMES = 3
 """A test may be called by a name, and that by another, so often."""
@@ -41,6 +43,8 @@ class Untaken:
     body: list[t.Stmt]
     names: dict[str, Value]
     known: Known
+    with_rest: bool = False
+    """Whether what follows in the block belongs to it, because the branch that is taken ends the function."""
 
 
 def untaken(run: Interpreter, scope: Scope, test: t.Expr, holds: bool, body: list[t.Stmt]) -> Untaken | None:
@@ -104,7 +108,7 @@ def _follow(run: Interpreter, scope: Scope, branch: Untaken, names: dict[str, Va
     scope.loops.append([])
     run.calls, run.nested = 1, 0
     try:
-        with run.budget(BRANCH_STEPS):
+        with run.budget(REST_STEPS if branch.with_rest else BRANCH_STEPS):
             make_true(run, scope, branch)
             narrow(run, scope, branch.test, branch.holds)
             if not _is_ruled_out(run, scope, branch):

@@ -280,7 +280,7 @@ def squeeze(input: Value, dim: Value = None, *, facts: Facts = NO_FACTS) -> Shap
     chosen = axes(dim, len(dims)) if dims else ()
     gone = {i for i in chosen if dims[i] == 1}
     is_found = dim is None and bool(gone)  # the axis that it is there to drop
-    open_ = [i for i in chosen if isinstance(dims[i], Unknown) or (not is_found and _is_open(dims[i]))]
+    open_ = [] if is_found else [i for i in chosen if _is_open(dims[i])]
     if not open_:
         return Shape(tuple(d for i, d in enumerate(dims) if i not in gone))
     first, last = min(open_), max(open_)
