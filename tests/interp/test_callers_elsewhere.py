@@ -1165,3 +1165,46 @@ def test_lists_of_layers_are_those_that_places_elsewhere_give_and_tell_what_the_
         hover = analysis.hover(path, LISTED.index(name))
         found[name] = "" if hover is None else hover.signature
     assert found == {"y = self": "y: Tensor[B, L, size]", "y = x": "y: Tensor[B, L, size]"}
+
+
+NORM = """
+import torch
+from torch import nn
+
+class Norm(nn.Module):
+    def __init__(self, width):
+        super().__init__()
+        self.scale = nn.Parameter(torch.ones(width))
+
+    def forward(self, x: torch.Tensor):
+        y = x * self.scale
+        return y
+"""
+NORMED = """
+import torch
+from torch import nn
+
+class Decoder(nn.Module):
+    def __init__(self, table: nn.Embedding, norm: nn.Module):
+        super().__init__()
+        self.table = table
+        self.norm = norm
+
+    def forward(self, tokens: torch.Tensor):
+        batch, length = tokens.shape
+        return self.norm(self.table(tokens))
+"""
+BUILDER = """
+from decoder import Decoder
+from norm import Norm
+from torch import nn
+
+def small(words: int, width: int) -> Decoder:
+    return Decoder(nn.Embedding(words, width), norm=Norm(width))
+"""
+
+
+def test_a_layer_that_a_function_builds_a_model_of_is_given_what_the_model_gives_it(tmp_path: Path) -> None:
+    for name, code in (("norm", NORM), ("decoder", NORMED), ("builder", BUILDER)):
+        (tmp_path / f"{name}.py").write_text(code)
+    assert shapes_of(tmp_path / "norm.py")(11) == "[batch, length, width]"

@@ -12,6 +12,7 @@ from dataclasses import replace
 from kernelscope.dims import Dim, Facts
 from kernelscope.interp.agreement import NOT_TOLD
 from kernelscope.interp.annotations import is_said_to_be_another
+from kernelscope.interp.built_models import call_built
 from kernelscope.interp.calls import run_body
 from kernelscope.interp.contexts import Context
 from kernelscope.interp.findings import Known
@@ -97,6 +98,7 @@ def _follow(
         outputs = run_body(run, frame, node)
         if kept is not None:
             ask_for_gradients(run, frame, kept, outputs)
+        call_built(run, frame, outputs)
     except (OutOfBudget, RecursionError, ArithmeticError):
         return replace(seeded, is_whole=False)
     except ShapeError:
