@@ -74,10 +74,18 @@ def call_method(run: Interpreter, target: PlainMethod, args: Arguments, kwargs: 
             if name == "copy" and not args:
                 return list(value)
             if name == "pop" and value:
-                return any_of(parts_of(value)) if has_unknown_length(value) else value.pop()
+                at = args[0].const if args and isinstance(args[0], Dim) else None if args else -1
+                if has_unknown_length(value):
+                    return any_of(parts_of(value))
+                if at is not None and -len(value) <= at < len(value):
+                    return value.pop(at)
+                value[:] = [any_of(value)] * (len(value) - 1)  # nobody knows which are left
+                return value[0] if value else Unknown("an element at an index that is not known", span)
         case Alike() if name == "append" and args and run.trace is not None:
             run.trace.collected(value.element, args[0])
             return None
+        case Alike() if name == "pop":
+            return value.element
         case Copied() if name == SAVE:
             run.changes.before(value)
             value[SAVED] = tuple(args)
