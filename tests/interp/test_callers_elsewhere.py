@@ -1192,7 +1192,8 @@ class Decoder(nn.Module):
 
     def forward(self, tokens: torch.Tensor):
         batch, length = tokens.shape
-        return self.norm(self.table(tokens))
+        y = self.norm(self.table(tokens))
+        return y
 """
 BUILDER = """
 from decoder import Decoder
@@ -1208,3 +1209,4 @@ def test_a_layer_that_a_function_builds_a_model_of_is_given_what_the_model_gives
     for name, code in (("norm", NORM), ("decoder", NORMED), ("builder", BUILDER)):
         (tmp_path / f"{name}.py").write_text(code)
     assert shapes_of(tmp_path / "norm.py")(11) == "[batch, length, width]"
+    assert shapes_of(tmp_path / "decoder.py")(13) == "[batch, length, width]"

@@ -10,7 +10,9 @@ them but that they are layers; only the whole tells what `Norm` is given.
 from __future__ import annotations
 
 from kernelscope.interp.calls import call_function
+from kernelscope.interp.handed_parts import lacks_parts
 from kernelscope.interp.interpreter import Interpreter
+from kernelscope.interp.receivers import seeded_instance
 from kernelscope.interp.seeds import Beliefs, seed
 from kernelscope.interp.values import Function, Instance, Scope, Value, present
 from kernelscope.syntax.python import tree as t
@@ -22,8 +24,10 @@ def call_built(run: Interpreter, builder: Scope, output: Value) -> None:
     built = present(output)
     if not run.contexts.outside or builder.function is None or builder.function.definition.owner is not None:
         return
-    if not isinstance(built, Instance) or not built.is_module or built.cls.path == run.contexts.path:
-        return  # what the file that is looked at has itself is known best by itself
+    if not isinstance(built, Instance) or not built.is_module:
+        return
+    if built.cls.path == run.contexts.path and not lacks_parts(run, seeded_instance(run, built.cls)):
+        return  # one of many objects of a class that tells by itself what it is given
     forward = run.classes.attribute(built.cls, "forward")
     if not isinstance(forward, Definition) or not isinstance(node := forward.node, t.FunctionDef):
         return
