@@ -80,7 +80,7 @@ def call_method(run: Interpreter, target: PlainMethod, args: Arguments, kwargs: 
                 if at is not None and -len(value) <= at < len(value):
                     return value.pop(at)
                 value[:] = [any_of(value)] * (len(value) - 1)  # nobody knows which are left
-                return value[0] if value else Unknown("an element at an index that is not known", span)
+                return value[0] if value else Unknown("an element", span)
         case Alike() if name == "append" and args and run.trace is not None:
             run.trace.collected(value.element, args[0])
             return None
