@@ -291,3 +291,14 @@ __global__ void doubled_by_a_lambda(float *out, int n) {
     out[at] = 0.0f;  //: out store: not known: at changes in a loop in a way that differs by lane
   }
 }
+
+// A lambda that says where it runs, as CUDA wants it of those that kernels are given.
+template <typename In, typename Out, typename F> __device__ void for_each(const In *in, Out *out, int n, F &&f) {
+  for (int i = threadIdx.x; i < n; i += blockDim.x) f(out[i], in[i]);
+}
+//@ block 128
+__global__ void by_a_device_lambda(const float *in, int *out, int n) {
+  auto doubled = [=] __host__ __device__(int &to, const float &from) { to = 2 * from; };
+  for_each(in, out, n, [=] __device__(int &to, const float &from) { to = from; });  //: in load via for_each: coalesced (stride 1, 4 bytes/lane) | out store via for_each: coalesced (stride 1, 4 bytes/lane)
+  for_each(in, out + n, n, doubled);  //: in load via for_each: coalesced (stride 1, 4 bytes/lane) | out store via for_each: coalesced (stride 1, 4 bytes/lane, if n is a multiple of 8)
+}

@@ -52,3 +52,30 @@ void start_wider(float *image, int n, int threads) {
   if (n > 64) threads = 64;
   perhaps_wider<<<n, threads>>>(image);
 }
+
+// Grid and block that a helper is handed to fill; where a branch decides whether it does, they are not known.
+inline void fill_rows(dim3& blocks, dim3& threads, int& total, int rows) {
+  threads.x = 64;
+  int value = rows / threads.x;
+  if (rows % threads.x > 0) value++;
+  total = value;
+  blocks.x = value;
+}
+inline void fill_squares(dim3& blocks, dim3& threads, int rows, int columns) {
+  threads = dim3(32, 4);
+  blocks.x = (columns + 31) / 32;
+  blocks.y = (rows + 3) / 4;
+}
+__global__ void in_filled_rows(float* x) { x[blockIdx.x * blockDim.x + threadIdx.x] = 0; }
+__global__ void in_filled_squares(float* x) { x[blockIdx.x * blockDim.x + threadIdx.x] = 0; }
+__global__ void perhaps_filled(float* x) { x[blockIdx.x * blockDim.x + threadIdx.x] = 0; }
+void run_filled(float* x, int n, int m, bool wide) {
+  dim3 blocks, threads, grid, block, some, lanes;
+  int total = 0;
+  fill_rows(blocks, threads, total, n);
+  in_filled_rows<<<blocks, threads>>>(x);
+  fill_squares(grid, block, m, n);
+  in_filled_squares<<<grid, block>>>(x);
+  if (wide) fill_squares(some, lanes, m, n);
+  perhaps_filled<<<some, lanes>>>(x);
+}

@@ -17,7 +17,7 @@ from kernelscope.kernels.cuda.branch_values import BranchValue
 from kernelscope.kernels.cuda.constants import Constants
 from kernelscope.kernels.cuda.lookup import functions_meant
 from kernelscope.kernels.cuda.member_values import member_given
-from kernelscope.kernels.cuda.references import is_handed_out
+from kernelscope.kernels.cuda.references import is_handed_out, sole_filler
 from kernelscope.kernels.cuda.units import Unit
 from kernelscope.kernels.cuda.ways import Branch, is_made, is_repeated
 from kernelscope.syntax.cuda.expressions import (
@@ -34,7 +34,7 @@ from kernelscope.syntax.cuda.expressions import (
     walk_expression,
 )
 from kernelscope.syntax.cuda.functions import Function
-from kernelscope.syntax.cuda.macros import Expansion
+from kernelscope.syntax.cuda.macros import Expansion, closing
 from kernelscope.syntax.cuda.mapped import Mapped
 from kernelscope.syntax.cuda.nodes import one_line
 
@@ -49,6 +49,7 @@ _CLUSTER_FIELDS = ("grid_dims", "block_dims", "cluster_dims", "dynamic_smem_size
 """Members of `cudaLaunchConfig_t` and of CUTLASS's `ClusterLaunchParams`, in their order."""
 
 _CALLED = re.compile(rb"[A-Za-z_]\w*(?=\s*\()")
+_CALLED_BEFORE = re.compile(rb"(?<![\w:])[\w:]+\s*\Z")
 _INITIAL = re.compile(rb"\s*(?:=|\(|\{)")
 """What follows a declared name and gives it its first value."""
 
@@ -317,7 +318,7 @@ class HostValues:
         else:
             extent = (dim(1), dim(1), dim(1))
         if is_handed_out(self.unit, name, start, offset, declared.arguments is not None or declared.value is not None):
-            return UNKNOWN_EXTENT
+            return self._filled_extent(name, extent, start, offset, depth)
         first = _INITIAL.match(self.unit.source.expanded, start)
         assigned = self.unit.assignments.between(name, first.end() if first else start, offset)
         ways = {at: self._is_made(at, offset) for at in assigned}
@@ -328,6 +329,41 @@ class HostValues:
             text = self.unit.assignments.value(at)
             extent = self._extent(parse_expression(text), at, depth + 1) if text is not None else UNKNOWN_EXTENT
         return self._with_members(name, extent, start, offset)
+
+    def _filled_extent(self, name: str, extent: Extent, start: int, offset: int, depth: int) -> Extent:
+        """What a helper function makes of a `dim3` that it takes by reference: `configure(grid, block, n);`."""
+        filler = sole_filler(self.unit, name, start, offset) if depth <= MAX_FOLLOWED >= self.depth else None
+        if filler is None or self.unit.assignments.between(name, start, offset):
+            return UNKNOWN_EXTENT
+        argument, unit, function = filler
+        close = closing(self.unit.source.expanded, argument.opening)
+        called = _CALLED_BEFORE.search(self.unit.source.expanded, start, argument.opening)
+        if close is None or called is None or not self._is_made(called.start(), offset):
+            return UNKNOWN_EXTENT
+        written = split_arguments(self.unit.source.expanded[argument.opening + 1 : close].decode("utf-8", "replace"))
+        filled = function.params[self.unit.arguments.position(argument)].name
+        given = {
+            p.name: Given(self, text, argument.start)
+            for p, text in zip(function.params, written, strict=False)
+            if not (p.type.endswith("&") and "const" not in p.type.split())
+        }
+        inner = HostValues(unit, function, self.depth + 1, given=given)
+        begin, end = function.body.start_byte, function.body.end_byte - 1
+        if is_handed_out(unit, filled, begin, end, True):
+            return UNKNOWN_EXTENT
+        for i, at in enumerate(unit.assignments.between(filled, begin, end)):
+            text = unit.assignments.value(at)
+            if i or text is None or not inner._is_made(at, end):
+                return UNKNOWN_EXTENT
+            extent = inner._extent(parse_expression(text), at, depth + 1)
+        own = {declared.name for declared in unit.declarations.within(function.body)} | {
+            p.name for p in function.params
+        }
+        x, y, z = (
+            None if size is None or not own.isdisjoint(map(_base, size.names())) else size
+            for size in inner._with_members(filled, extent, begin, end)
+        )
+        return x, y, z
 
     def _with_members(self, name: str, extent: Extent, start: int, end: int) -> Extent:
         """`grid.x = n;` and `grid.x /= 2;` after the declaration."""
@@ -391,6 +427,11 @@ class HostValues:
             inner = HostValues(unit, function, self.depth + 1, given=passed)
             return inner._extent(parse_expression(returns[0]), function.body.end_byte - 1, depth + 1)
         return None
+
+
+def _base(name: str) -> str:
+    """The variable of which a name is a member."""
+    return name.partition(".")[0]
 
 
 def is_extent(type_text: str) -> bool:

@@ -39,6 +39,8 @@ _TEMPLATED = re.compile(
     rb"[;{}]\s*()(?!template\b)(?:[A-Za-z_]\w*\s*::\s*)*[A-Za-z_]\w*<[^;=(){}<>]*(?:<[^;=(){}<>]*>[^;=(){}<>]*)*>\s+"
     rb"[A-Za-z_]\w*\s*(?=[=;({\[])"
 )
+_OF_LAMBDA = re.compile(rb"\](\s*(?>(?:__(?:device|host|forceinline|noinline)__\s*)+))(?=[({])")
+"""Where a lambda runs, which CUDA has said between its capture and its parameters."""
 _LOOK_BACK = 80
 """Bytes before a word that are looked at."""
 _CONTINUES = b";,)].+-*/<>=?:|&^%!{["
@@ -80,6 +82,8 @@ def mended(data: bytes) -> bytes:
             close = closing(data, match.end() - 1)
             end = close + 1 if close is not None else match.end()
         _erase(out, match.start(), end)
+    for match in _OF_LAMBDA.finditer(data):
+        _erase(out, *match.span(1))
     for match in _PRAGMA.finditer(data):
         _erase(out, *match.span())
     for match in _BEFORE_LOOP.finditer(data):
