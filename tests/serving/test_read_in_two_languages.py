@@ -9,10 +9,16 @@ from pathlib import Path
 import pytest
 from kernelscope.explain.report_serving import _role  # pyright: ignore[reportPrivateUsage]
 from kernelscope.results import Span
+from kernelscope.serving.alternatives import alternatives
 from kernelscope.serving.c_functions import CSource
 from kernelscope.serving.claims import PythonSource
+from kernelscope.serving.collectives import collectives
 from kernelscope.serving.constraints import constraints
-from kernelscope.serving.processes import Started
+from kernelscope.serving.cut_tensors import cut_tensors
+from kernelscope.serving.metrics import metrics
+from kernelscope.serving.preferences import preferences
+from kernelscope.serving.prefixes import offered
+from kernelscope.serving.processes import Started, started
 from kernelscope.serving.reading import Reading, read_c
 from kernelscope.serving.registries import registries
 from kernelscope.serving.system import join
@@ -262,3 +268,140 @@ def test_long_runs_take_no_time(text: str) -> None:
     begun = time.process_time()
     read(f"struct A {{\n{text};\n}};\nvoid f() {{ shape.push_back({text}); x = y.begin();{' ' * 9_000} }}\n")
     assert time.process_time() - begun < 2
+
+
+def test_a_queue_of_a_header_is_joined_with_who_uses_it_in_another_file() -> None:
+    header = read_c(CSource(Path("/w/desk.h"), SourceText(b"""
+        class Desk {
+          folly::MPMCQueue<std::unique_ptr<Letter>> letters_queue_;
+          WaitingQueue plain_queue_;
+          Queue make_queue();
+        };
+        class BlockingQueue { ConcurrentQueue<int> inner_queue; };
+    """)))  # fmt: skip
+    (link,) = join([header, read("""
+        bool Desk::post(Letter* letter) { return letters_queue_.write(letter); }
+        void Desk::run() { letters_queue_.read(letter); plain_queue_.push(letter); }
+    """)]).links  # fmt: skip
+    assert link.text == "queue letters_queue_ opened in Desk; Desk.post sends; Desk.run receives"
+
+
+def test_what_all_branches_make_is_no_choice_in_cpp() -> None:
+    reading = read("""
+        Rect* Desk::part(Kind kind) {
+          names_.push_back(kind);
+          if (kind == Kind::A) { return new Rect(1); } else if (kind == Kind::B) { return new Rect(2); }
+        }
+    """)
+    assert not [r for r in reading.registries if r.kind == "factory"]
+
+
+def test_weights_that_each_rank_keeps_a_part_of(source: Callable[[str], PythonSource]) -> None:
+    text = """
+        class Columns:
+            def part(self, weight):
+                n = weight.shape[1] // self.tp_world_size
+                start = n * self.tp_rank
+                return weight[:, start : start + n]
+            def other(self, weight, first):
+                n = weight.shape[1] // self.tp_world_size
+                return weight[:, first : first + n]
+    """
+    (said,) = cut_tensors(source(text))
+    assert said.value == (
+        "Columns.part cuts weight along axis 1 into one part for each rank: weight[:, start : start + n], where a "
+        "part has n = weight.shape[1] // self.tp_world_size"
+    )
+
+
+def test_a_step_that_prefills_where_there_is_something_new_and_then_decodes(
+    source: Callable[[str], PythonSource],
+) -> None:
+    text = """
+        class Desk:
+            def step(self):
+                if self.fresh is not None:
+                    self._prefill_batch(self.fresh)
+                    self.fresh = None
+                self._decode_batch()
+    """
+    (said,) = preferences(source(text))
+    assert said.value.startswith("Desk.step runs prefill if self.fresh is not None, and then decode in every step")
+    assert not list(preferences(source(text.replace("self.fresh = None", "return"))))
+
+
+def test_programs_and_threads_are_told_with_what_they_are_and_how_many(source: Callable[[str], PythonSource]) -> None:
+    found = started(source("""
+        def start(self):
+            command = ["serve", "--port", "1"]
+            subprocess.Popen(command)
+            script = os.path.join(here, "desk.py")
+            subprocess.Popen(["python3", script, "--fast"])
+            subprocess.Popen(shown)
+            for _ in range(10):
+                threading.Thread(target=self.work).start()
+    """))  # fmt: skip
+    assert [s.text for s in found] == [
+        "process serve started by subprocess.Popen in start",
+        "process script (desk.py) started by subprocess.Popen in start",
+        "thread self.work started by threading.Thread in start, one for each of range(10)",
+    ]
+
+
+def test_a_longest_prefix_that_is_found_by_halving() -> None:
+    (said,) = values(read("""
+        Match PrefixTree::look_up(Token* data, size_t length) {
+          size_t l = 0, r = length + 1;
+          while (l + 1 < r) {
+            size_t mid = (l + r) / 2;
+            if (known.count(hash(data, mid))) { l = mid; } else { r = mid; }
+          }
+          letters_.push_back(l);
+        }
+    """), "serving.prefix_cache")  # fmt: skip
+    assert said == (
+        "the longest known prefix is found by binary search (bisection): PrefixTree.look_up asks "
+        "known.count(hash(data, mid)) for mid = (l + r) / 2 while l + 1 < r"
+    )
+
+
+def test_all_but_the_last_token_by_a_name_of_its_own(source: Callable[[str], PythonSource]) -> None:
+    (said,) = offered(source("""
+        def start(self, cache, ids):
+            if cache is not None:
+                key = tensor(ids)
+                key = key[0 : len(key) - 1]
+                return cache.match_prefix(key)
+    """))  # fmt: skip
+    assert "is offered key after key = key[0 : len(key) - 1], so one token is left to compute" in said.value
+
+
+def test_classes_that_are_given_back_by_switches(source: Callable[[str], PythonSource]) -> None:
+    ((_, said),) = alternatives(source("""
+        def desk_class(args):
+            if args.plain:
+                return PlainDesk
+            if args.fast:
+                return DeskForAir
+            return OtherDesk
+    """))  # fmt: skip
+    assert said.value == "desk_class makes PlainDesk if args.plain; DeskForAir if args.fast; OtherDesk otherwise"
+
+
+def test_how_parts_are_put_together_and_the_labels_that_a_function_hands_on(
+    source: Callable[[str], PythonSource],
+) -> None:
+    (found,) = collectives(source("""
+        import torch.distributed as dist
+        def agree(n):
+            dist.all_reduce(n, op=dist.ReduceOp.MIN)
+    """))  # fmt: skip
+    assert found.operation == "MIN"
+    (metric,) = metrics(source("""
+        class Desk:
+            def make(self):
+                self.create_counter("sent", labelnames=["kind"])
+            def create_counter(self, name, labelnames=None):
+                self.all[name] = Counter(name, TEXTS[name], labelnames=labelnames)
+    """))  # fmt: skip
+    assert (metric.name, metric.kind, metric.labels) == ("sent", "counter", '["kind"]')

@@ -39,6 +39,8 @@ def _collective(c: Collective, places: Places) -> Json:
     for key in ("after", "phase"):
         if not row[key]:
             del row[key]
+    if c.operation:
+        row["op"] = c.operation
     if c.backward:
         row["backward"] = c.backward
     if c.overlapped:

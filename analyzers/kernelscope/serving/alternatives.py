@@ -115,6 +115,9 @@ def _made(statement: t.Stmt) -> tuple[str, t.Stmt] | None:
         ):
             is_class = last_name(func)[:1].isupper() and len(words(last_name(func))) > 1
             return (last_name(func), statement) if is_class else None
+        case t.Return(value=t.Name(id=cls)):  # the class itself, which the caller makes an object of
+            is_class = cls[:1].isupper() and not cls.isupper() and len(words(cls)) > 1
+            return (cls, statement) if is_class else None
         case t.ExprStmt(value=t.Call(func=t.Attribute(attr="reset"), args=[t.Call(func=func)])):  # a pointer of C++
             return (last_name(func), statement) if last_name(func)[:1].isupper() else None
         case _:
@@ -123,7 +126,8 @@ def _made(statement: t.Stmt) -> tuple[str, t.Stmt] | None:
 
 def _are_of_one_sort(ways: list[tuple[str, str, t.Stmt]], classes: list[str]) -> bool:
     """Whether a function gives back one of several classes that are called alike: `FastRunner`, `SlowRunner`."""
-    return all(isinstance(s, t.Return) for _, _, s in ways) and len({words(cls)[-1] for cls in classes}) == 1
+    shared = set[str].intersection(*(set(words(cls)) for cls in classes)) if classes else set[str]()
+    return all(isinstance(s, t.Return) for _, _, s in ways) and bool(shared)
 
 
 def _held_as(ways: list[tuple[str, str, t.Stmt]]) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from kernelscope.serving import admission, capacity, chunking, evictions, prefixes, service, sharing
+from kernelscope.serving import admission, caches, capacity, chunking, evictions, prefixes, service, sharing
 from kernelscope.serving.c_functions import CSource
 from kernelscope.serving.choosing import choices
 from kernelscope.serving.claims import MAX_SOURCE, Claim, PythonSource
@@ -24,6 +24,7 @@ from kernelscope.serving.moves import Move, moves
 from kernelscope.serving.preemption import preemptions
 from kernelscope.serving.preferences import preferences
 from kernelscope.serving.recent_lists import recent_lists
+from kernelscope.serving.registries import Registry, factories
 from kernelscope.serving.slots import slots
 from kernelscope.serving.stores import Stored, stored_in_functions
 from kernelscope.serving.trees import trees
@@ -49,9 +50,11 @@ FINDERS: tuple[tuple[str, Callable[[PythonSource], Iterable[Claim]]], ...] = (
     ("serving.prefix_cache", prefixes.lookups),
     ("serving.prefix_cache", prefixes.offered),
     ("serving.prefix_cache", prefixes.shortened),
+    ("serving.prefix_cache", prefixes.halved),
     ("serving.prefix_cache", prefixes.common),
     ("serving.prefix_cache", whole_pieces),
     ("serving.kv_cache", evictions.recency),
+    ("serving.kv_cache", caches.sizing),
     ("serving.kv_cache", first_ids),
     ("serving.kv_cache", linked_lists),
     ("serving.kv_cache", recent_lists),
@@ -101,6 +104,14 @@ def host_stores(source: HostSource) -> Iterator[Stored]:
     """What is stored over settings: `config->mode = Mode::kPlain;`."""
     for store in stored_in_functions(source):
         yield replace(store, claim=in_cpp(store.claim))
+
+
+def host_factories(source: HostSource) -> Iterator[Registry]:
+    """Chains that choose between several classes; what all branches make is no choice."""
+    for registry in factories(source):
+        entries = tuple(replace(e, implementation=_without_self(e.implementation)) for e in registry.entries)
+        if len({entry.implementation for entry in entries}) > 1:
+            yield replace(registry, entries=entries)
 
 
 def host_moves(source: HostSource) -> Iterator[Move]:

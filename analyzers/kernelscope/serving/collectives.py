@@ -51,6 +51,8 @@ class Collective:
     backward: str = ""
     """What the function that is called communicates when gradients flow back through it."""
     confidence: str = "derived"
+    operation: str = ""
+    """How parts are put together where the call says so: `MIN`, `MAX`; a sum needs no word."""
 
 
 def collectives(source: PythonSource) -> Iterator[Collective]:
@@ -84,7 +86,19 @@ def collectives(source: PythonSource) -> Iterator[Collective]:
                 call=source.quote(call.func),
                 after=producer_of(source, tensor, before),
                 overlapped=_work_before_wait(source, call, scope.node) if is_async and not deferred else "",
+                operation=_operation(call),
             )
+
+
+def _operation(call: t.Call) -> str:
+    """`dist.ReduceOp.MIN`, wherever it is given."""
+    for given in (*call.args, *(k.value for k in call.keywords)):
+        match given:
+            case t.Attribute(value=held, attr=name) if last_name(held) == "ReduceOp" and name != "SUM":
+                return name
+            case _:
+                pass
+    return ""
 
 
 def _group_in_place(call: t.Call, aliases: dict[str, str]) -> t.Expr | None:

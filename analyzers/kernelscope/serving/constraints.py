@@ -192,7 +192,9 @@ def _given_up(source: PythonSource, body: list[t.Stmt]) -> tuple[str, str] | Non
     if not body or len(body) > MOST_REFUSED:
         return None
     said = [s.value for s in body if isinstance(s, t.ExprStmt) and isinstance(s.value, t.Call)]
-    told = next((text for call in said for a in call.args if isinstance(text := literal(a), str)), "")
+    texts = (literal(a) for call in said for a in call.args)
+    told = next((" ".join(text.replace('"', "").split()) for text in texts if isinstance(text, str)), "")
+    told = told.removesuffix("\\n").strip()[:MAX_SOURCE]
     match body[-1]:
         case t.Assert(test=t.Constant(value=False | 0), msg=message):
             text = literal(message)

@@ -24,6 +24,7 @@ from kernelscope.serving.annotated import annotated
 from kernelscope.serving.balancing import balancing
 from kernelscope.serving.choosing import choices
 from kernelscope.serving.claims import Claim, PythonSource
+from kernelscope.serving.cut_tensors import cut_tensors
 from kernelscope.serving.deciding import decisions
 from kernelscope.serving.endings import endings, kinds_of_ends
 from kernelscope.serving.failures import failures
@@ -101,6 +102,7 @@ FINDERS: tuple[tuple[str, Finder], ...] = (
     ("serving.prefix_cache", prefixes.lookups),
     ("serving.prefix_cache", prefixes.offered),
     ("serving.prefix_cache", prefixes.shortened),
+    ("serving.prefix_cache", prefixes.halved),
     ("serving.prefix_cache", prefixes.common),
     ("serving.prefix_cache", prefixes.equal_runs),
     ("serving.prefix_cache", whole_pieces),
@@ -180,6 +182,7 @@ FINDERS: tuple[tuple[str, Finder], ...] = (
     ("distributed.sizes", sizes_of_worlds),
     ("distributed.sharding", sharding.shares),
     ("distributed.sharding", sharding.masked_ids),
+    ("distributed.sharding", cut_tensors),
     ("distributed.sharding", wrapping),
     ("distributed.sharding", annotated),
     ("units_of_work", work.dealing),

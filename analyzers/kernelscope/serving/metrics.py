@@ -15,6 +15,8 @@ from kernelscope.serving.guards import inside, last_name, own_calls
 from kernelscope.syntax.python import tree as t
 
 _KIND = re.compile(r"counter|gauge|histogram|summary", re.IGNORECASE)
+LABELS = {"labelnames", "labels", "label_names", "tag_keys"}
+"""How a function names what it hands on as the labels of a metric."""
 _METRIC = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
 """Names that Prometheus takes (https://prometheus.io/docs/concepts/data_model/)."""
 
@@ -94,7 +96,9 @@ def _by_wrapper(source: PythonSource) -> Iterator[Metric]:
             wrapper = wrappers.get(last_name(call.func))
             title = literal(call.args[0]) if call.args else None
             if wrapper is not None and isinstance(title, str):
-                yield Metric(title, wrapper[0], texts.get(title, ""), "", scope.qualified_name, source.at(call))
+                labels = next((k.value for k in call.keywords if k.arg in LABELS), None)
+                said = source.quote(labels) if labels is not None else ""
+                yield Metric(title, wrapper[0], texts.get(title, ""), said, scope.qualified_name, source.at(call))
 
 
 def _described(source: PythonSource) -> dict[str, str]:

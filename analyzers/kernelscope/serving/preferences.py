@@ -213,24 +213,42 @@ def _one_after_the_other(source: PythonSource, node: t.FunctionDef | t.ClassDef,
     if DRAFTS & set(words(where)):
         return  # a draft's model catches up and goes on; what the engine runs in a step is not that
     found: dict[str, t.Call] = {}
+    perhaps: dict[str, t.Expr] = {}
     for statement in node.body:
         if isinstance(statement, t.If) and isinstance(last_of(statement.body), EXITS) and found:
             return  # one of them may be all that runs
         for call in _always(statement):
-            said = set(words(last_name(call.func)))
-            if ASKS & set(words(last_name(call.func))[:1]) or (NEW & said and GOES_ON & said):
-                continue  # what makes one kind of work of the other runs neither
-            kind = "prefill" if "prefill" in said else "decode" if GOES_ON & said else ""
-            if kind and isinstance(call.func, t.Attribute):
+            if kind := _run_by(call):
                 found.setdefault(kind, call)
+        if isinstance(statement, t.If) and not (statement.orelse or found or _leaves(statement)):
+            for call in (c for s in statement.body for c in _always(s)):
+                if _run_by(call) == "prefill" and "prefill" not in found:
+                    found["prefill"], perhaps["prefill"] = call, statement.test
     if len(found) == 2:
         (first, one), (second, other) = found.items()
+        when = f" if {source.quote(perhaps[first])}," if first in perhaps else ""
         value = (
-            f"{where} runs {first} and then {second} in every step ({source.quote(one.func)}, then "
+            f"{where} runs {first}{when} and then {second} in every step ({source.quote(one.func)}, then "
             f"{source.quote(other.func)}): separate forward passes, one after the other (≈ by their names)"
         )
         places = (source.at(one), source.at(other), source.at(node))
         yield Claim(f"{where} policy", value, places, confidence="heuristic")
+
+
+def _leaves(branch: t.If) -> bool:
+    """Whether a branch may end the function: what follows runs instead, then."""
+    return any(isinstance(s, t.Return | t.Raise) for s in t.flat(branch.body)) or isinstance(
+        last_of(branch.body), EXITS
+    )
+
+
+def _run_by(call: t.Call) -> str:
+    """The kind of work that a method runs, by its name; what asks, or makes one kind of the other, runs neither."""
+    said = set(words(last_name(call.func)))
+    if ASKS & set(words(last_name(call.func))[:1]) or (NEW & said and GOES_ON & said):
+        return ""
+    kind = "prefill" if "prefill" in said else "decode" if GOES_ON & said else ""
+    return kind if isinstance(call.func, t.Attribute) else ""
 
 
 def _always(statement: t.Stmt) -> list[t.Call]:

@@ -242,6 +242,38 @@ def offered(source: PythonSource) -> Iterator[Claim]:
 
 
 @by_function
+def halved(source: PythonSource) -> Iterator[Claim]:
+    """A binary search for the longest known prefix: `mid = (low + high) / 2`, and one of both bounds becomes it."""
+    for scope in source.module.functions():
+        if not CACHED & {*words(scope.qualified_name), *words(source.path.stem)}:
+            continue
+        for loop in own_of(scope.node, t.While):
+            stored = [n for n in t.inside(loop) if isinstance(n, t.Assign) and isinstance(n.targets[0], t.Name)]
+            for node in stored:
+                match node:
+                    case t.Assign(
+                        targets=[t.Name(id=middle)],
+                        value=t.BinOp(
+                            left=t.BinOp(left=t.Name(id=low), op="+", right=t.Name(id=high)),
+                            op="/" | "//",
+                            right=t.Constant(value=2),
+                        ),
+                    ):
+                        pass
+                    case _:
+                        continue
+                moved = {t.dotted(n.targets[0]) for n in stored if t.dotted(n.value) == middle}
+                asked = [n for n in t.inside(loop) if isinstance(n, t.If)]
+                if {low, high} <= moved and asked:
+                    value = (
+                        f"the longest known prefix is found by binary search (bisection): {scope.qualified_name} asks "
+                        f"{source.quote(asked[0].test)} for {source.quote(node)} while {source.quote(loop.test)}"
+                    )
+                    name = f"{scope.qualified_name} longest prefix"
+                    yield Claim(name, value, (source.at(node), source.at(loop), source.at(scope.node)))
+
+
+@by_function
 def shortened(source: PythonSource) -> Iterator[Claim]:
     """Searches that drop the last token of what they are given: `ids = ids[:-1]` before a loop over it."""
     for scope in source.module.functions():
@@ -333,16 +365,24 @@ def _cut_at(function: t.FunctionDef | t.ClassDef, argument: t.Expr, known: dict[
     return None
 
 
-def _last_dropped(function: t.FunctionDef | t.ClassDef) -> dict[str, t.Call]:
-    """Names of lists of tokens whose last one a function drops: `tokens.pop()`."""
-    found: dict[str, t.Call] = {}
+def _last_dropped(function: t.FunctionDef | t.ClassDef) -> dict[str, t.Call | t.Assign]:
+    """Names of tokens whose last one a function drops: `tokens.pop()`, `key = key[: len(key) - 1]`."""
+    found: dict[str, t.Call | t.Assign] = {}
     for statement in function.body:
         match statement:
             case t.ExprStmt(value=t.Call(func=t.Attribute(value=t.Name(id=name), attr="pop"), args=[]) as call):
                 found[name] = call
             case _:
                 pass
-    return {name: call for name, call in found.items() if {"token", "tokens", "ids"} & set(words(name))}
+    found = {name: call for name, call in found.items() if {"token", "tokens", "ids"} & set(words(name))}
+    for node in own_of(function, t.Assign):
+        match node:
+            case t.Assign(targets=[t.Name(id=name)], value=t.Subscript(value=t.Name(id=cut)) as kept) if name == cut:
+                if _less_one(kept, {}) is not None:
+                    found.setdefault(name, node)
+            case _:
+                pass
+    return found
 
 
 def _less_one(argument: t.Expr, known: dict[str, t.Expr]) -> t.Expr | None:

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from kernelscope.results import Location
 from kernelscope.serving.claims import PythonSource, literal
-from kernelscope.serving.guards import calls, last_name, own, own_calls, own_of
+from kernelscope.serving.guards import assignments, calls, last_name, own, own_calls, own_of
 from kernelscope.serving.pieces import by_function
 from kernelscope.serving.sections import words
 from kernelscope.syntax.python import tree as t
@@ -27,6 +27,8 @@ SCHEDULES = {"create_task": "asyncio task", "ensure_future": "asyncio task", "su
              "run_in_executor": "thread of a pool", "start_soon": "asyncio task", "gather": "asyncio task"}  # fmt: skip
 """Calls that run a function beside the rest: in an event loop, or in a thread of a pool."""
 _CLASS = re.compile(r"[A-Z][a-z0-9]+\w*")
+MOST_WORDS = 6
+"""How far into a command its program is looked for."""
 MOST_STEPS = 3
 """Names that are followed to the class of an actor."""
 
@@ -43,11 +45,14 @@ class Started:
     location: Location
     count: str = ""
     """How many of them a pool has, in the source's words."""
+    times: str = ""
+    """How many of them a loop starts, in the source's words."""
 
     @property
     def text(self) -> str:
         many = f"of at most {self.count} worker{'' if self.count == '1' else 's'}" if self.count else ""
-        return f"{' '.join(filter(None, (self.kind, self.target, many)))} started by {self.how} in {self.where}"
+        said = f"{' '.join(filter(None, (self.kind, self.target, many)))} started by {self.how} in {self.where}"
+        return f"{said}, one for each of {self.times}" if self.times else said
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +86,12 @@ def _started_in_functions(source: PythonSource) -> Iterator[Started]:
     for scope in source.module.functions():
         for call in own_calls(scope.node):
             found = list(_by_call(source, call, scope.qualified_name))
-            yield from found
+            several = _times(source, scope.node, call) if found else ""
+            yield from (replace(each, times=several) for each in found)
             if found:
+                continue
+            if last_name(call.func) == "Popen" and (program := _program(source, call, scope.node)):
+                yield Started("process", program, source.quote(call.func), scope.qualified_name, "", source.at(call))
                 continue
             if (actor := _actor(source, call, scope.node)) is not None:
                 yield Started("actor", actor, source.quote(call.func), scope.qualified_name, "", source.at(call))
@@ -91,6 +100,32 @@ def _started_in_functions(source: PythonSource) -> Iterator[Started]:
                 if _goes_on(source, beside, scope):
                     kind, target = SCHEDULES[last_name(call.func)], source.quote(beside)
                     yield Started(kind, target, source.quote(call.func), scope.qualified_name, "", source.at(call))
+
+
+def _times(source: PythonSource, function: t.FunctionDef | t.ClassDef, call: t.Call) -> str:
+    """The range that a loop around a start goes through: `for _ in range(n_workers): Thread(target=work).start()`."""
+    for loop in own_of(function, t.For):
+        if loop.span.start < call.span.start < loop.span.end and isinstance(loop.iter, t.Call):
+            return source.quote(loop.iter) if last_name(loop.iter.func) == "range" else ""
+    return ""
+
+
+def _program(source: PythonSource, call: t.Call, function: t.FunctionDef | t.ClassDef) -> str:
+    """The program that `Popen(["serve", …])` runs, also by a name; of Python its module or script."""
+    given = call.args[0] if call.args else None
+    if isinstance(given, t.Name) and isinstance(function, t.FunctionDef):
+        given = assignments(function).get(given.id, given)
+    if not isinstance(given, t.List | t.Tuple) or not given.elts:
+        return ""
+    said = [str(text) if isinstance(text := literal(e), str) else source.quote(e) for e in given.elts[:MOST_WORDS]]
+    if re.search(r"python|executable", said[0]):
+        said = [word for word in said[1:] if word not in ("-m", "-u", "-I", "-s")] or said
+    parts = [
+        n for node in own_of(function, t.Assign) if t.dotted(node.targets[0]) == said[0] for n in t.walk(node.value)
+    ]
+    scripts = (n.value for n in parts if isinstance(n, t.Constant) and isinstance(n.value, str))
+    script = next((text for text in scripts if text.endswith(".py")), "")
+    return f"{said[0]} ({script})" if script else said[0]
 
 
 def _loops_beside(call: t.Call) -> list[t.Expr]:

@@ -64,7 +64,7 @@ from kernelscope.serving.procedures import Procedure, procedures
 from kernelscope.serving.processes import Launcher, Started, launchers, running_classes, started, targets
 from kernelscope.serving.rankings import rankings
 from kernelscope.serving.reaching import Reach, reaches, wrapped_collectives
-from kernelscope.serving.registries import Registry, factories, held_registries, registries, stacks
+from kernelscope.serving.registries import Registry, held_registries, registries, stacks
 from kernelscope.serving.routes import Route, routes
 from kernelscope.serving.sockets import Argument, Wrapper, Wrapping, arguments, wrappers, wrappings
 from kernelscope.serving.stepped import stepped
@@ -274,7 +274,7 @@ def _read_rest_of_c(reading: Reading, source: CSource) -> None:
         reading.uses += reading.told(letters, host)
         reading.stores += reading.told(c_hosts.host_stores, host)
         reading.constraints += reading.told(host_refusals, host)
-        reading.registries += reading.told(factories, host)
+        reading.registries += reading.told(c_hosts.host_factories, host)
         for section, claim in reading.told(_queue_claims, host):
             reading.add(section, [c_hosts.in_cpp(claim)])
         for section, find in c_hosts.FINDERS:
