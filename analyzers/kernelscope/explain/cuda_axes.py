@@ -18,6 +18,7 @@ from kernelscope.kernels.cuda.warp.kernel_run import WARP_SIZE, Run
 from kernelscope.kernels.cuda.warp.kernel_warp import KernelWarp
 from kernelscope.kernels.cuda.warp.lanes import UNIT, Lanes, NeedsCases, Numbers, Undecided
 from kernelscope.kernels.cuda.warp.sectors import AXES
+from kernelscope.kernels.cuda.warp.types import TypeParameter
 
 
 @dataclass
@@ -123,19 +124,33 @@ def global_axes(warp: KernelWarp) -> tuple[AccessAxes, ...]:
 
     found: list[AccessAxes] = []
     for verdict in warp.verdicts:
-        if verdict.access.memory.space == "global" and verdict.outcome is not None and verdict.width:
-            axes = _axes(run, block, verdict, verdict.width, reached(verdict.access.conditions))
+        if verdict.access.memory.space == "global" and verdict.outcome is not None:
+            unit = _unit(verdict)
+            axes = _axes(run, block, verdict, *unit, reached(verdict.access.conditions)) if unit is not None else None
             if axes is not None:
                 found.append(AccessAxes(verdict, *axes))
     return tuple(found)
 
 
+def _unit(verdict: Verdict) -> tuple[Dim, int] | None:
+    """The bytes of an element of the array, by name where only a launch knows its type, and how many of them a thread
+    takes at once; None where that is not known."""
+    element, width = verdict.access.memory.element, verdict.access.width
+    if verdict.width:
+        each = getattr(element, "size", None) or verdict.width
+        return dim(each), max(1, verdict.width // each)
+    if not isinstance(element, TypeParameter) or width is None:
+        return None
+    each = dim(f"sizeof({element.name})")
+    many = width.exact_div(each)
+    return (each, many.const) if many is not None and many.const is not None else None
+
+
 def _axes(
-    run: Run, block: Lanes | None, verdict: Verdict, width: int, reached: Numbers | None
+    run: Run, block: Lanes | None, verdict: Verdict, each: Dim, many: int, reached: Numbers | None
 ) -> tuple[AccessAxis, AccessAxis | None] | None:
     """Columns and rows; None where the address has another form."""
     size = run.setting.constants()
-    bytes_each = getattr(verdict.access.memory.element, "size", None) or width
     found: dict[Monomial, AccessAxis] = {}
     if reached is None:
         return None
@@ -152,14 +167,14 @@ def _axes(
         if not movers:
             continue
         rest = tuple(part for part in monomial if part not in movers and part not in lengths)
-        step = Dim(((rest, factor),)).subs(size).exact_div(dim(bytes_each))
+        step = Dim(((rest, factor),)).subs(size).exact_div(each)
         if step is None or not found.setdefault(lengths, AccessAxis(run, block, reached)).add(movers[0][0], step):
             return None
     rows = [lengths for lengths in found if lengths]
     if len(rows) > 1 or not found:
         return None
     columns = found.get((), AccessAxis(run, block, reached))
-    columns.width = max(1, width // bytes_each)
+    columns.width = many
     return columns, found[rows[0]] if rows else None
 
 
