@@ -58,3 +58,24 @@ def test_many_lines_into_what_is_drawn_apart_are_one_and_stand_apart_there() -> 
 
 def graph_keys(graph: Graph) -> set[str]:
     return {box.key for box in graph.boxes}
+
+
+def gated() -> Graph:
+    """A box whose many results are each used far below, one behind the other."""
+    chain = [Box(f"m{number}", (f"multiply {number}",)) for number in range(24)]
+    boxes = (Box("x", ("x",), kind="input"), Box("norm", ("norm1",)), *chain)
+    edges = [Edge("x", "norm"), Edge("norm", "m0", "[B, S, H]")]
+    edges += [Edge(f"m{n}", f"m{n + 1}", "[B, S, H]") for n in range(23)]
+    edges += [Edge("norm", f"m{n}", f"gate{n} [B, 1, H]") for n in range(1, 24)]
+    return Graph(boxes, tuple(edges))
+
+
+def test_lines_that_make_a_picture_too_wide_are_told_as_notes() -> None:
+    assert draw(gated(), width=60).overflow
+    (part,) = parts(gated(), 60)
+    assert not draw(part.graph, width=60).overflow
+    told = {box.key: box.notes for box in part.graph.boxes if box.notes}
+    assert told["m23"] == ("gate23 [B, 1, H] of norm1",), "the longest first"
+    lines = {(edge.source, edge.target) for edge in part.graph.edges}
+    assert lines | {("norm", key) for key in told} == {(edge.source, edge.target) for edge in gated().edges}
+    assert parts(gated(), 300)[0].graph == gated(), "where there is room all are lines"

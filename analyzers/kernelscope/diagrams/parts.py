@@ -6,13 +6,16 @@ The ends of lines that cross the group's border stand in its picture as names wi
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import dataclass, replace
 
 from kernelscope.diagrams.flow import draw
 from kernelscope.diagrams.fold import close_groups, collapse
-from kernelscope.diagrams.model import Border, Box, Graph, Group
+from kernelscope.diagrams.model import Border, Box, Edge, Graph, Group
 
 MAX_PARTS = 6
+FEWEST_TOLD = 4
+"""So many lines are told as notes first, and then twice as many."""
 LEAST = 4
 """A group of fewer boxes stays where it is."""
 MANY = 4
@@ -32,14 +35,42 @@ class Part:
 def parts(graph: Graph, width: int) -> list[Part]:
     """The graph as it is if it is drawn at ease, else with its largest groups apart."""
     whole, found = graph, list[Part]()
-    while len(found) < MAX_PARTS and draw(whole, width=width).is_cramped:
-        group = _largest(whole)
-        if group is None:
-            break
+    drawn = draw(whole, width=width)
+    while len(found) < MAX_PARTS and drawn.is_cramped and (group := _largest(whole)) is not None:
         found.append(Part(group.heading, inside(whole, group)))
         whole = _bundled(close_groups(collapse(whole, {group.key})), group.key)
+        drawn = draw(whole, width=width)
+    if drawn.overflow:
+        whole = with_far_lines_told(whole, width)
     rest = [part for outer in found for part in _again(outer, width, MAX_PARTS - len(found))]
     return [Part("", whole), *rest]
+
+
+def with_far_lines_told(graph: Graph, width: int) -> Graph:
+    """The graph with so many of its longest lines as notes of the boxes that they lead to that it fits; as it is where
+    it does not fit either way."""
+    places = {box.key: number for number, box in enumerate(graph.boxes)}
+    out, into = (Counter(getattr(edge, end) for edge in graph.edges) for end in ("source", "target"))
+    spans = {e: abs(places[e.target] - places[e.source]) for e in graph.edges if {e.source, e.target} <= places.keys()}
+    far = sorted((e for e in spans if spans[e] > 1), key=lambda e: (-spans[e], places[e.source], places[e.target]))
+    told: list[Edge] = []
+    for edge in far:
+        if out[edge.source] > 1 and into[edge.target] > 1:
+            told.append(edge)
+            out[edge.source] -= 1
+            into[edge.target] -= 1
+    count = FEWEST_TOLD
+    while told and count < 2 * len(told):
+        notes: dict[str, list[str]] = {}
+        for edge in told[:count]:
+            source = " ".join(graph.boxes[places[edge.source]].lines)
+            notes.setdefault(edge.target, []).append(f"{edge.label} of {source}" if edge.label else source)
+        boxes = tuple(replace(box, notes=(*box.notes, *notes.get(box.key, ()))) for box in graph.boxes)
+        fewer = replace(graph, boxes=boxes, edges=tuple(e for e in graph.edges if e not in told[:count]))
+        if not draw(fewer, width=width).overflow:
+            return fewer
+        count *= 2
+    return graph
 
 
 def _bundled(graph: Graph, key: str) -> Graph:

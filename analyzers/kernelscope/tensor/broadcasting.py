@@ -54,15 +54,21 @@ def _front(operands: Sequence[Shape], facts: Facts) -> tuple[Size, ...]:
 def _as_usual(operands: list[Shape]) -> list[Shape]:
     """Operands of unknown rank with as many dims as the others have, where those are many.
 
-    One that leaves dims to others, `[n, 1, 1]`, may meet more of them, as long as it is none of the largest.
+    One that leaves dims to others, `[n, 1, 1]`, may meet more of them, as long as it is none of the largest; a weight
+    for each channel, `[n, 1, 1, 1]`, says how many dims there are behind these, and not what stands before them.
     """
-    known = [s for s in operands if s.rank is not None]
+    known = [s for s in operands if s.rank is not None and not _is_of_one_axis(s)]
     rank = max((len(s.head) for s in known), default=0)
     leaves_dims = all(ONE in s.head for s in known if s.rank == rank)
     if rank < MANY + leaves_dims or any(s.least_rank > rank for s in operands):
         return operands
     lost = Unknown("how an operand is broadcast is not known")
     return [s if s.tail is None else Shape((*s.head, *(lost,) * (rank - s.least_rank), *s.tail)) for s in operands]
+
+
+def _is_of_one_axis(shape: Shape) -> bool:
+    """Whether all sizes are 1 but the first, which is that of no batch."""
+    return len(shape.head) > 1 and not is_batch(shape.head[0]) and all(size == ONE for size in shape.head[1:])
 
 
 def _padded(shape: Shape, width: int, lost: Unknown | None) -> tuple[Size, ...]:
