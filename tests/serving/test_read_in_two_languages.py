@@ -5,12 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import cast
 
 import pytest
+from kernelscope.analysis import Analysis
 from kernelscope.explain.report_serving import _role  # pyright: ignore[reportPrivateUsage]
 from kernelscope.results import Span
 from kernelscope.serving.alternatives import alternatives
 from kernelscope.serving.c_functions import CSource
+from kernelscope.serving.caches import sizing
 from kernelscope.serving.claims import PythonSource
 from kernelscope.serving.collectives import collectives
 from kernelscope.serving.constraints import constraints
@@ -21,6 +24,7 @@ from kernelscope.serving.prefixes import offered
 from kernelscope.serving.processes import Started, started
 from kernelscope.serving.reading import Reading, read_c
 from kernelscope.serving.registries import registries
+from kernelscope.serving.sharding import sharded
 from kernelscope.serving.system import join
 from kernelscope.syntax.text import SourceText
 
@@ -71,6 +75,19 @@ def test_a_family_of_metrics_has_a_name_that_is_put_together_and_the_labels_of_i
         ("{PREFIX}_waiting", "gauge", "desk, kind"),
         ("sent", "counter", "to"),
     ]
+
+
+def test_branches_with_names_of_their_own_are_all_told(source: Callable[[str], PythonSource]) -> None:
+    (made,) = registries(source("""
+        def read(kind):
+            if kind == "image" :
+                image = read_image(kind)
+            elif kind == "picture":
+                image = read_image(kind)
+            elif kind == "sound":
+                sound = read_sound(kind)
+    """))  # fmt: skip
+    assert [e.key for e in made.entries] == ["image", "picture", "sound"]
 
 
 def test_a_branch_that_ends_the_program_says_what_must_hold() -> None:
@@ -263,7 +280,9 @@ def test_a_shape_is_put_together_size_by_size() -> None:
     )
 
 
-@pytest.mark.parametrize("text", ["TaskQueue" + " " * 30_000 + "x", "TaskQueue<" + "<" * 30_000, "Q" * 30_000])
+@pytest.mark.parametrize(
+    "text", ["TaskQueue" + " " * 30_000 + "x", "TaskQueue<" + "<" * 30_000, "Q" * 30_000, "queue" * 6_000]
+)
 def test_long_runs_take_no_time(text: str) -> None:
     begun = time.process_time()
     read(f"struct A {{\n{text};\n}};\nvoid f() {{ shape.push_back({text}); x = y.begin();{' ' * 9_000} }}\n")
@@ -312,6 +331,30 @@ def test_weights_that_each_rank_keeps_a_part_of(source: Callable[[str], PythonSo
         "Columns.part cuts weight along axis 1 into one part for each rank: weight[:, start : start + n], where a "
         "part has n = weight.shape[1] // self.tp_world_size"
     )
+
+
+def test_which_replica_a_rank_belongs_to_shards_nothing(source: Callable[[str], PythonSource]) -> None:
+    (one, other) = sharded(source("""
+        class Helper:
+            def __init__(self):
+                self.dp_rank = self.global_rank // self.tp_size
+                self.dp_size = self.world_size // self.tp_size
+            def forward(self, x):
+                return all_reduce(x)
+        class Columns:
+            def __init__(self, output_size):
+                self.part = output_size // self.tp_size
+    """))  # fmt: skip
+    assert (one.axes, len(other.axes)) == ((), 1)
+
+
+def test_what_one_part_holds_is_not_what_the_memory_holds(source: Callable[[str], PythonSource]) -> None:
+    found = sizing(source("""
+        def size(self):
+            self.num_blocks = memory_bytes // self.bytes_per_block
+            self.tokens_per_sector = self.sector_bytes // self.bytes_per_block * self.tokens_per_page
+    """))  # fmt: skip
+    assert [c.name for c in found] == ["size number of blocks"]
 
 
 def test_a_step_that_prefills_where_there_is_something_new_and_then_decodes(
@@ -385,7 +428,16 @@ def test_classes_that_are_given_back_by_switches(source: Callable[[str], PythonS
                 return DeskForAir
             return OtherDesk
     """))  # fmt: skip
-    assert said.value == "desk_class makes PlainDesk if args.plain; DeskForAir if args.fast; OtherDesk otherwise"
+    assert said.value == (
+        "desk_class gives back the class PlainDesk if args.plain; DeskForAir if args.fast; OtherDesk otherwise"
+    )
+    assert not list(alternatives(source("""
+        def __getattr__(name):
+            if name == "PlainDesk":
+                return PlainDesk
+            if name == "AirDesk":
+                return AirDesk
+    """)))  # fmt: skip
 
 
 def test_how_parts_are_put_together_and_the_labels_that_a_function_hands_on(
@@ -405,3 +457,11 @@ def test_how_parts_are_put_together_and_the_labels_that_a_function_hands_on(
                 self.all[name] = Counter(name, TEXTS[name], labelnames=labelnames)
     """))  # fmt: skip
     assert (metric.name, metric.kind, metric.labels) == ("sent", "counter", '["kind"]')
+
+
+def test_files_of_other_languages_are_said_not_to_be_read(tmp_path: Path) -> None:
+    (tmp_path / "router.rs").write_text("fn main() {}\n")
+    (tmp_path / "desk.py").write_text("size: int = 1\n")
+    made = Analysis([tmp_path]).report()
+    said = "files in other languages (1 of Rust), so what they do is missing here"
+    assert cast("dict[str, object]", made["workspace"])["not_read"] == said

@@ -8,7 +8,7 @@ stands among the diagnostics.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import cast
 
@@ -60,7 +60,7 @@ def report(
     cut_to_size(found)
     return {
         "schema_version": 1,
-        "workspace": _workspace(system, root),
+        "workspace": _workspace(system, root, workspace.files.other_languages(str(root))),
         **found,
         "diagnostics": [*cast("list[Json]", found["diagnostics"]), *_missing(system, places)],
     }
@@ -95,7 +95,12 @@ def in_focus(
     return [entry.path for entry in workspace.files.walk(cancelled, () if str(root) in wanted else wanted)]
 
 
-def _workspace(system: System, root: Path) -> Json:
+def _workspace(system: System, root: Path, others: Mapping[str, int]) -> Json:
+    """What was read, and how many files of other languages were met and not read: "not found" says nothing of them."""
     frameworks = sorted({name for reading in system.readings for name in reading.frameworks})
     lines = sum(reading.lines for reading in system.readings)
-    return {"root": root.name, "frameworks": frameworks, "files": len(system.readings), "lines": lines}
+    row: Json = {"root": root.name, "frameworks": frameworks, "files": len(system.readings), "lines": lines}
+    if others:
+        counted = ", ".join(f"{count} of {language}" for language, count in others.items())
+        row["not_read"] = f"files in other languages ({counted}), so what they do is missing here"
+    return row

@@ -53,10 +53,14 @@ def _told(
     """The claim about ways of which each makes an object."""
     classes = [cls for _, cls, _ in ways]
     section = _section(classes) or _held_as(ways) or (PARTS if _are_of_one_sort(ways, classes) else "")
+    given = all(isinstance(s, t.Return) and isinstance(s.value, t.Name) for _, _, s in ways)
+    if given and all(f'"{cls}"' in when.replace("'", '"') for when, cls, _ in ways):
+        return  # each by its own name: what a module brings only when it is asked for
     if len(set(classes)) >= LEAST and section:
         said = "; ".join(f"{cls} {when}" for when, cls, _ in ways)
         within = " and ".join(_around(source, scope.node, node))
-        value = f"{scope.qualified_name} makes {f'(if {within}) ' if within else ''}{said}"
+        does = "gives back the class" if given else "makes"
+        value = f"{scope.qualified_name} {does} {f'(if {within}) ' if within else ''}{said}"
         places = (*(source.at(statement) for _, _, statement in ways), source.at(node))
         yield section, Claim(f"{scope.qualified_name} alternatives", value, (*places, source.at(scope.node)))
 

@@ -47,7 +47,7 @@ LONGEST_LIST = 500
 _LEAST = re.compile(rb"\bmin_element\s*\([^;{]*\[[^\]]*\]\s*\([^)]*\)[^{;]*\{\s*return\s+([^;{}]*<[^;{}]*);\s*\}\s*\)")
 _MOVED_UP = re.compile(rb"\b(\w+)\s*\.\s*splice\s*\(\s*\1\s*\.\s*c?begin\(\)\s*,\s*\1\s*,\s*[^;]*;")
 _DROPPED = rb"\b%b\s*\.\s*pop_back\s*\(\s*\)"
-_PUSHED = re.compile(rb"\b(\w*(?:shape|sizes|dims)\w*)\s*\.\s*(?:push_back|emplace_back)\s*\(")
+_PUSHED = re.compile(rb"\b(\w{0,40}(?:shape|sizes|dims)\w{0,40})\s*\.\s*(?:push_back|emplace_back)\s*\(")
 _WALKED = re.compile(rb"\b(\w+)\s*=\s*(\w+)\s*\.\s*c?(r?)begin\s*\(\s*\)\s*;[^;]*\b\2\s*\.\s*c?\3end\s*\(")
 """A loop over a list, from its end where it begins with `r`."""
 _TURNED = re.compile(rb"\b(\w*pos\w*)\s*=\s*([^;]*%[^;]*);")

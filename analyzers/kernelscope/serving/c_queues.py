@@ -15,7 +15,7 @@ from kernelscope.serving.messages import MOST_KINDS
 
 _DECLARED = re.compile(
     rb"(?m)^[ \t]*(?:(?:mutable|static|inline|std::(?:unique|shared)_ptr\s*<)\s*)*"
-    rb"((?:\w+::)*\w*(?:[qQ]ueue|[cC]hannel|[mM]ailbox|RingBuffer)\w*)(?:\s*<([^;{}()\n]{1,160})>)?[\s>*&]+(\w+)\s*[;{=]"
+    rb"((?:\w+::)*\w{0,40}(?:[qQ]ueue|[cC]hannel|[mM]ailbox|RingBuffer)\w{0,40})(?:\s*<([^;{}()\n]{1,160})>)?[\s>*&]+(\w+)\s*[;{=]"
 )
 """`MPSCQueue<Event> events;`, `std::unique_ptr<folly::MPMCQueue<Request*>> requests_;`."""
 HEADERS = {".h", ".hpp", ".hh", ".hxx", ".cuh"}
@@ -24,7 +24,7 @@ _SHARED = re.compile(
     rb"(?:MPSC|MPMC|SPSC|SPMC|[cC]oncurrent|[bB]locking|[lL]ock_?[fF]ree|[aA]sync|[sS]afe|[sS]ync)\w*[qQ]ueue\Z"
 )
 """The type of what several threads fill and empty, by its name."""
-_USED = re.compile(rb"\b(\w*(?:[qQ]ueue|[cC]hannel|[mM]ailbox)\w*)\s*(?:\.|->)\s*(\w+)\s*\(")
+_USED = re.compile(rb"\b(\w{0,40}(?:[qQ]ueue|[cC]hannel|[mM]ailbox)\w{0,40})\s*(?:\.|->)\s*(\w+)\s*\(")
 """What is called on something that is named so: the class that declares it may stand in a header."""
 PUTS = ("enqueue", "try_enqueue", "push", "try_push", "put", "write", "blockingWrite", "emplace", "send")
 TAKES = ("dequeue", "try_dequeue", "wait_dequeue", "pop", "try_pop", "wait_and_pop", "take", "read", "blockingRead",

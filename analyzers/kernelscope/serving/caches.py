@@ -352,7 +352,8 @@ def _bytes_of(source: PythonSource, where: str, factors: list[t.Expr]) -> str:
 
 def _is_capacity(source: PythonSource, node: t.Assign) -> bool:
     """`num_blocks = (memory * share - used) // bytes_per_block`; what is rounded up is needed for so many bytes."""
-    counts = COUNTED & set(words(last_name(node.targets[0])))
+    said = set(words(last_name(node.targets[0])))
+    counts = COUNTED & said if "per" not in said else set[str]()
     shares = [n for n in t.walk(node.value) if isinstance(n, t.BinOp) and n.op in ("//", "/") and not _is_ceiling(n)]
     told = [set(words(source.quote(share.left))) for share in shares]
     return bool(counts) and any({"memory", "mem", "bytes", "available"} & said and not WANTED & said for said in told)

@@ -266,14 +266,15 @@ def factories(source: PythonSource) -> Iterator[Registry]:
 
 
 def _of_one_kind(told: list[tuple[Entry, str]]) -> list[Entry]:
-    """Of what branches make under several names, what most of them make: an object for each key, no part of another."""
+    """Of what branches make under several names that which all of them make: an object for each key, no part of it."""
     keys: dict[str, set[str]] = {}
     for entry, kept in told:
         keys.setdefault(kept, set()).add(entry.key)
     if not keys:
         return []
-    chosen = max(keys, key=lambda kept: len(keys[kept]))
-    if len(keys[chosen]) < 2:  # each branch has a name of its own for what it makes
+    everywhere = {entry.key for entry, _ in told}
+    chosen = next((kept for kept, found in keys.items() if found == everywhere), None)
+    if chosen is None:  # branches have names of their own for what they make
         firsts = {(entry.key, entry.location): entry for entry, _ in reversed(told)}
         return sorted(firsts.values(), key=lambda entry: entry.location.line)
     return [entry for entry, kept in told if kept == chosen]

@@ -86,12 +86,17 @@ def _entries(method: t.FunctionDef) -> Iterator[tuple[str, t.Expr]]:
 def _division(source: PythonSource, node: t.Node, many: dict[str, t.Expr]) -> tuple[str, str] | None:
     """`size // world_size` or `divide(size, world_size)`: what is divided and the whole expression."""
     match node:
-        case t.BinOp(left=left, op="//", right=right) if is_world(right):
+        case t.BinOp(left=left, op="//", right=right) if is_world(right) and not _counts_ranks(left):
             return _axis(many.get(t.dotted(left) or "", left)), source.quote(node)
         case t.Call(args=[left, right, *_], func=func) if is_world(right) and DIVIDES & set(words(last_name(func))):
             return _axis(many.get(t.dotted(left) or "", left)), source.quote(node)
         case _:
             return None
+
+
+def _counts_ranks(node: t.Expr) -> bool:
+    """Whether something is a rank or a number of ranks: divided by one it says which replica, or how many there are."""
+    return bool({"rank", "ranks", "world"} & set(words(last_name(node))))
 
 
 def _building(cls: t.ClassDef, init: t.FunctionDef | None) -> list[t.FunctionDef]:
