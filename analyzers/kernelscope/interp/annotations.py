@@ -66,9 +66,12 @@ def as_number(value: Value, kind: str) -> Value:
 
 
 def declared(run: Interpreter, path: str, name: str, stored: t.Assign | t.AnnAssign) -> Value:
-    """What a name of a file holds that starts as None: once the program runs, what it is declared to be."""
+    """What a name of a file holds that starts as None: once the program runs, what it is declared to be. Two names are
+    two objects of a class, whose sizes need not be equal."""
+    from kernelscope.interp.joins import as_given
+
     found = object_of(run, path, stored.annotation) if isinstance(stored, t.AnnAssign) and not run.certain else None
-    return None if found is None else Maybe(found, name)
+    return None if found is None else Maybe(as_given(found, called=name), name)
 
 
 def as_reassigned(run: Interpreter, found: Definition, value: Value) -> Value:

@@ -299,6 +299,8 @@ def call_function(run: Interpreter, function: Function, args: Arguments, kwargs:
     if constant:
         if isinstance(result, Number) and result.is_integer:
             result = run.symbols.lasting(node.name.removeprefix("get_"), result.reason)
+        elif isinstance(result, Dim) and len(result.names()) > 1 and not run.certain:
+            result = run.symbols.lasting(node.name.removeprefix("get_"), "a function without arguments computes it")
         run.constants[node] = result
     return result
 

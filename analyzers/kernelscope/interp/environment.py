@@ -1,4 +1,5 @@
-"""What code reads of the environment: what it takes where nobody has set the variable.
+"""What code reads of the environment and of the machine: what it takes where nobody has set the variable, on a machine
+with NVIDIA's GPUs or none, as files of CUDA are read.
 
 A variable that nobody sets is the rule: switches for debugging, other kernels, other machines. As a size it is called
 by its name, for that is what people set. What starts a program on several devices does set its variables.
@@ -6,17 +7,20 @@ by its name, for that is what people set. What starts a program on several devic
 
 # Values are dynamic by nature; narrowing one to a container leaves its elements unknown to the type checker.
 # pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false, reportUnknownMemberType=false
+# pyright: reportUnknownLambdaType=false
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kernelscope.dims import Dim, dim
-from kernelscope.interp.interpreter import Interpreter
 from kernelscope.interp.values import Arguments, Keywords, Number, Opaque, Value
 from kernelscope.tensor import Unknown
+
+if TYPE_CHECKING:
+    from kernelscope.interp.interpreter import Interpreter
 
 SET_BY_LAUNCHERS = (
     "RANK", "WORLD_SIZE", "MASTER_", "TORCHELASTIC_", "SLURM_", "OMPI_", "PMI_", "PMIX_", "MPI_", "MV2_", "JAX_",
@@ -76,5 +80,14 @@ def _read(run: Interpreter, args: Arguments, kwargs: Keywords, span: Any) -> Val
     return setting
 
 
-LIBRARY: dict[str, Callable[..., Value]] = {"os.environ.get": _read, "os.getenv": _read}
+OTHER_DEVICES = ("npu", "xpu", "hpu", "musa", "mlu", "mps")
+"""What torch calls devices of other makers; most of these modules are there only if an extension brings them."""
+BROUGHT = {f"torch.{device}" for device in ("npu", "hpu", "musa", "mlu")}
+LIBRARY: dict[str, Callable[..., Value]] = {
+    "os.environ.get": _read, "os.getenv": _read,
+    **{f"{holder}.{device}.is_available": lambda *a: False
+       for holder in ("torch", "torch.backends") for device in OTHER_DEVICES},
+}  # fmt: skip
 """Functions by their full names."""
+VERSIONS: dict[str, Value] = {f"torch.version.{toolkit}": None for toolkit in ("hip", "xpu", "musa", "cann")}
+"""The toolkits of other makers that torch was built with."""

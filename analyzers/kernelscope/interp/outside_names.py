@@ -7,6 +7,7 @@ import string
 from typing import TYPE_CHECKING
 
 from kernelscope.interp.class_facts import STAND_INS
+from kernelscope.interp.environment import VERSIONS
 from kernelscope.interp.values import (
     External,
     Value,
@@ -23,7 +24,7 @@ CONSTANTS: dict[str, Value] = {
     **{f"{library}.nan": math.nan for library in ("math", "numpy", "torch", "jax.numpy")},
     "math.tau": math.tau, "numpy.newaxis": None, "torch.newaxis": None,
     **{f"string.{name}": getattr(string, name) for name in ("ascii_lowercase", "ascii_uppercase", "ascii_letters")},
-    "jax.numpy.newaxis": None, "torch.__version__": "2.9.0",  # code for an older one is not what runs
+    **VERSIONS, "jax.numpy.newaxis": None, "torch.__version__": "2.9.0",  # code for an older one is not what runs
 }  # fmt: skip
 """Values of libraries that are no functions."""
 

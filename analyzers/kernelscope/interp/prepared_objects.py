@@ -17,7 +17,7 @@ def _of_a_used_one(run: Interpreter, instance: Instance, name: str, value: Value
     """What an object that a caller gives holds, where a new one holds this: a setting of another object."""
     if value is None and run.classes.is_stored_later(instance.cls, name):
         return stored_elsewhere(run, instance, name)
-    is_number = isinstance(value, Dim) and value.const is not None
+    is_number = isinstance(value, Dim) or (isinstance(value, Number) and value.is_integer)
     if is_number and instance.called and run.classes.storing(instance.cls, name) <= {"__init__"}:
         return Opaque(f"{instance.called}.{name}")
     return as_given(value, 1)

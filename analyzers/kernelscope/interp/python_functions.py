@@ -139,6 +139,8 @@ def _hasattr(run: Interpreter, args: Arguments, kwargs: Keywords, span: Any) -> 
     """Whether an object has an attribute: known where it stored it, or its class defines it; it has none where only its
     constructor stores it, and does not with the sizes and switches that the user gave, nor while it is made where
     nothing in its classes stores it."""
+    if len(args) == 2 and isinstance(args[0], External) and f"{args[0].name}.{args[1]}" in environment.BROUGHT:
+        return False
     if run.certain or len(args) != 2 or not isinstance(args[0], Instance) or not isinstance(args[1], str):
         return Flag()
     prepare(run, args[0])

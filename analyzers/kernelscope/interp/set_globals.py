@@ -28,6 +28,8 @@ from kernelscope.workspace.modules import Definition
 GLOBAL = b"global "
 GROWING = {"append", "extend", "insert", "add", "update"}
 """Methods by which a list gets what it holds."""
+Setting = tuple[t.FunctionDef, t.Expr, list[t.Stmt]]
+"""A function that sets a name, to what, and the statements that this is made of."""
 
 
 def set_by_function(run: Interpreter, name: Definition) -> Maybe | None:
@@ -37,7 +39,7 @@ def set_by_function(run: Interpreter, name: Definition) -> Maybe | None:
     module = run.workspace.modules.module(name.path)
     if run.certain or module is None or GLOBAL not in module.text.data:
         return None
-    setting = list(_setting(module, name.name))
+    setting = _without_exchanges(list(_setting(module, name.name)))
     if len(setting) != 1:
         return None
     node, value, before = setting[0]
@@ -57,6 +59,12 @@ def set_by_function(run: Interpreter, name: Definition) -> Maybe | None:
     return Maybe(found, name.name) if isinstance(found, Instance) else None
 
 
+def _without_exchanges(setting: list[Setting]) -> list[Setting]:
+    """What makes an object, where other functions only put one that they are given in its place for a while."""
+    makers = {node for node, value, _ in setting if not isinstance(value, t.Name)}
+    return [(node, value, before) for node, value, before in setting if len(makers) != 1 or node in makers]
+
+
 @contextmanager
 def _first(run: Interpreter) -> Generator[None]:
     """Inside, nothing is called yet: what a name of a file holds does not depend on how deep it is asked for."""
@@ -68,7 +76,7 @@ def _first(run: Interpreter) -> Generator[None]:
         run.calls, run.nested, run.helpers, run.outside = state
 
 
-def _setting(module: Module, name: str) -> Iterator[tuple[t.FunctionDef, t.Expr, list[t.Stmt]]]:
+def _setting(module: Module, name: str) -> Iterator[Setting]:
     """The functions that set a name of the file to something, with what, and the statements that this is made of."""
     for scope in module.functions():
         node = scope.node
@@ -86,13 +94,25 @@ def _stored(body: Sequence[t.Stmt], name: str, before: list[t.Stmt]) -> Iterator
         match statement:
             case t.Assign(targets=[t.Name(id=stored)], value=value) if stored == name:
                 yield value, passed
-            case t.If(body=then, orelse=orelse):
-                yield from _stored(then, name, passed)
-                yield from _stored(orelse, name, passed)
+            case t.If(test=test, body=then, orelse=orelse):
+                in_general = list(_stored(orelse, name, passed))
+                if not in_general or not _is_another(test, then, name):
+                    yield from _stored(then, name, passed)
+                yield from in_general
             case t.With(body=inner):
                 yield from _stored(inner, name, passed)
             case _:
                 pass
+
+
+def _is_another(test: t.Expr, then: Sequence[t.Stmt], name: str) -> bool:
+    """Whether all that a block does is to use another object where two sizes are equal: what is made where they are not
+    would be like it: `_PAIRS = _ALL if pairs == all else make(pairs)`, in statements."""
+    match test, then:
+        case t.Compare(ops=["=="]), [t.Assign(targets=[t.Name(id=stored)], value=t.Name())]:
+            return stored == name
+        case _:
+            return False
 
 
 def needed(before: Sequence[t.Stmt], value: t.Expr) -> list[t.Stmt]:
