@@ -1,8 +1,8 @@
-"""What code reads of the environment and of the machine: what it takes where nobody has set the variable, on a machine
-with NVIDIA's GPUs or none, as files of CUDA are read.
+"""What code reads of the environment and of the machine: what nobody has set, and no GPUs but NVIDIA's.
 
 A variable that nobody sets is the rule: switches for debugging, other kernels, other machines. As a size it is called
-by its name, for that is what people set. What starts a program on several devices does set its variables.
+by its name, for that is what people set. What starts a program on several devices does set its variables. The machine
+is one with NVIDIA's GPUs or none, as files of CUDA are read.
 """
 
 # Values are dynamic by nature; narrowing one to a container leaves its elements unknown to the type checker.
