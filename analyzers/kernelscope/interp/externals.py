@@ -358,9 +358,15 @@ def _tensor_of(values: Alike, kwargs: Keywords) -> Value:
     """`torch.tensor([n for …])`: as many numbers as there are elements, in each of them again."""
     sizes: list[Size] = []
     element: Value = values
-    while isinstance(element, Alike):
-        sizes.append(element.count if isinstance(element.count, Dim) else Unknown("a list of unknown length"))
-        element = element.element
+    while isinstance(element, Alike) or (type(element) in (tuple, list) and element):
+        if isinstance(element, Alike):
+            sizes.append(element.count if isinstance(element.count, Dim) else Unknown("a list of unknown length"))
+            element = element.element
+        elif has_unknown_length(element):
+            break
+        else:
+            sizes.append(dim(len(element)))
+            element = any_of(element)
     if not isinstance(element, NUMBERS | Opaque | Flag):
         return Tensor(Shape.unknown("what the elements of the list are is not known"))
     is_integer = isinstance(element, Dim) or (isinstance(element, Number) and element.is_integer)

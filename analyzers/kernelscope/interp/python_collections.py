@@ -16,6 +16,7 @@ from kernelscope.interp.interpreter import (
     Interpreter,
 )
 from kernelscope.interp.operators import binary, truth
+from kernelscope.interp.selections import SELECTIONS
 from kernelscope.interp.sequences import MAX_ELEMENTS, Range, any_of, as_alike, iterated, kinds_of_layers, sequence
 from kernelscope.interp.values import (
     Alike,
@@ -313,6 +314,7 @@ def _next(run: Interpreter, args: Arguments, kwargs: Keywords, span: Any) -> Val
 
 LIBRARY: dict[str, Callable[..., Value]] = {
     "functools.reduce": _reduce, "torch.Size": _shape, "collections.OrderedDict": _dict,
+    **SELECTIONS,
     "itertools.repeat": _repeated, "collections.namedtuple": _named_tuple, "typing.NamedTuple": _named_tuple,
     **{f"einops_exts.{name}_many": _each(f"einops.{name}") for name in ("rearrange", "repeat", "reduce")},
     "itertools.islice": lambda r, a, k, s: _islice(r, a, k, s) if len(a) > 1 else Unknown("some of the values", s),
