@@ -127,6 +127,8 @@ class Interpreter:
     """Results of functions without arguments."""
     packed: dict[t.Stmt, bool] = field(default_factory=dict[t.Stmt, bool])
     """Classes, and whether the tokens that their objects are given lie in a row."""
+    makers: dict[str, dict[str, list[Definition]]] = field(default_factory=dict[str, "dict[str, list[Definition]]"])
+    """By file, the classes that call what has a name."""
     administration: dict[t.FunctionDef, bool] = field(default_factory=dict[t.FunctionDef, bool])
     """Methods of base classes, and whether they change no shape."""
     substitutes: dict[t.FunctionDef, list[Substitute]] = field(default_factory=dict[t.FunctionDef, "list[Substitute]"])

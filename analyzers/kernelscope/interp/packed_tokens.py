@@ -15,6 +15,7 @@ from kernelscope.workspace.modules import Definition
 
 PLACES = "positions"
 OFFSETS = re.compile(r"cu_seq_?len")
+OFFSETS_IN_FILE = re.compile(OFFSETS.pattern.encode())
 """What begins so says where each sequence begins: the kernels call it so."""
 MOST_LEVELS = 3
 """A module may be part of another, and that of one that tells, so often."""
@@ -50,19 +51,26 @@ def _tells_beginnings(node: t.FunctionDef) -> bool:
 def _is_part_of_packed(run: Interpreter, owner: Definition, levels: int) -> bool:
     """Whether the classes of the file that make such objects are all of packed modules that are told where sequences
     begin."""
-    module = run.workspace.modules.module(owner.path)
-    if module is None or OFFSETS.search(module.text.data.decode(errors="replace")) is None:
-        return False
-    makers = [
-        Definition(owner.path, scope.node.name, scope.node)
-        for scope in module.classes()
-        if isinstance(scope.node, t.ClassDef) and scope.node is not owner.node and _makes(scope.node, owner.name)
-    ]
+    if owner.path not in run.makers:
+        run.makers[owner.path] = _makers(run, owner.path)
+    makers = [maker for maker in run.makers[owner.path].get(owner.name, ()) if maker.node is not owner.node]
     return bool(makers) and all(_is_packed(run, maker, levels - 1) for maker in makers)
 
 
-def _makes(cls: t.ClassDef, name: str) -> bool:
-    return any(isinstance(n, t.Call) and isinstance(n.func, t.Name) and n.func.id == name for n in t.walk(*cls.body))
+def _makers(run: Interpreter, path: str) -> dict[str, list[Definition]]:
+    """For each name that classes of a file call those classes, if it says of some tokens where sequences begin."""
+    module = run.workspace.modules.module(path)
+    found: dict[str, list[Definition]] = {}
+    if module is None or OFFSETS_IN_FILE.search(module.text.data) is None:
+        return found
+    for scope in module.classes():
+        if not isinstance(scope.node, t.ClassDef):
+            continue
+        calls = (n.func for n in t.walk(*scope.node.body) if isinstance(n, t.Call))
+        maker = Definition(path, scope.node.name, scope.node)
+        for name in dict.fromkeys(func.id for func in calls if isinstance(func, t.Name)):
+            found.setdefault(name, []).append(maker)
+    return found
 
 
 def _is_laid_flat(node: t.Node) -> bool:
