@@ -22,7 +22,7 @@ from kernelscope.workspace.modules import Definition
 def call_built(run: Interpreter, builder: Scope, output: Value) -> None:
     """Call what a function gave that runs for the calls of another file, if it is a model."""
     built = present(output)
-    if not run.contexts.outside or builder.function is None or builder.function.definition.owner is not None:
+    if not run.contexts.calls_built or builder.function is None or builder.function.definition.owner is not None:
         return
     if not isinstance(built, Instance) or not built.is_module:
         return

@@ -61,6 +61,8 @@ class Contexts:
     """Functions of the file that were seen to call one another."""
     outside: bool = False
     """Whether a function of another file is being interpreted for its calls."""
+    calls_built: bool = False
+    """Whether a model that such a function builds is called as well: nothing is known of what is asked about."""
     within: int = 0
     """How many other functions of the file are running: what they call is seen when they are looked at themselves."""
     noted: int = 0

@@ -56,18 +56,21 @@ class Elsewhere:
         """Steps in other files so far, for which the functions of this one do not pay."""
         self._calls: dict[t.Stmt, dict[str, set[t.Stmt]]] = {}
         self._files: dict[str, FileOrder | None] = {}
-        self._followed: dict[t.Stmt, _Followed] = {}
+        self._followed: dict[tuple[t.Stmt, bool], _Followed] = {}
+        self._calls_built = False
 
     def may_tell(self, scope: Scope) -> bool:
         """Whether other files may call a function, or an object of its class."""
         return self._definition(scope) is not None
 
-    def tell(self, scope: Scope) -> None:
+    def tell(self, scope: Scope, is_blank: bool = False) -> None:
         """Note the calls of a function, or of an object of its class, that other files make; where none tells anything,
-        those that documentation shows."""
+        those that documentation shows. If nothing is known of it, models that functions there build are called."""
         definition = self._definition(scope)
         assert definition is not None and isinstance(scope.node, t.FunctionDef)
+        self._calls_built = is_blank
         self._tell(scope, definition)
+        self._calls_built = False
         module = self.run.workspace.modules.module(self.path)
         if module is None or any(call.tells_ranks for call in self.run.contexts.of(scope.node)):
             return
@@ -167,13 +170,13 @@ class Elsewhere:
         return _models(file) + [scope for scope in plain if file.callers[scope.node].isdisjoint(methods)]
 
     def _follow(self, path: str, model: Scope, known_as: t.Stmt | None = None) -> _Followed:
-        key = known_as or model.node
+        key = (known_as or model.node, self._calls_built)
         if (known := self._followed.get(key)) is not None:
             return known
         run, findings = self.run, list(self.run.findings)
         before, tried, doubting, contexts = run.steps, run.tried, run.doubting, run.contexts
         run.tried = run.doubting = 0
-        run.contexts = Contexts(self.path, outside=True)
+        run.contexts = Contexts(self.path, outside=True, calls_built=self._calls_built)
         attempt(run, path, model, Beliefs(by_name=False))
         self._followed[key] = found = _Followed(run.contexts, run.steps - before)
         run.tried, run.doubting, run.contexts = tried, doubting, contexts

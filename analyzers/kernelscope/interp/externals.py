@@ -280,6 +280,8 @@ def call_external(run: Interpreter, name: str, args: Arguments, kwargs: Keywords
             return Tensor(Shape.unknown(f"{args[0].name} is not known"))  # what is given, or configured, may be a list
         if isinstance(args[0], list | tuple) and has_unknown_length(args[0]):
             return _tensor_of(as_alike(args[0]), kwargs)
+        if isinstance(counted := _counted(run, args[0]), Alike):
+            return _tensor_of(counted, kwargs)
         plain = _plain_numbers(args[0])
         result = _operator(run, name, [plain, *args[1:]], kwargs)
         is_kind_known = plain == args[0] or "dtype" in kwargs or not isinstance(result, Tensor)
@@ -352,6 +354,16 @@ def _whole_shape(method: str, args: Arguments) -> Opaque | None:
 def _is_name(name: str) -> bool:
     """Whether something is what a name holds, or an attribute of it, and no size that was counted."""
     return all(part.isidentifier() for part in name.split("."))
+
+
+def _counted(run: Interpreter, value: Value) -> Value:
+    """Nested lists as far as their elements are counted: not where one of two ways put more into one."""
+    if type(value) not in (list, tuple) or not value:
+        return value
+    parts = [_counted(run, part) for part in value]
+    if id(value) in run.changes.uneven:
+        return Alike(any_of(parts))
+    return Alike(any_of(parts), dim(len(parts))) if any(isinstance(part, Alike) for part in parts) else value
 
 
 def _tensor_of(values: Alike, kwargs: Keywords) -> Value:

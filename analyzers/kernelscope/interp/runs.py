@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
+from enum import Enum
 
 from kernelscope.interp.attempts import attempt
 from kernelscope.interp.elsewhere import Elsewhere
@@ -114,8 +115,8 @@ def _functions(workspace: Workspace, path: str, result: FileRun) -> Generator[No
             result.waiting.discard(scope.node.span)
             continue
         told = run.contexts.of(scope.node)
-        if not told and elsewhere.may_tell(scope) and _is_seeded_poorly(run, path, scope):
-            elsewhere.tell(scope)
+        if not told and elsewhere.may_tell(scope) and (seeded := _seeded(run, path, scope)) is not SeededAs.WELL:
+            elsewhere.tell(scope, seeded is SeededAs.NOTHING)
         elif len(told) == 1 and not told[0].outside and elsewhere.tells_as_well(scope):
             run.contexts.shared.add(scope.node)
         taken = run.steps - run.tried - run.doubting - elsewhere.taken
@@ -142,8 +143,18 @@ def _was_followed(scope: SourceScope, result: FileRun) -> bool:
     return len(scope.path) > 1 and scope.owner is None and scope.node.name_span in result.values
 
 
-def _is_seeded_poorly(run: Interpreter, path: str, scope: SourceScope) -> bool:
-    """Whether a function by itself does not tell the rank of a tensor that it is given, or what layers it calls."""
+class SeededAs(Enum):
+    """How much a function by itself tells of what it is given."""
+
+    WELL = 0
+    POORLY = 1
+    """Not of how many dims a tensor is, or what layers are called."""
+    NOTHING = 2
+    """Not even a size of such a tensor, or what layers are called."""
+
+
+def _seeded(run: Interpreter, path: str, scope: SourceScope) -> SeededAs:
+    """How much a function by itself tells of what it is given."""
     run.start()
     run.seen, run.quiet, run.contexts.root = {}, 0, None
     node = scope.node
@@ -154,8 +165,10 @@ def _is_seeded_poorly(run: Interpreter, path: str, scope: SourceScope) -> bool:
         frame = Scope(path, function)
         seed(run, function, frame)
     except (OutOfBudget, RecursionError, ArithmeticError, ShapeError):
-        return True
+        return SeededAs.POORLY
     values = [frame.names[param.name] for param in node.args if param.name in frame.names]
-    if any(isinstance(v, Tensor) and v.rank is None for v in values) or lacks_parts(run, function.receiver):
-        return True
-    return not any(isinstance(v, Tensor) for v in values) and any(map(_is_anything, node.args, values))
+    open_ = [v.shape for v in values if isinstance(v, Tensor) and v.rank is None]
+    if any(not shape.head and not shape.tail for shape in open_) or lacks_parts(run, function.receiver):
+        return SeededAs.NOTHING
+    has_no_tensor = not any(isinstance(v, Tensor) for v in values) and any(map(_is_anything, node.args, values))
+    return SeededAs.POORLY if open_ or has_no_tensor else SeededAs.WELL
