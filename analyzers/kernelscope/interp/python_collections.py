@@ -138,7 +138,8 @@ def _sorted(run: Interpreter, args: Arguments, kwargs: Keywords, span: Any) -> V
 def _list(run: Interpreter, args: Arguments, kwargs: Keywords, span: Any) -> Value:
     """Of what nobody knows it is not known how many elements there are; each is called as before. Nor are numbers
     counted of which one of two ways put more into a list."""
-    if args and id(args[0]) in run.changes.uneven and all(isinstance(part, Dim | Number) for part in args[0]):
+    is_uneven = bool(args) and id(args[0]) in run.changes.uneven
+    if is_uneven and all(isinstance(part, Dim | Number | Opaque | Unknown) for part in args[0]):
         return Alike(any_of(list(args[0])))
     return [Unpacked(args[0])] if args and isinstance(args[0], Opaque) else _same_elements(run, args, kwargs, span)
 
