@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import random
 import re
@@ -32,6 +33,17 @@ def test_pictures_look_right(note: Path, golden: Callable[[Path, str], None]) ->
     assert not drawing.overflow
     assert {c for c in drawing.text if not c.isascii()} <= SAFE
     golden(note.with_suffix(".txt"), drawing.text + "\n")
+
+
+def test_a_picture_that_takes_long_lets_others_go_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    steps = list[str]()
+    for part in ("level", "layers", "columns"):
+        monkeypatch.setattr(f"kernelscope.diagrams.{part}.give_way", lambda part=part: steps.append(part))
+    boxes = tuple(Box(str(number), (f"box {number}",)) for number in range(60))
+    shortcuts = [Edge("0", box.key) for box in boxes[2:]]
+    chain = [Edge(one.key, other.key) for one, other in itertools.pairwise(boxes)]
+    draw(Graph(boxes, (*chain, *shortcuts)), width=100)
+    assert min(map(steps.count, ("level", "columns"))) >= 55
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)

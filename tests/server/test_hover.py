@@ -62,6 +62,34 @@ def test_the_range_is_the_name_in_the_client_s_units(server: Client) -> None:
     assert found["range"] == {"start": {"line": 4, "character": 15}, "end": {"line": 4, "character": 17}}
 
 
+def test_names_have_letters_of_any_script(server: Client) -> None:
+    source = HEAD + "def f():\n    größe_変数 = torch.ones(4)\n    return gr‸öße_変数"
+    found = hovered(server, source)
+    assert "größe_変数: Tensor[4]" in found["contents"]["value"]
+    assert found["range"] == {"start": {"line": 5, "character": 11}, "end": {"line": 5, "character": 19}}
+    uri = "file:///w/letters.py"
+    server.open(uri, source.replace("‸", ""))
+    asked = {"textDocument": {"uri": uri}, "position": {"line": 5, "character": 12}}
+    used = server.ask("textDocument/references", asked | {"context": {"includeDeclaration": True}})
+    places = [(one["range"]["start"], one["range"]["end"]) for one in used]
+    assert places == [
+        ({"line": 4, "character": 4}, {"line": 4, "character": 12}),
+        ({"line": 5, "character": 11}, {"line": 5, "character": 19}),
+    ]
+
+
+def test_an_outline_is_as_deep_as_clients_can_read(server: Client) -> None:
+    """What is nested deeper stands in the deepest level, and none is left out."""
+    source = "".join(f"{' ' * level}class C{level}:\n" for level in range(300)) + " " * 300 + "pass\n"
+    server.open("file:///w/deep.py", source)
+    symbols = server.ask("textDocument/documentSymbol", {"textDocument": {"uri": "file:///w/deep.py"}})
+    names, depth = list[str](), 0
+    while symbols:
+        names += [symbol["name"] for symbol in symbols]
+        symbols, depth = [inner for symbol in symbols for inner in symbol["children"]], depth + 1
+    assert (len(names), len(set(names)), depth) == (300, 300, 100)
+
+
 def test_command_links_are_for_clients_that_ask_for_them(start: Callable[..., Client]) -> None:
     server = start(options={"richMarkdown": True})
     found = hovered(server, HEAD + "def f():\n    y‸ = torch.ones(4)")["contents"]["value"]

@@ -43,7 +43,7 @@ def test_a_line_starts_where_the_table_says(text: str, line: int, at_once: int) 
 @given(st.text("aé_. 1", max_size=40), st.integers(0, 50), st.integers(1, 5))
 def test_an_identifier_is_what_stands_around_the_cursor(text: str, offset: int, near: int) -> None:
     data = text.encode()
-    words = [Span(*found.span()) for found in re.finditer(rb"[A-Za-z0-9_]+", data)]
+    words = [Span(*found.span()) for found in re.finditer(rb"[A-Za-z0-9_\x80-\xff]+", data)]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("kernelscope.syntax.text.NEAR", near)
         assert identifier_at(data, offset) == next((word for word in words if word.touches(offset)), None)

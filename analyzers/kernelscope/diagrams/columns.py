@@ -10,6 +10,7 @@ from itertools import pairwise
 
 from kernelscope.diagrams.items import Item, Kind, Level, Piece
 from kernelscope.diagrams.layers import topological
+from kernelscope.turns import give_way
 
 _PASSES = 24
 _MEAN_PASSES = 16
@@ -66,6 +67,7 @@ def _fuse(level: Level) -> tuple[dict[int, int], dict[int, Item]]:
     has_exit, has_entry = set[int](), set[int]()
     accepted: dict[int, list[tuple[tuple[int, int], tuple[int, int]]]] = {}
     for piece in _straight(level):
+        give_way()
         source, target = piece.source, piece.target
         if id(source) in has_exit or id(target) in has_entry:
             continue

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 from kernelscope.diagrams.items import Item, Kind, Level, Link, Piece, Rail, Return, Value
 from kernelscope.diagrams.model import Border
+from kernelscope.turns import give_way
 
 _SWEEPS = 8
 
@@ -226,6 +227,7 @@ def _order(layers: list[list[Item]], pieces: list[Piece]) -> None:
             break
         downwards = sweep % 2 == 0
         inner = range(1, len(layers)) if downwards else range(len(layers) - 2, -1, -1)
+        give_way()
         for n in inner:
             wanted = {id(item): _wanted(item, up, down, downwards) for item in layers[n]}
             layers[n].sort(key=lambda item: wanted[id(item)])

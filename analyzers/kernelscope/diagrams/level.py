@@ -13,6 +13,7 @@ from kernelscope.diagrams.layers import layered
 from kernelscope.diagrams.model import Border, Box
 from kernelscope.diagrams.rails import draw_return, draw_sides, place_rails, reserve_for_returns
 from kernelscope.diagrams.route import Gap
+from kernelscope.turns import give_way
 
 NOTE = "← "
 """What a note begins with; the rows in which it goes on are indented as far."""
@@ -123,6 +124,7 @@ def _draw_rows(canvas: Canvas, level: Level, style: Style, legend: Legend, value
     lanes = {line.column for line in (*level.rails, *level.returns)}
     top = 0
     for number, layer in enumerate([*level.layers, []]):
+        give_way()
         above = [back for back in level.returns if back.target.layer == number and back.from_above]
         leaving = [line for line in (*level.rails, *level.returns) if line.source.layer == number - 1]
         height = max((item.height for item in layer), default=0)

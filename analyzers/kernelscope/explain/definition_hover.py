@@ -23,7 +23,7 @@ _CALLED = re.compile(rb"[ \t]*\(")
 _STRING = re.compile(rb"(?s)[rbfuRBFU]{0,2}(\"\"\"|''')(.*?)\1|\"(?:\\.|[^\"\\\n])*\"|'(?:\\.|[^'\\\n])*'|#[^\n]*")
 _DOCSTRING = re.compile(rb"(?s)\s*[rRuU]?(\"\"\"|'''|\"|')(.*?)\1")
 _HEADER = re.compile(rb"(?:async[ \t]+def|def|class)\b")
-_BINDING = re.compile(rb"\w+[ \t]*(?::|=(?!=))")
+_BINDING = re.compile(rb"[\w\x80-\xff]++[ \t]*+(?::|=(?!=))")
 _CPP_HEADERS = {DefKind.CUDA_KERNEL, DefKind.CUDA_FUNCTION, DefKind.STRUCT}
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from kernelscope.graph.operator_graph import OperatorGraph
 
 MAX_LOCATIONS = 500
-_WORD = re.compile(rb"[A-Za-z_]\w*")
+_WORD = re.compile(rb"[A-Za-z_\x80-\xff][\w\x80-\xff]*+")
 _GIVEN = rb"(?m)^(?![ \t}]|return\b|extern\b)[\w:<>,*& \t]{1,99}\(?[ \t*&](%b)\b[^;(){}]{0,99}(?:\)\([^;{}]{0,99})?[={]"
 _CPP_KINDS = (DefKind.CUDA_KERNEL, DefKind.CUDA_FUNCTION, DefKind.STRUCT, DefKind.MACRO)
 
@@ -79,7 +79,7 @@ class CppDefinitions:
         start = max(data.rfind(b"\n", 0, offset) + 1, offset - 500)
         for match in _WORD.finditer(data, start, min(len(data), offset + 500)):
             if match.start() <= offset <= match.end():
-                return match[0].decode()
+                return match[0].decode("utf-8", "replace")
             if match.start() > offset:
                 break
         return ""

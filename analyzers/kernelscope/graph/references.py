@@ -27,6 +27,7 @@ MAX_RESOLVED_BYTES = 6_000_000
 _IMPORTS = re.compile(rb"\s*(?:from|import)\b")
 _IMPORTED = re.compile(rb"\bimport\b[ \t]*(?:\((?:[^)#]|#[^\n]*)*|(?:[^\n\\]|\\\r?\n)*)")
 _WORD = re.compile(rb"[\w\x80-\xff]+")
+_WHOLE = rb"(?<![\w\x80-\xff])%b(?![\w\x80-\xff])"
 _RECEIVER = re.compile(rb"([A-Za-z_]\w*)(?:\s*\.\s*\w+)*\s*\.\s*\Z")
 Definitions = Callable[[str, int], list[Location]]
 """Where the name at an offset of a file is defined."""
@@ -54,7 +55,7 @@ class References:
                 break
             give_way()
             text = SourceText(data)
-            mentions = [match.start() for match in re.finditer(rb"\b%b\b" % re.escape(word.encode()), data)]
+            mentions = [match.start() for match in re.finditer(_WHOLE % re.escape(word.encode()), data)]
             if file.endswith(PYTHON_SUFFIXES):
                 mentions = self._possible(file, text, word.encode(), mentions, wanted)
                 left -= len(data) if mentions else 0

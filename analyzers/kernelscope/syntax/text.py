@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 _OFFSETS = "Q"
 _LINE_END = re.compile(rb"\r\n|\n|\r")
 BOM = b"\xef\xbb\xbf"
-_IDENTIFIER = re.compile(rb"[A-Za-z0-9_]*")
-_BEFORE = re.compile(rb"[A-Za-z0-9_]+\Z")
+_IDENTIFIER = re.compile(rb"[A-Za-z0-9_\x80-\xff]*")
+_BEFORE = re.compile(rb"[A-Za-z0-9_\x80-\xff]+\Z")
+"""Names may have letters of any script."""
 NEAR = 100
 """Identifiers are rarely longer."""
 LINES_AT_ONCE = 1_024

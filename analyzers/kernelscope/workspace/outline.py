@@ -12,6 +12,7 @@ from kernelscope.results import Span, Symbol, SymbolKind
 from kernelscope.workspace.facts import TOP, Def, DefKind, FileFacts
 
 MAX_NESTING = 100
+"""What is nested deeper stands beside what it is in: clients take a tree apart level by level, as we do."""
 
 SYMBOL_KINDS: dict[DefKind, SymbolKind] = {
     DefKind.FUNCTION: SymbolKind.FUNCTION,
@@ -38,9 +39,14 @@ def is_jitted(definition: Def) -> bool:
 def outline(path: str, facts: FileFacts) -> tuple[Symbol, ...]:
     """The tree of definitions in source order."""
     children: dict[int, list[int]] = {}
+    levels, holders = {TOP: 0}, dict[int, int]()
     for index, definition in sorted(enumerate(facts.defs), key=lambda entry: (entry[1].start, -entry[1].end)):
         if definition.kind is not DefKind.LAMBDA:
-            children.setdefault(definition.scope, []).append(index)
+            around = definition.scope
+            if levels.get(around, 0) >= MAX_NESTING:
+                around = holders[around]
+            levels[index], holders[index] = levels.get(around, 0) + 1, around
+            children.setdefault(around, []).append(index)
     made: dict[int, Symbol] = {}
     order: list[int] = []
     todo = list(children.get(TOP, []))
