@@ -161,6 +161,35 @@ def test_hostile_files_take_little_time(tmp_path: Path, name: str, suffix: str) 
     assert time.process_time() - started < 20
 
 
+DEEP = {
+    "blocks.cu": "__global__ void k(float* x) { " + "if (x[0] > 1) { x[1] = 2; " * 1_500 + "}" * 1_501,
+    "bare blocks.cu": "__global__ void k(float* x) { " + "{" * 3_000 + "x[threadIdx.x] = 1;" + "}" * 3_001,
+    "alternatives.cu": "__global__ void k(float* x) { "
+    + "".join(f"if (x[0] == {n}) x[1] = {n}; else " for n in range(1_500))
+    + "x[2] = 3; }",
+    "brackets.cu": "__global__ void k(float* x) { x[threadIdx.x] = " + "(" * 3_000 + "1" + ")" * 3_000 + "; }",
+    "branches.py": "def k(x):\n" + "".join(f"{' ' * n}if x:\n" for n in range(1, 1_500)) + " " * 1_500 + "return x\n",
+    "alternatives.py": "def k(x):\n    if x:\n        pass\n" + "    elif x:\n        pass\n" * 1_500,
+    "chains.py": "import torch\ndef k(x: torch.Tensor):\n    return x" + ".relu()" * 3_000 + "\n",
+    "sums.py": "import torch\ndef k(x: torch.Tensor):\n    return " + " + ".join(["x"] * 3_000) + "\n",
+}
+
+
+@pytest.mark.parametrize("name", DEEP)
+def test_what_is_nested_deeply_is_told_in_part(tmp_path: Path, name: str, caplog: pytest.LogCaptureFixture) -> None:
+    path = tmp_path / name
+    path.write_text(DEEP[name])
+    analysis = Analysis([tmp_path])
+    analysis.index()
+    with caplog.at_level(logging.WARNING):
+        analysis.hover(path, DEEP[name].index("k(") + 1)
+        analysis.inlay_hints(path, Span(0, len(DEEP[name])))
+        for kind in ("explain", "pseudocode", "dataflow", "ops", "path", "tiling"):
+            with contextlib.suppress(UserError):
+                to_json(analysis.document(kind, Target(path, DEEP[name].index("k("))))
+    assert not caplog.records
+
+
 def test_links_lead_nowhere_outside(tmp_path: Path) -> None:
     outside, root = tmp_path / "outside", tmp_path / "work"
     outside.mkdir()

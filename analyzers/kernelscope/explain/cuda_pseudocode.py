@@ -27,6 +27,8 @@ from kernelscope.syntax.cuda.nodes import one_line, walk
 from kernelscope.syntax.cuda.source import LOOPS
 
 MAX_LINES = 600
+MAX_LEVELS = 80
+"""Statements in one another."""
 _WAITED_FOR = {
     "block": "for all threads of the block",
     "grid": "for all blocks of the grid",
@@ -77,6 +79,7 @@ class _Writer:
         """By function: the line of the first call where its body stands."""
         self.barriers: dict[Location, Effect] = caller.barriers if caller is not None else _barriers(facts)
         self.arrays = (*facts.shared.static, *facts.shared.dynamic)
+        self.level: int = caller.level if caller is not None else 0
 
     def block(self, node: Node, depth: int) -> None:
         for child in node.named_children:
@@ -91,6 +94,14 @@ class _Writer:
         self.lines += [Line(f"{indent}        {rest}") for rest in more]
 
     def statement(self, node: Node, depth: int) -> None:
+        if self.level >= MAX_LEVELS:
+            self._say("… (nested deeper than is told here)", node, depth)
+            return
+        self.level += 1
+        self._statement(node, depth)
+        self.level -= 1
+
+    def _statement(self, node: Node, depth: int) -> None:
         match node.type:
             case kind if kind in _SILENT:
                 return
@@ -142,15 +153,14 @@ class _Writer:
         text = self._text(node.child_by_field_name("condition"))
         return text[1:-1] if text.startswith("(") and text.endswith(")") else text
 
-    def _if(self, node: Node, depth: int, word: str = "if") -> None:
-        self._say(f"{word} {self._condition(node)}:", node, depth)
-        consequence, alternative = node.child_by_field_name("consequence"), node.child_by_field_name("alternative")
-        self._below(consequence, depth)
-        if alternative is not None:
-            inner = next(iter(alternative.named_children), None)
-            if inner is not None and inner.type == "if_statement":
-                self._if(inner, depth, "else if")
-            elif inner is not None:
+    def _if(self, node: Node, depth: int) -> None:
+        word, inner = "if", node
+        while inner is not None and inner.type == "if_statement":
+            self._say(f"{word} {self._condition(inner)}:", inner, depth)
+            self._below(inner.child_by_field_name("consequence"), depth)
+            alternative = inner.child_by_field_name("alternative")
+            word, inner = "else if", next(iter(alternative.named_children), None) if alternative is not None else None
+            if inner is not None and alternative is not None and inner.type != "if_statement":
                 self._say("else:", alternative, depth)
                 self._below(inner, depth)
 
