@@ -31,7 +31,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "graph": {"dims", "tensor", "syntax", "workspace", "interp", "kernels", "queries", *ANYONE},
     "patterns": {"dims", "tensor", "ops", "syntax", "workspace", "interp", "kernels", "graph", "queries", *ANYONE},
     "serving": {"dims", "tensor", "syntax", "workspace", "interp", "kernels", "graph", "patterns", "queries", *ANYONE},
-    "diagrams": {"dims"},
+    "diagrams": {"dims", "turns"},
     "explain": {
         "dims", "tensor", "ops", "syntax", "workspace", "interp", "kernels", "graph", "patterns", "serving",
         "diagrams", "queries", *ANYONE,
