@@ -383,7 +383,7 @@ def _is_repeated(value: Value, item: Opaque) -> bool:
 
 def _says_nothing(shape: Shape) -> bool:
     """Whether a shape is not followed, and not one of several numbers of dims."""
-    return shape.reason == BY_INDEX or (not shape.least_rank and shape.reason != OF_SOME_RANK)
+    return shape.reason == BY_INDEX or (not shape.least_rank and shape.reason not in (OF_SOME_RANK, OTHER_RANKS))
 
 
 def _alike(given: Shape, sizes: tuple[Size, ...]) -> tuple[Size, ...] | None:
