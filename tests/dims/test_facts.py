@@ -21,6 +21,14 @@ def test_divisibility_joins_what_was_split() -> None:
     assert not facts.divides(heads, S)
 
 
+def test_of_what_is_odd_twice_the_half_lacks_one() -> None:
+    odd = NO_FACTS.with_divisible(S - 1, 2)
+    assert odd.rewrite(2 * (S // 2) + 1) == S
+    assert odd.rewrite(6 * T * (S // 2)) == 3 * T * (S - 1)
+    assert odd.rewrite(S // 2) == S // 2
+    assert NO_FACTS.with_divisible(S, 2).rewrite(2 * (S // 2) + 1) == S + 1
+
+
 def test_equal_names_become_one() -> None:
     facts = NO_FACTS.with_equal(S, T)
     assert facts.rewrite(T * 2) == 2 * S

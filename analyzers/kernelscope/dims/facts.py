@@ -251,6 +251,9 @@ class Facts:
                 return rest * whole**exponent
             if atom.op == "//" and (apart := self._apart(*args)) is not None:
                 return self.rewrite(rest * apart**exponent)
+            if atom.op == "//" and (others := rest.exact_div(args[1])) is not None:
+                if (whole := self._rounded_down(*args)) is not None:
+                    return self.rewrite(others * whole * (args[0] // args[1]) ** (exponent - 1))
             if args != atom.args:
                 return rest * apply(atom.op, args) ** exponent
         return term
@@ -261,6 +264,13 @@ class Facts:
             return None
         more = (number + missing for missing in range(1, divisor.const))
         return next((multiple // divisor for multiple in more if self.divides(divisor, multiple)), None)
+
+    def _rounded_down(self, number: Dim, divisor: Dim) -> Dim | None:
+        """`n - 1` for `2*(n//2)` of an odd `n`: the multiple that it is a little more than."""
+        if divisor.const is None or not 1 < divisor.const <= MOST_MISSING:
+            return None
+        fewer = (number - more for more in range(1, divisor.const))
+        return next((multiple for multiple in fewer if self.divides(divisor, multiple)), None)
 
     def _apart(self, number: Dim, divisor: Dim) -> Dim | None:
         """`n//8 - 1` for `(n - 1)//8` of a multiple `n` of 8: what is beside it is divided for itself."""

@@ -181,6 +181,8 @@ def narrow(run: Interpreter, scope: Scope, test: t.Expr, holds: bool) -> None:
     """What a test says about the names in it where it holds, or where it does not."""
     if isinstance(test, t.Compare) and (asked := asked_for_dims(test.left)) is not None:
         of_counting(run, scope, asked)
+    if (rest := _rest_asked_for(test)) is not None:
+        _with_rest(run, scope, *rest, holds)
     match test:
         case t.Compare(left=t.Name(id=name), ops=[op], comparators=[t.Constant(value=None)]) if op in ("is", "is not"):
             _narrow_name(run, scope, name, (op == "is") == holds)
@@ -206,6 +208,39 @@ def narrow(run: Interpreter, scope: Scope, test: t.Expr, holds: bool) -> None:
                 narrow(run, scope, value, holds)
         case _:
             pass
+
+
+def _rest_asked_for(test: t.Expr) -> tuple[t.BinOp, bool] | None:
+    """A division of which a test asks whether it leaves something, and whether it does where the test holds: `n % 2`,
+    `n % 2 == 1` and `n % 2 != 0`."""
+    match test:
+        case t.BinOp(op="%"):
+            return test, True
+        case t.Compare(left=t.BinOp(op="%") as division, ops=["==" | "!=" as op], comparators=[t.Constant(value=0)]):
+            return division, op == "!="
+        case t.Compare(
+            left=t.BinOp(op="%", right=t.Constant(value=2)) as division,
+            ops=["==" | "!=" as op],
+            comparators=[t.Constant(value=1)],
+        ):
+            return division, op == "=="
+        case _:
+            return None
+
+
+def _with_rest(run: Interpreter, scope: Scope, division: t.BinOp, leaves_some: bool, holds: bool) -> None:
+    """A size is a multiple of another; of what is odd, the number before it is even."""
+    run.quiet += 1
+    try:
+        number, divisor = (as_size(evaluate(run, scope, part)) for part in (division.left, division.right))
+    finally:
+        run.quiet -= 1
+    if not isinstance(number, Dim) or not isinstance(divisor, Dim):
+        return
+    if leaves_some != holds:
+        run.learn(run.known.facts.with_divisible(number, divisor))
+    elif divisor == 2:
+        run.learn(run.known.facts.with_divisible(number - 1, divisor))
 
 
 def _narrow_optional(scope: Scope, condition: str, holds: bool) -> None:
@@ -239,14 +274,9 @@ def _only_of(run: Interpreter, scope: Scope, names: dict[str, Value], absent: li
 
 
 def _equal(run: Interpreter, scope: Scope, left: t.Expr, right: t.Expr) -> None:
-    """Two sizes are equal: `a == b`, or `a % b == 0`."""
+    """Two sizes are equal: `a == b`."""
     run.quiet += 1
     try:
-        if isinstance(left, t.BinOp) and left.op == "%" and isinstance(right, t.Constant) and right.value == 0:
-            number, divisor = (as_size(evaluate(run, scope, part)) for part in (left.left, left.right))
-            if isinstance(number, Dim) and isinstance(divisor, Dim):
-                run.learn(run.known.facts.with_divisible(number, divisor))
-            return
         of_number(run, scope, left, evaluate(run, scope, right))
         of_equal_shapes(run, scope, left, right)
         for one, other in _equal_sizes(*(evaluate(run, scope, part) for part in (left, right))):

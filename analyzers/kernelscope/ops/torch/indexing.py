@@ -325,15 +325,29 @@ def histc(input: Value, bins: Value = 100, min: Value = 0, max: Value = 0) -> Sh
     return Shape((size(bins),))
 
 
-@rule(
-    "t.tril_indices t.triu_indices", dtype="int64", kind="movement", name="tril_indices", label="indices of a triangle"
-)
+@rule("t.tril_indices", dtype="int64", kind="movement", label="indices of a triangle")
 def tril_indices(row: Value, col: Value, offset: Value = 0, **options: Value) -> Shape:
-    """Two rows of indices."""
-    rows, columns = integer(row), integer(col)
-    if offset != 0 or rows != columns:
-        raise Lost("a triangle that is not square")
-    return Shape((as_dim(2), as_dim(rows * (rows + 1) // 2)))
+    """Two rows of indices: of a square with its diagonal `n (n + 1) / 2`, without `n (n - 1) / 2`."""
+    return _triangle(row, col, offset, -1)
+
+
+@rule("t.triu_indices", dtype="int64", kind="movement", label="indices of a triangle")
+def triu_indices(row: Value, col: Value, offset: Value = 0, **options: Value) -> Shape:
+    """Two rows of indices: of a square with its diagonal `n (n + 1) / 2`, without `n (n - 1) / 2`."""
+    return _triangle(row, col, offset, 1)
+
+
+def _triangle(row: Value, col: Value, offset: Value, without: int) -> Shape:
+    """The indices above or below the diagonal; an offset of `without` leaves the diagonal out."""
+    side, other, shifted = size(row), size(col), size(offset)
+    is_square = isinstance(side, Dim) and side == other
+    if is_square and shifted == as_dim(0):
+        count = side * (side + 1) // 2
+    elif is_square and shifted == as_dim(without):
+        count = side * (side - 1) // 2
+    else:
+        count = Unknown("how many places the triangle has is not known")
+    return Shape((as_dim(2), count))
 
 
 @rule("t.combinations", kind="movement", label="combinations of elements")
