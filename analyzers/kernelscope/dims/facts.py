@@ -251,9 +251,9 @@ class Facts:
                 return rest * whole**exponent
             if atom.op == "//" and (apart := self._apart(*args)) is not None:
                 return self.rewrite(rest * apart**exponent)
-            if atom.op == "//" and (others := rest.exact_div(args[1])) is not None:
-                if (whole := self._rounded_down(*args)) is not None:
-                    return self.rewrite(others * whole * (args[0] // args[1]) ** (exponent - 1))
+            times = rest.exact_div(args[1]) if atom.op == "//" else None
+            if times is not None and (whole := self._rounded_down(*args)) is not None:
+                return self.rewrite(times * whole * (args[0] // args[1]) ** (exponent - 1))
             if args != atom.args:
                 return rest * apply(atom.op, args) ** exponent
         return term
