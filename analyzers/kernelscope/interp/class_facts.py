@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Set
 
 from kernelscope.syntax.python import tree as t
 from kernelscope.workspace.classes import Stored
@@ -29,7 +29,7 @@ class ClassFacts:
         self._attributes: dict[tuple[t.Stmt, str], Resolved] = {}
         self._stored_in_others: dict[str, set[str]] = {}
         """For each file, attributes that its code stores in other objects than `self`."""
-        self._storing: dict[t.Stmt, dict[str, set[str]]] = {}
+        self._storing: dict[t.Stmt, Mapping[str, Set[str]]] = {}
         self._counted: dict[tuple[t.Stmt, str], bool] = {}
         self._moved: dict[tuple[t.Stmt, str], bool] = {}
         self._set_later: dict[t.Stmt, dict[str, tuple[t.Expr | None, ...]]] = {}
@@ -60,12 +60,12 @@ class ClassFacts:
             return True
         return any(method != "__init__" for method in self.storing(cls, name))
 
-    def storing(self, cls: Definition, name: str) -> set[str]:
+    def storing(self, cls: Definition, name: str) -> Set[str]:
         """The methods that store an attribute of `self`."""
         known = self._storing.get(cls.node)
         if known is None:
             self._storing[cls.node] = known = self._classes.storing(self.mro(cls))
-        return known.get(name, set())
+        return known.get(name, frozenset[str]())
 
     def is_counted(self, cls: Definition, name: str) -> bool:
         """Whether a method counts an attribute on or down: `self.step += 1`."""
