@@ -19,6 +19,9 @@ MATRIX = """def kernel(x, out, stride, n, rows, BM: tl.constexpr, BK: tl.constex
     k = tl.arange(0, BK)
 """
 CASES = {
+    "a loop that is half typed": (
+        MATRIX + "    v = tl.load(x + at[:, None] * stride + k[None, :])\n    while n > 0:\n", "program_id(0) | still"
+    ),
     "a tile of rows, all columns": (
         MATRIX + "    v = tl.load(x + at[:, None] * stride + k[None, :])\n", "program_id(0) | still"
     ),

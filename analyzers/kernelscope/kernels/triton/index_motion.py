@@ -94,7 +94,7 @@ class Indices:
 
     def _read(self, body: list[t.Stmt], loop: str) -> None:
         own: set[str] = set()
-        within = Span(body[0].span.start, body[-1].span.end) if loop else None
+        within = Span(body[0].span.start, body[-1].span.end) if loop and body else None  # it may be half typed
         for statement in t.flat(body):
             match statement:
                 case t.Assign(targets=[target], value=value):
