@@ -320,3 +320,19 @@ def test_of_files_that_are_closed_few_are_kept_while_others_are_open(tmp_path: P
         analysis.file_run(path)
     whole = Span(0, len(CODE))
     assert [path for path in paths if analysis.runs.waits_for(str(path), whole)] == paths[1:4]
+
+
+def test_what_a_file_has_no_steps_for_is_told_to_who_asks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "model.py"
+    path.write_text(CODE)
+    expected = hovers(Analysis([tmp_path]), path, NAMES)
+    for most in ("FILE_STEPS", "MOST_STEPS"):
+        monkeypatch.setattr(f"kernelscope.interp.runs.{most}", 1)
+        monkeypatch.setattr("kernelscope.interp.runs.LATE_STEPS", 3)
+        whole = Analysis([tmp_path])
+        run = whole.file_run(path)
+        assert run.passed_over
+        assert not whole.runs.is_done(str(path))
+        assert hovers(whole, path, NAMES[::-1]) == expected
+        whole.runs.exact_at(str(path), Span(0, len(CODE)))
+        assert whole.runs.is_done(str(path))

@@ -102,9 +102,11 @@ class FileRuns:
 
     def _go_on(self, kept: _Kept, wanted: Span | None = None) -> None:
         """Interpret one more function, for what is `wanted` if there is such, unless another thread just did."""
-        before = len(kept.work.run.waiting)
+        run = kept.work.run
+        before = len(run.waiting) + len(run.passed_over)
         with kept.guard:
-            if kept.work.is_done or len(kept.work.run.waiting) < before:
+            is_left = not kept.work.is_done or (wanted is not None and run.waits_for(wanted))
+            if not is_left or len(run.waiting) + len(run.passed_over) < before:
                 return
             try:
                 kept.work.go_on(wanted)
@@ -120,7 +122,8 @@ class FileRuns:
     def is_done(self, path: str) -> bool:
         """Whether all of a file is interpreted as it is now."""
         kept = self._kept.get(path)
-        return kept is not None and kept.work.is_done and self._is_of_now(kept)
+        is_whole = kept is not None and kept.work.is_done and not kept.work.run.passed_over
+        return kept is not None and is_whole and self._is_of_now(kept)
 
     def read(self, path: str) -> Mapping[str, Version | None]:
         """The files that were looked at for the interpretation of one, as they were."""
@@ -169,7 +172,7 @@ class FileRuns:
 
     def _too_many_begun(self) -> list[str]:
         """Those left in the middle that hold too much beside the ones that were asked for later."""
-        begun = [path for path, one in self._kept.items() if not one.work.is_done][::-1]
+        begun = [path for path, one in self._kept.items() if one.work.held()][::-1]
         held: dict[str, int] = {}
         for count, path in enumerate(begun):
             held |= self._kept[path].work.held()

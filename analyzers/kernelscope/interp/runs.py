@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
+from itertools import chain
 
 from kernelscope.interp.attempts import attempt
 from kernelscope.interp.elsewhere import Elsewhere
@@ -35,6 +36,8 @@ FILE_STEPS = 320_000
 LATE_STEPS = 4_000
 """How far each function is followed after that, on what is known of its callers so far."""
 MOST_STEPS = 400_000
+ASKED_STEPS = 320_000
+"""How far what was passed over is followed for those who ask, all in all; then each by the late steps."""
 BUILDERS_STEPS = 60_000
 """Functions that only build models are looked at after those that compute, and only if those took no more."""
 
@@ -53,10 +56,12 @@ class FileRun:
     """What each function took, with the callers in other files that were followed for it."""
     waiting: set[Span] = field(default_factory=set[Span])
     """The functions that were not looked at yet. What is known of the others stays."""
+    passed_over: set[Span] = field(default_factory=set[Span])
+    """Those that are looked at, or to their ends, only for who asks: the file took too many steps without them."""
 
     def waits_for(self, span: Span) -> bool:
         """Whether a function that is not looked at yet has a part in `span`."""
-        return any(function.start <= span.end and span.start <= function.end for function in self.waiting)
+        return any(_meet(function, span) for function in chain(self.waiting, self.passed_over))
 
 
 class FileWork:
@@ -68,6 +73,7 @@ class FileWork:
         self.run = FileRun(path, self._seen.versions)
         self._functions = _functions(workspace, path, self.run)
         self.is_done = False
+        """Whether nothing more is done unless somebody asks for what was passed over."""
         with self._modules.steady(self._seen):
             self.is_done = next(self._functions, True) is True  # as far as to know which functions there are
 
@@ -80,7 +86,7 @@ class FileWork:
         function it happens in."""
         with self._modules.steady(self._seen):
             try:
-                self._functions.send(wanted)
+                self.is_done = self._functions.send(wanted)
             except StopIteration:
                 self.is_done = True
                 self._seen.kept.clear()  # the trees of a hundred files; what was found of them stays
@@ -94,8 +100,9 @@ def run_file(workspace: Workspace, path: str) -> FileRun:
     return work.run
 
 
-def _functions(workspace: Workspace, path: str, result: FileRun) -> Generator[None, Span | None]:
-    """Stops before the first function and behind each, to be told for what the next one is wanted."""
+def _functions(workspace: Workspace, path: str, result: FileRun) -> Generator[bool, Span | None]:
+    """Stops before the first function and behind each, to be told for what the next one is wanted; with whether only
+    those are left that the file has no steps for."""
     module = workspace.modules.module(path)
     if module is None:
         return
@@ -105,30 +112,56 @@ def _functions(workspace: Workspace, path: str, result: FileRun) -> Generator[No
     elsewhere = Elsewhere(run, path, file)
     waiting = Waiting(file, run.contexts.edges)
     result.waiting |= {scope.node.span for scope in file.functions}
-    wanted = yield
-    while (scope := waiting.next(wanted)) is not None:
-        if scope.node in waiting.builders and run.steps > BUILDERS_STEPS:
-            break
-        assert isinstance(scope.node, t.FunctionDef)
+
+    def look_at(scope: SourceScope, steps: int) -> bool:
         before = run.steps
-        if _was_followed(scope, result):
-            result.waiting.discard(scope.node.span)
-            continue
+        assert isinstance(scope.node, t.FunctionDef)
         told = run.contexts.of(scope.node)
         if not told and elsewhere.may_tell(scope) and (seeded := _seeded(run, path, scope)) is not SeededAs.WELL:
             elsewhere.tell(scope, seeded is SeededAs.NOTHING)
         elif len(told) == 1 and not told[0].outside and elsewhere.tells_as_well(scope):
             run.contexts.shared.add(scope.node)
-        taken = run.steps - run.tried - run.doubting - elsewhere.taken
-        steps = FUNCTION_STEPS if taken <= FILE_STEPS else LATE_STEPS
-        if taken > MOST_STEPS or not attempt(run, path, scope, steps=steps):
-            result.incomplete.add(scope.qualified_name)
+        is_whole = attempt(run, path, scope, steps=steps)
         result.values.update(run.seen)
         result.steps[scope.qualified_name] = run.steps - before
         result.findings = [finding for finding in run.findings if finding.path == path]
+        (result.incomplete.discard if is_whole else result.incomplete.add)(scope.qualified_name)
+        return is_whole
+
+    def taken() -> int:
+        return run.steps - run.tried - run.doubting - elsewhere.taken
+
+    passed_over: list[SourceScope] = []
+
+    def pass_over(scope: SourceScope) -> None:
+        passed_over.append(scope)
+        result.passed_over.add(scope.node.span)
+        result.incomplete.add(scope.qualified_name)
+
+    wanted = yield False
+    while (scope := waiting.next(wanted)) is not None:
+        if scope.node in waiting.builders and run.steps > BUILDERS_STEPS:
+            break
+        is_new, is_early = not _was_followed(scope, result), taken() <= FILE_STEPS
+        is_looked_at = is_new and taken() <= MOST_STEPS
+        is_whole = is_looked_at and look_at(scope, FUNCTION_STEPS if is_early else LATE_STEPS)
+        if is_new and not (is_whole or is_early):
+            pass_over(scope)
         result.waiting.discard(scope.node.span)
-        wanted = yield
+        if is_looked_at:
+            wanted = yield False
     result.waiting.clear()
+    start = taken()
+    while passed_over:
+        wanted = yield True
+        scope = next((s for s in passed_over if wanted is None or _meet(s.node.span, wanted)), passed_over[0])
+        passed_over.remove(scope)
+        look_at(scope, FUNCTION_STEPS if taken() - start <= ASKED_STEPS else LATE_STEPS)
+        result.passed_over.discard(scope.node.span)
+
+
+def _meet(one: Span, other: Span) -> bool:
+    return one.start <= other.end and other.start <= one.end
 
 
 def _is_anything(param: t.Param, value: Value) -> bool:
