@@ -319,3 +319,11 @@ def test_what_is_worked_out_before_a_call_is_told(source: Source) -> None:
 
 def test_a_function_of_no_steps_is_one_stretch_of_nothing() -> None:
     assert stretches([]) == [([], [])]
+
+
+def test_hundreds_of_branches_are_gone_through_one_by_one(source: Source, caplog: pytest.LogCaptureFixture) -> None:
+    branches = "".join(f"        elif letter == {i}:\n            self.put({i})\n" for i in range(1, 600))
+    code = f"class Desk:\n    def step(self, letter):\n        if letter == 0:\n            self.put(0)\n{branches}"
+    reading = read_python(source(code))
+    assert not reading.faults
+    assert not caplog.records

@@ -9,7 +9,7 @@ from typing import cast
 
 import pytest
 from kernelscope.analysis import Analysis
-from kernelscope.explain.report_serving import _role  # pyright: ignore[reportPrivateUsage]
+from kernelscope.explain.report_serving import role_of
 from kernelscope.results import Span
 from kernelscope.serving.alternatives import alternatives
 from kernelscope.serving.c_functions import CSource
@@ -56,7 +56,7 @@ def test_a_role_is_that_of_what_runs_before_that_of_its_class() -> None:
     started = Started(
         "thread", "StreamManager::deviceWorker", "std::thread", "f", "", SourceText(b"").location(where, _NOWHERE)
     )
-    assert _role(started) == "worker"
+    assert role_of(started) == "worker"
 
 
 def test_a_family_of_metrics_has_a_name_that_is_put_together_and_the_labels_of_its_members() -> None:

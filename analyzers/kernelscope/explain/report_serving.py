@@ -94,14 +94,14 @@ def _process(s: Started, places: Places) -> Json:
     spawn = f"{s.text}{guard}"
     return {
         "name": s.target or s.kind,
-        "role": _role(s),
+        "role": role_of(s),
         "spawn": spawn,
         **({"count": s.count} if s.count else {}),
         "evidence": places.evidence(s.location, symbol=s.where),
     }
 
 
-def _role(s: Started) -> str:
+def role_of(s: Started) -> str:
     """What a process is for, by the name of what it runs first, then by who starts it."""
     if s.kind == "start method":
         return "other"

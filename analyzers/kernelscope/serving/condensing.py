@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from kernelscope.serving.claims import PythonSource
-from kernelscope.serving.guards import MAX_TEST
+from kernelscope.serving.guards import MAX_TEST, branches
 from kernelscope.syntax.python import tree as t
 
 MAX_STEP = 150
@@ -77,17 +77,15 @@ class Condenser:
 
     def _branches(self, node: t.If) -> list[Step]:
         """A condition with what it leads to; nothing where no branch does more than to log."""
-        done, otherwise = self.block(node.body), self._otherwise(node.orelse)
-        if not otherwise and not done:
-            return []
-        return [*_under(f"if {self._test(node.test, MAX_TEST)}:", node, done), *otherwise]
-
-    def _otherwise(self, body: list[t.Stmt]) -> list[Step]:
-        if len(body) == 1 and isinstance(body[0], t.If):
-            found = self._branches(body[0])
-            return [replace(found[0], text=f"el{found[0].text}"), *found[1:]] if found else []
-        steps = self.block(body)
-        return _under("else:", body[0], steps) if steps else []
+        tests, otherwise = branches(node)
+        done = [self.block(branch.body) for branch in tests]
+        last = self.block(otherwise)
+        found = [_under("else:", otherwise[0], last)] if last else []
+        for branch, steps in zip(reversed(tests), reversed(done), strict=True):
+            if steps or found:
+                word = "if" if branch is node else "elif"
+                found.append(_under(f"{word} {self._test(branch.test, MAX_TEST)}:", branch, steps))
+        return [step for steps in reversed(found) for step in steps]
 
     def _tried(self, node: t.Try) -> list[Step]:
         """A body with what is done about its faults, where that is more than to pass them on."""

@@ -48,6 +48,14 @@ class Guard:
     early: bool = False
 
 
+def branches(node: t.If) -> tuple[list[t.If], list[t.Stmt]]:
+    """An `if` with its `elif`s, of which there may be thousands, and what is done where none of them holds."""
+    found = [node]
+    while len(found[-1].orelse) == 1 and isinstance(last := found[-1].orelse[0], t.If):
+        found.append(last)
+    return found, found[-1].orelse
+
+
 def guarded(body: list[t.Stmt], guards: tuple[Guard, ...] = ()) -> Iterator[tuple[t.Stmt, tuple[Guard, ...]]]:
     """Simple statements in source order with their guards; definitions inside are not entered."""
     for statement in body:
@@ -55,8 +63,12 @@ def guarded(body: list[t.Stmt], guards: tuple[Guard, ...] = ()) -> Iterator[tupl
             case t.FunctionDef() | t.ClassDef():
                 continue
             case t.If():
-                yield from guarded(statement.body, (*guards, Guard(statement.test, True)))
-                yield from guarded(statement.orelse, (*guards, Guard(statement.test, False)))
+                tests, otherwise = branches(statement)
+                failed = guards
+                for branch in tests:
+                    yield from guarded(branch.body, (*failed, Guard(branch.test, True)))
+                    failed = (*failed, Guard(branch.test, False))
+                yield from guarded(otherwise, failed)
                 if _ends(statement.body) and not statement.orelse:
                     guards = (*guards, Guard(statement.test, False, early=True))
             case t.For() | t.While():
@@ -276,7 +288,11 @@ def calls_in_loops(body: list[t.Stmt], loops: tuple[t.For, ...] = ()) -> Iterato
                 continue
             case t.For():
                 yield from calls_in_loops(statement.body, (*loops, statement))
-            case t.If() | t.While():
+            case t.If():
+                tests, otherwise = branches(statement)
+                for block in (*(branch.body for branch in tests), otherwise):
+                    yield from calls_in_loops(block, loops)
+            case t.While():
                 yield from calls_in_loops([*statement.body, *statement.orelse], loops)
             case t.With():
                 yield from calls_in_loops(statement.body, loops)

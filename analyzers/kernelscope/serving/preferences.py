@@ -11,7 +11,7 @@ from itertools import pairwise
 
 from kernelscope.serving.chunking import DRAFTS
 from kernelscope.serving.claims import Claim, PythonSource
-from kernelscope.serving.guards import EXITS, calls, inside, last_name, last_of, own_calls, own_of
+from kernelscope.serving.guards import EXITS, branches, calls, inside, last_name, last_of, own_calls, own_of
 from kernelscope.serving.pieces import by_function
 from kernelscope.serving.queues import OVER
 from kernelscope.serving.sections import hits, words
@@ -257,9 +257,12 @@ def _always(statement: t.Stmt) -> list[t.Call]:
         chosen = [n for n in t.walk(statement) if isinstance(n, t.IfExp)]
         perhaps = {c.span for n in chosen for branch in (n.body, n.orelse) for c in calls(branch)}
         return [call for call in calls(statement) if call.span not in perhaps]
-    one, other = ([call for s in body for call in _always(s)] for body in (statement.body, statement.orelse))
-    names = {last_name(call.func) for call in other}
-    return [call for call in one if last_name(call.func) in names]
+    tests, otherwise = branches(statement)
+    *others, found = [[call for s in block for call in _always(s)] for block in (*(b.body for b in tests), otherwise)]
+    for one in reversed(others):
+        names = {last_name(call.func) for call in found}
+        found = [call for call in one if last_name(call.func) in names]
+    return found
 
 
 def _chooses_work(*names: str) -> bool:

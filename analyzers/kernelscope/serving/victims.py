@@ -8,6 +8,7 @@ from kernelscope.serving.claims import Claim, PythonSource, literal
 from kernelscope.serving.guards import (
     MAX_TEST,
     assignments,
+    branches,
     calls,
     inlined,
     last_name,
@@ -71,9 +72,10 @@ def _taken_then(body: list[t.Stmt], after: tuple[t.Stmt, ...] = ()) -> Iterator[
             case t.Assign():
                 if end_taken(statement.value):
                     yield statement, rest
-            case t.If(body=inner, orelse=other):
-                yield from _taken_then(inner, tuple(rest))
-                yield from _taken_then(other, tuple(rest))
+            case t.If():
+                tests, otherwise = branches(statement)
+                for inner in (*(branch.body for branch in tests), otherwise):
+                    yield from _taken_then(inner, tuple(rest))
             case t.For(body=inner, orelse=other) | t.While(body=inner, orelse=other):
                 yield from _taken_then(inner)
                 yield from _taken_then(other)
