@@ -439,7 +439,7 @@ class Interpreter:
                     before = self.workspace.modules.resolve(found.path, found.name, before=stored.span.start)
                     scope.names[found.name] = self._meant(before, found.name, span, again + 1)
                 outside, helpers, building = self.outside, self.helpers, self.symbols.building
-                self.outside, self.helpers, self.symbols.building = self.calls, 0, 0  # whoever asks first
+                self.outside, self.helpers, self.symbols.building = self.calls, 0, 0  # however deep it is asked for
                 self.quiet += 1
                 try:
                     held = evaluate(self, scope, value)

@@ -8,8 +8,7 @@ Of the function that sets one so much is followed as the object is made of, on s
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
 
 from kernelscope.dims import Dim
 from kernelscope.interp.annotations import is_global
@@ -49,7 +48,7 @@ def set_by_function(run: Interpreter, name: Definition) -> Maybe | None:
     def named(parameter: str) -> Dim:
         return run.symbols.lasting(parameter, GIVEN)  # it is called once, so that this is the same for everybody
 
-    with aside(run), _first(run):
+    with aside(run):
         frame.names |= {param.name: given_by_nobody(param, named) for param in node.args}
         try:
             execute(run, frame, before, Returns(run, frame))
@@ -63,17 +62,6 @@ def _without_exchanges(setting: list[Setting]) -> list[Setting]:
     """What makes an object, where other functions only put one that they are given in its place for a while."""
     makers = {node for node, value, _ in setting if not isinstance(value, t.Name)}
     return [(node, value, before) for node, value, before in setting if len(makers) != 1 or node in makers]
-
-
-@contextmanager
-def _first(run: Interpreter) -> Generator[None]:
-    """Inside, nothing is called yet: what a name of a file holds does not depend on how deep it is asked for."""
-    state = run.calls, run.nested, run.helpers, run.outside
-    run.calls = run.nested = run.helpers = run.outside = 0
-    try:
-        yield
-    finally:
-        run.calls, run.nested, run.helpers, run.outside = state
 
 
 def _setting(module: Module, name: str) -> Iterator[Setting]:
